@@ -1,0 +1,34 @@
+//! Black-box acceptance tests: what the system promises, asked over HTTP.
+//!
+//! The same tests run on every ground:
+//!
+//! - `cargo test -p acceptance` starts the embedded ground, once per test, each in its own directory.
+//! - `BOOKING_URL=http://host/path/prefix cargo test -p acceptance` asks a deployment that runs already. Tests that
+//!   need the `/local/*` routes, a flights file or bytes that an API gateway would not let through print that they
+//!   were skipped. The others settle for a shared system: slower, and with other people's bookings in it.
+//!
+//! Tests talk to the system through [`TestApp`] and nothing else. Every booking and flight a test reads goes through
+//! [`Booking::read`] and [`Flight::read`], which check what must hold for all of them: exact keys, types, and that
+//! `status`, `awaiting`, `reason`, `amount` and `history` tell one story.
+
+mod app;
+mod booking;
+mod embedded;
+mod flight;
+mod http;
+mod openapi;
+mod order;
+mod raw;
+mod reference;
+mod rest;
+mod shape;
+
+pub use app::{Setup, TestApp};
+pub use booking::Booking;
+pub use embedded::Charge;
+pub use flight::{Flight, NewFlight};
+pub use http::{Request, Response};
+pub use openapi::OpenApi;
+pub use order::{Order, VISA, unique};
+pub use reference::resolve;
+pub use rest::eventually;

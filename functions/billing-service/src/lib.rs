@@ -1,0 +1,17 @@
+//! The Billing Service: one payment per order, captured at most once, reversed at most once.
+//!
+//! | noun | module |
+//! |---|---|
+//! | a payment: the record of one order | [`payment`] |
+//! | the port to the payments | [`store`] |
+//! | the port to whoever moves the money | [`provider`] |
+//! | the simulated provider's rules | [`simulated`] |
+//! | the consumer of billing | [`service`] |
+
+#[cfg(feature = "contract")]
+pub mod contract;
+pub mod payment;
+pub mod provider;
+pub mod service;
+pub mod simulated;
+pub mod store;

@@ -1,0 +1,48 @@
+//! A payment: what is recorded about the money of one order. Kept for good, as reservations are.
+
+use serde::{Deserialize, Serialize};
+use shared::money::Money;
+use shared::reason::Declined;
+
+use crate::provider::PaymentRef;
+
+/// The record of one order.
+///
+/// ```text
+/// (none) ──▶ Charging ──▶ Captured ──▶ Reversing ──▶ Reversed
+///    │          ├──▶ Declined              ▲
+///    │          └──────────────────────────┘
+///    ├──▶ Declined (the charge came after the deadline)
+///    └──▶ Reversed (a tombstone: a late charge finds it and takes nothing)
+/// ```
+/// `Declined` and `Reversed` are final. `Charging` and `Reversing` are written before the provider
+/// is asked to move or to return money, and are left only on its word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Payment {
+    /// A payment is open at the provider, and may be captured at any moment.
+    Charging(Intent),
+    /// The money was taken.
+    Captured(Intent),
+    /// No money was taken, and none can be: nothing is open at the provider.
+    Declined {
+        /// Why.
+        reason: Declined,
+    },
+    /// Whatever was or will be taken is being given back.
+    Reversing(Intent),
+    /// No money is held, and none can be: nothing is open at the provider.
+    Reversed {
+        /// What was given back; nothing, where nothing had been taken.
+        refunded: Option<Money>,
+    },
+}
+
+/// A payment that is open at the provider.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// The provider's name for it: the identity under which everything about it is asked.
+    pub reference: PaymentRef,
+    /// What is due.
+    pub amount: Money,
+}

@@ -1,0 +1,91 @@
+//! The port to whoever moves the money.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use shared::ids::OrderId;
+use shared::money::Money;
+use shared::payment::PaymentMethod;
+use thiserror::Error;
+
+/// The provider's name for one payment.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PaymentRef(pub String);
+
+impl fmt::Display for PaymentRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A payment provider.
+///
+/// **Crash contract:** whether a call that was not answered did its work is unknown until
+/// [`PaymentProvider::retrieve`] says so. Each call may be repeated: a payment is captured at most
+/// once and refunded at most once, whatever is asked how often.
+#[async_trait]
+pub trait PaymentProvider: Send + Sync {
+    /// Opens a payment. No money moves. Asked again for the same order it names the same payment,
+    /// as far as the provider remembers; a forgotten one stays open, uncaptured, and harms nobody.
+    async fn open(&self, order: OrderId, amount: &Money, method: &PaymentMethod) -> Result<PaymentRef, ProviderError>;
+
+    /// Takes the money.
+    async fn capture(&self, order: OrderId, reference: &PaymentRef) -> Result<Captured, ProviderError>;
+
+    /// How the payment stands.
+    async fn retrieve(&self, reference: &PaymentRef) -> Result<PaymentStatus, ProviderError>;
+
+    /// Closes a payment that was not captured, for good.
+    async fn void(&self, reference: &PaymentRef) -> Result<Voided, ProviderError>;
+
+    /// Gives back all that was captured.
+    async fn refund(&self, order: OrderId, reference: &PaymentRef) -> Result<Money, ProviderError>;
+}
+
+/// What became of a capture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Captured {
+    /// The money is taken, now or before.
+    Captured,
+    /// The card was refused. The payment is still open: void it before telling anyone.
+    Declined,
+    /// The payment was voided before.
+    Voided,
+}
+
+/// How a payment stands at the provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PaymentStatus {
+    /// Nothing was taken; it may still be.
+    Open,
+    /// A card was refused; another attempt may still succeed.
+    Declined,
+    /// The money was taken.
+    Captured,
+    /// Nothing was taken, and nothing will be.
+    Voided,
+    /// The money was taken and given back.
+    Refunded(Money),
+}
+
+/// What became of a void.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voided {
+    /// It is closed; nothing was taken.
+    Voided,
+    /// It was captured before: there is nothing to void.
+    AlreadyCaptured,
+}
+
+/// The provider gave no useful answer.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ProviderError {
+    /// It said it did nothing.
+    #[error("the payment provider is unavailable: {0}")]
+    Unavailable(String),
+    /// It may or may not have done what was asked.
+    #[error("the payment provider's answer is not known: {0}")]
+    Unknown(String),
+}

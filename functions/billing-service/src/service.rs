@@ -1,0 +1,203 @@
+//! The consumer of billing: intent before money.
+//!
+//! Two commands, one way forward: `charge` and `reverse` each write what they intend, and
+//! `drive` carries whatever record then stands to its end. So it does not matter which of them,
+//! or how many copies of each, come in what order, or who died half-way.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shared::consumer::{Outcome, Service};
+use shared::event::Event;
+use shared::ids::OrderId;
+use shared::messages::{BillingCommand, Message, OrderUpdate};
+use shared::money::Money;
+use shared::payment::PaymentMethod;
+use shared::reason::Declined;
+use shared::store::StoreError;
+use shared::time::{Clock, Timestamp};
+use shared::topic::Outgoing;
+use thiserror::Error;
+use tracing::{info, warn};
+
+use crate::payment::{Intent, Payment};
+use crate::provider::{Captured, PaymentProvider, PaymentStatus, ProviderError, Voided};
+use crate::store::{Begun, PaymentStore};
+
+/// Takes money, once, and gives it back, once.
+pub struct BillingService {
+    /// Its payments.
+    pub store: Arc<dyn PaymentStore>,
+    /// Who moves the money.
+    pub provider: Arc<dyn PaymentProvider>,
+    /// Its time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What keeps a payment from moving on.
+#[derive(Debug, Error)]
+enum Stuck {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+}
+
+/// What the provider is known to have done with an intent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// The intent was recorded a moment ago, by this very call: nobody can have captured it.
+    Fresh,
+    /// Others may have acted on it: ask before doing anything.
+    Unknown,
+}
+
+#[async_trait]
+impl Service for BillingService {
+    type Message = BillingCommand;
+    type Loaded = ();
+
+    async fn handle(&self, event: &Event<BillingCommand>, (): &()) -> Result<Outcome, StoreError> {
+        let order = event.order;
+        let driven = match &event.message {
+            BillingCommand::Charge { amount, payment_method, not_after } => {
+                self.charge(order, amount, payment_method, *not_after).await
+            }
+            BillingCommand::Reverse => self.reverse(order).await,
+        };
+        match driven {
+            Ok(answer) => {
+                info!("order {order}: {} is answered {}", event.message.name(), answer.name());
+                Ok(Outcome::Done(vec![Outgoing::event(&event.reply(answer, self.clock.now()))]))
+            }
+            Err(Stuck::Provider(error)) => Ok(Outcome::Wait(error.to_string())),
+            Err(Stuck::Store(error)) => Err(error),
+        }
+    }
+}
+
+impl BillingService {
+    /// Opens a payment, records it, captures it.
+    ///
+    /// **Crash contract:** until the record is there, no money can have moved, and another open
+    /// payment at the provider is one that nobody will capture. From then on the record names what
+    /// to ask the provider about.
+    async fn charge(
+        &self,
+        order: OrderId,
+        amount: &Money,
+        method: &PaymentMethod,
+        not_after: Timestamp,
+    ) -> Result<OrderUpdate, Stuck> {
+        let first = if self.clock.now() > not_after {
+            Payment::Declined { reason: Declined::Expired }
+        } else {
+            let reference = self.provider.open(order, amount, method).await?;
+            Payment::Charging(Intent { reference, amount: amount.clone() })
+        };
+        match self.store.begin(order, &first).await? {
+            Begun::Begun => self.drive(order, first, Known::Fresh, not_after).await,
+            Begun::Exists(payment) => self.drive(order, payment, Known::Unknown, not_after).await,
+        }
+    }
+
+    /// Records that nothing may be kept, then sees to it.
+    ///
+    /// **Crash contract:** from the record on, a charge that was not captured never will be kept:
+    /// it finds the record, and drives it to the same end.
+    async fn reverse(&self, order: OrderId) -> Result<OrderUpdate, Stuck> {
+        let tombstone = Payment::Reversed { refunded: None };
+        let mut payment = match self.store.find(order).await? {
+            Some(payment) => payment,
+            None => match self.store.begin(order, &tombstone).await? {
+                Begun::Begun => tombstone,
+                Begun::Exists(payment) => payment,
+            },
+        };
+        // Each turn another has moved the record forward, and there are three steps at most.
+        while let Payment::Charging(intent) | Payment::Captured(intent) = &payment {
+            let reversing = Payment::Reversing(intent.clone());
+            payment = self.store.replace(order, &payment, &reversing).await?;
+        }
+        self.drive(order, payment, Known::Unknown, Timestamp::from_millis(i64::MAX)).await
+    }
+
+    /// Carries a payment to where it can be answered from, and answers. Whoever wrote the record,
+    /// this call or one it raced with, what counts is the record that stands.
+    async fn drive(
+        &self,
+        order: OrderId,
+        mut payment: Payment,
+        mut known: Known,
+        not_after: Timestamp,
+    ) -> Result<OrderUpdate, Stuck> {
+        loop {
+            let next = match &payment {
+                Payment::Charging(intent) => self.finish_charge(order, intent, known, not_after).await?,
+                Payment::Reversing(intent) => self.finish_reversal(order, intent).await?,
+                Payment::Captured(_) => return Ok(OrderUpdate::PaymentCaptured),
+                Payment::Declined { reason } => return Ok(OrderUpdate::PaymentDeclined { reason: *reason }),
+                Payment::Reversed { refunded } => {
+                    return Ok(OrderUpdate::PaymentReversed { refunded: refunded.clone() });
+                }
+            };
+            payment = self.store.replace(order, &payment, &next).await?;
+            known = Known::Unknown;
+        }
+    }
+
+    /// Captures the payment, or makes sure that nobody can.
+    async fn finish_charge(
+        &self,
+        order: OrderId,
+        intent: &Intent,
+        known: Known,
+        not_after: Timestamp,
+    ) -> Result<Payment, Stuck> {
+        let status = match known {
+            Known::Fresh => PaymentStatus::Open,
+            Known::Unknown => self.provider.retrieve(&intent.reference).await?,
+        };
+        let captured = match status {
+            PaymentStatus::Captured | PaymentStatus::Refunded(_) => Captured::Captured,
+            PaymentStatus::Declined => Captured::Declined,
+            PaymentStatus::Voided => Captured::Voided,
+            PaymentStatus::Open if self.clock.now() > not_after => return self.decline(intent, Declined::Expired).await,
+            PaymentStatus::Open => self.provider.capture(order, &intent.reference).await?,
+        };
+        match captured {
+            Captured::Captured => Ok(Payment::Captured(intent.clone())),
+            Captured::Declined => self.decline(intent, Declined::CardDeclined).await,
+            // Nobody but this service voids: it was on its way to a decline.
+            Captured::Voided if self.clock.now() > not_after => Ok(Payment::Declined { reason: Declined::Expired }),
+            Captured::Voided => Ok(Payment::Declined { reason: Declined::CardDeclined }),
+        }
+    }
+
+    /// Closes the payment first: a decline is told only once nothing can be captured any more. A
+    /// capture that comes to light here (an earlier request that landed late) is a capture.
+    async fn decline(&self, intent: &Intent, reason: Declined) -> Result<Payment, Stuck> {
+        match self.provider.void(&intent.reference).await? {
+            Voided::Voided => Ok(Payment::Declined { reason }),
+            Voided::AlreadyCaptured => {
+                warn!("a capture came to light while payment {} was being declined", intent.reference);
+                Ok(Payment::Captured(intent.clone()))
+            }
+        }
+    }
+
+    /// Voids what was not captured, refunds what was.
+    async fn finish_reversal(&self, order: OrderId, intent: &Intent) -> Result<Payment, Stuck> {
+        let status = self.provider.retrieve(&intent.reference).await?;
+        let refunded = match status {
+            PaymentStatus::Refunded(amount) => Some(amount),
+            PaymentStatus::Voided => None,
+            PaymentStatus::Captured => Some(self.provider.refund(order, &intent.reference).await?),
+            PaymentStatus::Open | PaymentStatus::Declined => match self.provider.void(&intent.reference).await? {
+                Voided::Voided => None,
+                Voided::AlreadyCaptured => Some(self.provider.refund(order, &intent.reference).await?),
+            },
+        };
+        Ok(Payment::Reversed { refunded })
+    }
+}

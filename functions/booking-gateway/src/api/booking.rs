@@ -1,0 +1,52 @@
+//! An order as its customer sees it.
+
+use serde::Serialize;
+use shared::flight::{FlightId, SeatCount};
+use shared::ids::OrderId;
+use shared::money::Money;
+use shared::passenger::Passenger;
+use shared::reason::Reason;
+use shared::time::Timestamp;
+
+use crate::order::{Awaiting, Change, Order, Status};
+
+/// The body of every answer about one booking. The payment token is not in it.
+#[derive(Debug, Serialize)]
+pub struct Booking<'a> {
+    id: OrderId,
+    status: Status,
+    awaiting: &'static [Awaiting],
+    settled: bool,
+    reason: Option<Reason>,
+    flight_id: &'a FlightId,
+    seats: SeatCount,
+    amount: Option<&'a Money>,
+    passenger: &'a Passenger,
+    history: &'a [Change],
+    waiting_since: Option<Timestamp>,
+    expires_at: Timestamp,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl<'a> Booking<'a> {
+    /// That order.
+    pub fn of(order: &'a Order) -> Self {
+        Self {
+            id: order.id,
+            status: order.state.status(),
+            awaiting: order.state.awaiting(),
+            settled: order.state.is_settled(),
+            reason: order.reason,
+            flight_id: &order.request.flight_id,
+            seats: order.request.seats,
+            amount: order.amount.as_ref(),
+            passenger: &order.request.passenger,
+            history: &order.history,
+            waiting_since: order.waiting_since(),
+            expires_at: order.not_after,
+            created_at: order.created_at,
+            updated_at: order.updated_at(),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! The bookings API, and the page that uses it.
+
+mod booking;
+mod page;
+mod request;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{OriginalUri, Path, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use shared::event::TraceParent;
+use shared::http::{Problem, json};
+use shared::ids::OrderId;
+use shared::store::StoreError;
+use tracing::error;
+
+use crate::gateway::{Acceptance, Cancellation, Gateway};
+use crate::order::{Ignored, Order, Status};
+
+pub use booking::Booking;
+
+/// Every path and method this router answers, for whoever checks its documentation.
+pub const ROUTES: [(&str, &[&str]); 4] =
+    [("/", &["get"]), ("/health", &["get"]), ("/bookings", &["post"]), ("/bookings/{id}", &["get", "delete"])];
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+
+/// `/bookings`, `/health` and the page.
+pub fn router(gateway: Gateway) -> Router {
+    Router::new()
+        .route("/bookings", axum::routing::post(accept))
+        .route("/bookings/{id}", get(show).delete(cancel))
+        .route("/health", get(|| async { json(StatusCode::OK, "application/json", &serde_json::json!({"status": "ok"})) }))
+        .with_state(Arc::new(gateway))
+        .merge(page::router())
+}
+
+async fn accept(
+    State(gateway): State<Arc<Gateway>>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let key = request::idempotency_key(&headers)?;
+    let request = request::parse(&headers, body).await?;
+    let trace = headers.get(TRACEPARENT).and_then(|value| TraceParent::parse(value.to_str().ok()?).ok());
+    match gateway.accept(request, key.as_ref(), trace).await.map_err(unavailable)? {
+        Acceptance::Accepted(order) => {
+            let location = format!("{}/{}", uri.path().trim_end_matches('/'), order.id);
+            let mut response = show_order(StatusCode::ACCEPTED, &order);
+            response.headers_mut().extend([(header::RETRY_AFTER, header::HeaderValue::from_static("1"))]);
+            if let Ok(location) = location.parse() {
+                response.headers_mut().insert(header::LOCATION, location);
+            }
+            Ok(response)
+        }
+        Acceptance::KeyReused => Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "this Idempotency-Key was used for another booking: send the same body again, or a new key",
+        )),
+    }
+}
+
+async fn show(
+    State(gateway): State<Arc<Gateway>>,
+    id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let order = gateway.orders.get(parse_id(id)?).await.map_err(unavailable)?.ok_or_else(unknown)?;
+    if request::if_none_match(&headers, &etag(&order)) {
+        let headers = [(header::ETAG, etag(&order)), (header::CACHE_CONTROL, "no-cache".to_owned())];
+        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+    }
+    Ok(show_order(StatusCode::OK, &order))
+}
+
+async fn cancel(State(gateway): State<Arc<Gateway>>, id: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+    match gateway.cancel(parse_id(id)?).await.map_err(unavailable)? {
+        Cancellation::Cancelling(order) => Ok(show_order(StatusCode::ACCEPTED, &order)),
+        Cancellation::Refused(order, why) => Err(Problem::new(StatusCode::CONFLICT, refusal(&order, why))),
+        Cancellation::Unknown => Err(unknown()),
+    }
+}
+
+fn refusal(order: &Order, why: Ignored) -> &'static str {
+    match (why, order.state.status()) {
+        (Ignored::Departed, _) => "the flight has departed, so the booking can no longer be cancelled",
+        (_, Status::Rejected) => "the booking was rejected: no seats are held and nothing was charged, so there is nothing to cancel",
+        _ => "the payment was declined: nothing was charged and the seats are given back, so there is nothing to cancel",
+    }
+}
+
+fn show_order(status: StatusCode, order: &Order) -> Response {
+    let mut response = json(status, "application/json", &Booking::of(order));
+    if let Ok(etag) = etag(order).parse() {
+        response.headers_mut().insert(header::ETAG, etag);
+    }
+    response
+}
+
+/// What is shown depends on the order alone, and that on its version.
+fn etag(order: &Order) -> String {
+    format!("\"{}\"", order.version)
+}
+
+/// What is no id, or not even text, names no booking.
+fn parse_id(id: Result<Path<String>, PathRejection>) -> Result<OrderId, Problem> {
+    id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(unknown)
+}
+
+fn unknown() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is no such booking")
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
+fn unavailable(error: StoreError) -> Problem {
+    error!(%error, "the orders cannot be reached");
+    Problem::unavailable()
+}

@@ -1,0 +1,131 @@
+//! Reading a `POST /bookings`: parsed, not validated, and every bad field named at once.
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, StatusCode, header};
+use serde_json::{Map, Value};
+use shared::Invalid;
+use shared::flight::{FlightId, SeatCount};
+use shared::http::{FieldError, Problem};
+use shared::passenger::{EmailAddress, Passenger, PassengerName};
+use shared::payment::PaymentMethod;
+
+use super::IDEMPOTENCY_KEY;
+use crate::idempotency::IdempotencyKey;
+use crate::order::Request;
+
+/// The largest body that is read, in bytes.
+const LARGEST: usize = 16 * 1024;
+
+/// The request's key, if it has one.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+    let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
+    let bad = |message: &str| {
+        Err(Problem::fields(vec![FieldError { field: "Idempotency-Key".to_owned(), message: message.to_owned() }]))
+    };
+    match (keys.next(), keys.next()) {
+        (None, _) => Ok(None),
+        (Some(_), Some(_)) => bad("must be sent once"),
+        (Some(key), None) => IdempotencyKey::parse(key.as_bytes()).map(Some).or_else(|invalid| bad(invalid.0)),
+    }
+}
+
+/// Whether the caller already has what `etag` names.
+pub(super) fn if_none_match(headers: &HeaderMap, etag: &str) -> bool {
+    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    lists.flat_map(|list| list.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == etag)
+}
+
+/// The body as a request.
+pub(super) async fn parse(headers: &HeaderMap, body: Body) -> Result<Request, Problem> {
+    if !is_json(headers) {
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be sent as Content-Type: application/json"));
+    }
+    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body has more than 16 KiB");
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > LARGEST) {
+        return Err(too_large());
+    }
+    let bytes = to_bytes(body, LARGEST).await.map_err(|_| too_large())?;
+    let not_json = |what: String| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {what}"));
+    let text = std::str::from_utf8(&bytes).map_err(|error| not_json(error.to_string()))?;
+    let value: Value = serde_json::from_str(text).map_err(|error| not_json(error.to_string()))?;
+    let Value::Object(body) = value else {
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "the body must be a JSON object"));
+    };
+    request(body).map_err(Problem::fields)
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()?.split(';').next());
+    media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
+}
+
+fn request(body: Map<String, Value>) -> Result<Request, Vec<FieldError>> {
+    let mut fields = Fields { path: "", object: body, errors: Vec::new() };
+    let flight_id = fields.text("flight_id", FlightId::parse);
+    let seats = fields.seats("seats");
+    let payment_method = fields.text("payment_method", PaymentMethod::parse);
+    let passenger = fields.take("passenger").and_then(|value| match value {
+        Value::Object(object) => Some(object),
+        _ => {
+            fields.refuse("passenger", "must be an object with name and email");
+            None
+        }
+    });
+    let passenger = passenger.and_then(|object| {
+        let mut inner = Fields { path: "passenger.", object, errors: Vec::new() };
+        let name = inner.text("name", PassengerName::parse);
+        let email = inner.text("email", EmailAddress::parse);
+        fields.errors.extend(inner.finish());
+        Some(Passenger { name: name?, email: email? })
+    });
+    let errors = fields.finish();
+    match (flight_id, seats, passenger, payment_method) {
+        (Some(flight_id), Some(seats), Some(passenger), Some(payment_method)) if errors.is_empty() => {
+            Ok(Request { flight_id, seats, passenger, payment_method })
+        }
+        _ => Err(errors),
+    }
+}
+
+/// The fields of one object, taken out one by one; what is left over is unknown.
+struct Fields {
+    path: &'static str,
+    object: Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Fields {
+    fn refuse(&mut self, field: &str, message: &str) {
+        self.errors.push(FieldError { field: format!("{}{field}", self.path), message: message.to_owned() });
+    }
+
+    fn take(&mut self, field: &str) -> Option<Value> {
+        let value = self.object.remove(field);
+        if value.is_none() {
+            self.refuse(field, "is missing");
+        }
+        value
+    }
+
+    fn text<T>(&mut self, field: &str, parse: fn(&str) -> Result<T, Invalid>) -> Option<T> {
+        let value = self.take(field)?;
+        let parsed = value.as_str().ok_or(Invalid("must be a string")).and_then(parse);
+        parsed.map_err(|Invalid(message)| self.refuse(field, message)).ok()
+    }
+
+    fn seats(&mut self, field: &str) -> Option<SeatCount> {
+        let value = self.take(field)?;
+        // What is no whole number is refused as 0 is.
+        let parsed = SeatCount::try_from(value.as_u64().unwrap_or(0));
+        parsed.map_err(|Invalid(message)| self.refuse(field, message)).ok()
+    }
+
+    fn finish(mut self) -> Vec<FieldError> {
+        for field in std::mem::take(&mut self.object).keys() {
+            let shown: String = field.chars().filter(|c| !c.is_control()).take(64).collect();
+            self.refuse(&shown, "is not a field of a booking");
+        }
+        self.errors
+    }
+}

@@ -1,0 +1,427 @@
+//! The order's whole life: two pure functions, no I/O.
+//!
+//! - [`apply`] says what an input does to an order; it is total over every state × every input.
+//! - [`owed`] says which commands the present state owes. Whoever moves, repeats or retries an
+//!   order sends exactly these; nothing else builds commands.
+//!
+//! ```text
+//!             tickets_reserved           payment_captured
+//!  pending ───────────────────▶ tickets_reserved ───────────────▶ confirmed ─┐ cancel_requested
+//!   │ │ tickets_unavailable       │ │ payment_declined                       │
+//!   │ └─────────▶ rejected        │ └────────▶ payment_declined              │
+//!   │ cancel_requested,           │ cancel_requested,                        │
+//!   └─ deadline_passed ─▶ cancelling ◀─ deadline_passed ◀────────────────────┘
+//!                             └─ tickets_released, payment_reversed ─▶ cancelled
+//! ```
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use shared::event::{Event, TraceParent};
+use shared::flight::{FlightId, SeatCount};
+use shared::ids::OrderId;
+use shared::messages::{BillingCommand, EmailCommand, Message, Notice, NoticeOutcome, OrderUpdate, TicketCommand};
+use shared::money::Money;
+use shared::passenger::Passenger;
+use shared::payment::PaymentMethod;
+use shared::reason::{Declined, Reason};
+use shared::time::Timestamp;
+use shared::topic::Outgoing;
+
+/// What the customer asked for. Never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The flight.
+    pub flight_id: FlightId,
+    /// How many of its seats.
+    pub seats: SeatCount,
+    /// Who flies.
+    pub passenger: Passenger,
+    /// What it is paid with.
+    pub payment_method: PaymentMethod,
+}
+
+/// One order, as the gateway stores it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Order {
+    /// The customer's key to it.
+    pub id: OrderId,
+    /// Counts the changes, from 1: what a conditional update rests on.
+    pub version: u64,
+    /// What was asked for.
+    pub request: Request,
+    /// Where it stands.
+    pub state: State,
+    /// Why it did not, or will not, end in a ticket.
+    pub reason: Option<Reason>,
+    /// Price × seats, from the moment they are held.
+    pub amount: Option<Money>,
+    /// When the flight leaves, from the moment seats are held.
+    pub departs_at: Option<Timestamp>,
+    /// Every change, oldest first. Never empty.
+    pub history: Vec<Change>,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// Past this moment nothing new is captured for it.
+    pub not_after: Timestamp,
+    /// The trace that all its messages share.
+    pub traceparent: TraceParent,
+}
+
+/// One change of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    /// When.
+    pub at: Timestamp,
+    /// What the customer saw from then on.
+    pub status: Status,
+    /// `accepted`, or the name of the input that led here.
+    pub event: String,
+}
+
+/// Where an order stands: what the customer sees and what is still awaited, in one value, so that
+/// no impossible pair of the two exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Accepted; tickets are requested.
+    Pending,
+    /// Seats are held; the charge is requested.
+    TicketsReserved,
+    /// Paid.
+    Confirmed,
+    /// No tickets.
+    Rejected,
+    /// The card was refused; the seats are being released.
+    ReleasingDeclined,
+    /// The card was refused; no seats are held.
+    PaymentDeclined,
+    /// The order is being undone, and these answers are still awaited.
+    Cancelling(Undoing),
+    /// Undone: no seats, no money.
+    Cancelled,
+}
+
+/// What of a cancelled order is not undone yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undoing {
+    /// The seats.
+    Tickets,
+    /// The charge.
+    Payment,
+    /// The seats and the charge.
+    Both,
+}
+
+/// What the customer sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each is a row of the table in the module's State")]
+pub enum Status {
+    Pending,
+    TicketsReserved,
+    Confirmed,
+    Rejected,
+    PaymentDeclined,
+    Cancelling,
+    Cancelled,
+}
+
+/// An answer that an order waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Awaiting {
+    /// The Ticket Service's.
+    Tickets,
+    /// The Billing Service's.
+    Payment,
+}
+
+impl State {
+    /// What the customer sees.
+    pub fn status(self) -> Status {
+        match self {
+            State::Pending => Status::Pending,
+            State::TicketsReserved => Status::TicketsReserved,
+            State::Confirmed => Status::Confirmed,
+            State::Rejected => Status::Rejected,
+            State::ReleasingDeclined | State::PaymentDeclined => Status::PaymentDeclined,
+            State::Cancelling(_) => Status::Cancelling,
+            State::Cancelled => Status::Cancelled,
+        }
+    }
+
+    /// What the saga still waits for.
+    pub fn awaiting(self) -> &'static [Awaiting] {
+        match self {
+            State::Pending | State::ReleasingDeclined | State::Cancelling(Undoing::Tickets) => &[Awaiting::Tickets],
+            State::TicketsReserved | State::Cancelling(Undoing::Payment) => &[Awaiting::Payment],
+            State::Cancelling(Undoing::Both) => &[Awaiting::Tickets, Awaiting::Payment],
+            State::Confirmed | State::Rejected | State::PaymentDeclined | State::Cancelled => &[],
+        }
+    }
+
+    /// Whether nothing is awaited any more.
+    pub fn is_settled(self) -> bool {
+        self.awaiting().is_empty()
+    }
+}
+
+impl Order {
+    /// A new order, to be finished within `deadline`.
+    pub fn accept(id: OrderId, request: Request, traceparent: TraceParent, now: Timestamp, deadline: Duration) -> Self {
+        Self {
+            id,
+            version: 1,
+            request,
+            state: State::Pending,
+            reason: None,
+            amount: None,
+            departs_at: None,
+            history: vec![Change { at: now, status: Status::Pending, event: "accepted".to_owned() }],
+            created_at: now,
+            not_after: now + deadline,
+            traceparent,
+        }
+    }
+
+    /// When it last changed.
+    pub fn updated_at(&self) -> Timestamp {
+        self.history.last().map_or(self.created_at, |change| change.at)
+    }
+
+    /// Since when it has waited for what it waits for now; `None` when settled.
+    pub fn waiting_since(&self) -> Option<Timestamp> {
+        (!self.state.is_settled()).then(|| self.updated_at())
+    }
+}
+
+/// The only things that ever change an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A message from order-updates.
+    Update(OrderUpdate),
+    /// The customer's `DELETE`.
+    CancelRequested,
+}
+
+impl Input {
+    /// As it stands in the order's history.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Input::Update(update) => update.name(),
+            Input::CancelRequested => "cancel_requested",
+        }
+    }
+}
+
+/// What an input does to an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// The order moves: store this, then send what it owes.
+    Advance(Box<Order>),
+    /// This input led to the present state before: send again what the order owes.
+    Repeat,
+    /// The answer took something (seats, money) that this order cannot use: send this to give it
+    /// back. The order stays as it is.
+    Compensate(Command),
+    /// It changes nothing, for this reason.
+    Ignore(Ignored),
+    /// It answers a command that this order has not sent yet: try again, and in the end park it.
+    TooEarly,
+}
+
+/// Why an input changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ignored {
+    /// The order already has what the input brings, or has moved past it.
+    Superseded,
+    /// The order ended before in a way that the input cannot undo.
+    Ended,
+    /// The flight has left.
+    Departed,
+}
+
+/// A command, to whichever service obeys it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// To the Ticket Service.
+    Tickets(TicketCommand),
+    /// To the Billing Service.
+    Billing(BillingCommand),
+    /// To the Email Service.
+    Email(EmailCommand),
+}
+
+impl Command {
+    /// The command as a message about that order.
+    pub fn for_order(self, order: &Order, now: Timestamp) -> Outgoing {
+        fn outgoing<M: Message>(order: &Order, message: M, time: Timestamp) -> Outgoing {
+            let traceparent = Some(order.traceparent.clone());
+            Outgoing::event(&Event { order: order.id, message, time, traceparent, attempt: 0 })
+        }
+        match self {
+            Command::Tickets(command) => outgoing(order, command, now),
+            Command::Billing(command) => outgoing(order, command, now),
+            Command::Email(command) => outgoing(order, command, now),
+        }
+    }
+}
+
+/// What `input` does to `order` at the moment `now`.
+pub fn apply(order: &Order, input: &Input, now: Timestamp) -> Applied {
+    use Applied::{Compensate, Ignore, Repeat, TooEarly};
+    use Ignored::{Departed, Ended, Superseded};
+    use OrderUpdate as U;
+    use State as S;
+
+    let advance = |state| advance(order, input, state, now);
+    let departed = order.departs_at.is_some_and(|departure| departure <= now);
+
+    match (order.state, input) {
+        // Seats were taken: used once, given back wherever they cannot be.
+        (S::Pending, Input::Update(U::TicketsReserved { amount, departs_at })) => {
+            let held = Order { amount: Some(amount.clone()), departs_at: Some(*departs_at), ..order.clone() };
+            self::advance(&held, input, S::TicketsReserved, now)
+        }
+        (S::TicketsReserved, Input::Update(U::TicketsReserved { .. })) => Repeat,
+        (S::Confirmed, Input::Update(U::TicketsReserved { .. })) => Ignore(Superseded),
+        (
+            S::Rejected | S::ReleasingDeclined | S::PaymentDeclined | S::Cancelling(_) | S::Cancelled,
+            Input::Update(U::TicketsReserved { .. }),
+        ) => Compensate(release(order)),
+
+        // Money was taken: used once, given back wherever it cannot be.
+        (S::Pending, Input::Update(U::PaymentCaptured)) => TooEarly,
+        (S::TicketsReserved, Input::Update(U::PaymentCaptured)) => advance(S::Confirmed),
+        (S::Confirmed, Input::Update(U::PaymentCaptured)) => Repeat,
+        (
+            S::Rejected | S::ReleasingDeclined | S::PaymentDeclined | S::Cancelling(_) | S::Cancelled,
+            Input::Update(U::PaymentCaptured),
+        ) => Compensate(reverse()),
+
+        // No seats, and never any: the record behind both answers is final.
+        (S::Pending, Input::Update(U::TicketsUnavailable { reason })) => {
+            let refused = Order { reason: Some((*reason).into()), ..order.clone() };
+            self::advance(&refused, input, S::Rejected, now)
+        }
+        (S::Rejected, Input::Update(U::TicketsUnavailable { .. })) => Repeat,
+        (S::Rejected, Input::Update(U::TicketsReleased)) => Ignore(Superseded),
+        (S::Pending, Input::Update(U::TicketsReleased)) => TooEarly,
+        (S::TicketsReserved | S::Confirmed, Input::Update(U::TicketsUnavailable { .. } | U::TicketsReleased)) => TooEarly,
+        (state, Input::Update(U::TicketsUnavailable { .. } | U::TicketsReleased)) => match state {
+            S::ReleasingDeclined => advance(S::PaymentDeclined),
+            S::Cancelling(Undoing::Both) => advance(S::Cancelling(Undoing::Payment)),
+            S::Cancelling(Undoing::Tickets) => advance(S::Cancelled),
+            _ => Repeat,
+        },
+
+        // No money, and never any: the record behind both answers is final.
+        (S::TicketsReserved, Input::Update(U::PaymentDeclined { reason })) => {
+            let refused = Order { reason: Some((*reason).into()), ..order.clone() };
+            let state = match reason {
+                Declined::CardDeclined => S::ReleasingDeclined,
+                Declined::Expired => S::Cancelling(Undoing::Tickets),
+            };
+            self::advance(&refused, input, state, now)
+        }
+        (S::ReleasingDeclined, Input::Update(U::PaymentDeclined { .. })) => Repeat,
+        (S::Rejected | S::PaymentDeclined, Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. }))
+        | (S::ReleasingDeclined, Input::Update(U::PaymentReversed { .. })) => Ignore(Superseded),
+        (S::Pending | S::Confirmed, Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. }))
+        | (S::TicketsReserved, Input::Update(U::PaymentReversed { .. })) => TooEarly,
+        (S::Cancelling(Undoing::Both), Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. })) => {
+            advance(S::Cancelling(Undoing::Tickets))
+        }
+        (S::Cancelling(Undoing::Payment), Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. })) => {
+            advance(S::Cancelled)
+        }
+        (
+            S::Cancelling(Undoing::Tickets) | S::Cancelled,
+            Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. }),
+        ) => Repeat,
+
+        // The order is called off.
+        (S::Rejected | S::ReleasingDeclined | S::PaymentDeclined, Input::CancelRequested) => Ignore(Ended),
+        (S::Cancelling(_) | S::Cancelled, Input::CancelRequested) => Repeat,
+        (S::Pending | S::TicketsReserved | S::Confirmed, Input::CancelRequested) if departed => Ignore(Departed),
+        (S::Pending, Input::CancelRequested) => call_off(order, input, Undoing::Tickets, Reason::CancelledByCustomer, now),
+        (S::TicketsReserved | S::Confirmed, Input::CancelRequested) => {
+            call_off(order, input, Undoing::Both, Reason::CancelledByCustomer, now)
+        }
+        (S::Pending, Input::Update(U::DeadlinePassed)) => {
+            call_off(order, input, Undoing::Tickets, Reason::Expired, now)
+        }
+        (S::TicketsReserved, Input::Update(U::DeadlinePassed)) => {
+            call_off(order, input, Undoing::Both, Reason::Expired, now)
+        }
+        (S::Cancelling(_) | S::Cancelled, Input::Update(U::DeadlinePassed))
+            if order.reason == Some(Reason::Expired) =>
+        {
+            Repeat
+        }
+        (_, Input::Update(U::DeadlinePassed)) => Ignore(Superseded),
+    }
+}
+
+/// The commands that the order's present state owes. Sending them again is always safe.
+pub fn owed(order: &Order) -> Vec<Command> {
+    match order.state {
+        State::Pending => vec![Command::Tickets(TicketCommand::Reserve {
+            flight_id: order.request.flight_id.clone(),
+            seats: order.request.seats,
+        })],
+        State::TicketsReserved => order.amount.iter().map(|amount| charge(order, amount)).collect(),
+        State::ReleasingDeclined | State::Cancelling(Undoing::Tickets) => vec![release(order)],
+        State::Cancelling(Undoing::Payment) => vec![reverse()],
+        State::Cancelling(Undoing::Both) => vec![release(order), reverse()],
+        State::Confirmed => vec![mail(order, NoticeOutcome::Confirmed)],
+        State::Rejected => vec![mail(order, NoticeOutcome::Rejected)],
+        State::PaymentDeclined => vec![mail(order, NoticeOutcome::PaymentDeclined)],
+        State::Cancelled => vec![mail(order, NoticeOutcome::Cancelled)],
+    }
+}
+
+fn advance(order: &Order, input: &Input, state: State, now: Timestamp) -> Applied {
+    let mut next = order.clone();
+    next.version += 1;
+    next.state = state;
+    // A clock that was set back must not make the history run backwards.
+    let at = now.max(order.updated_at());
+    next.history.push(Change { at, status: state.status(), event: input.name().to_owned() });
+    Applied::Advance(Box::new(next))
+}
+
+fn call_off(order: &Order, input: &Input, undoing: Undoing, reason: Reason, now: Timestamp) -> Applied {
+    let called_off = Order { reason: Some(reason), ..order.clone() };
+    advance(&called_off, input, State::Cancelling(undoing), now)
+}
+
+fn charge(order: &Order, amount: &Money) -> Command {
+    Command::Billing(BillingCommand::Charge {
+        amount: amount.clone(),
+        payment_method: order.request.payment_method.clone(),
+        not_after: order.not_after,
+    })
+}
+
+fn release(order: &Order) -> Command {
+    Command::Tickets(TicketCommand::Release { flight_id: order.request.flight_id.clone() })
+}
+
+fn reverse() -> Command {
+    Command::Billing(BillingCommand::Reverse)
+}
+
+fn mail(order: &Order, outcome: NoticeOutcome) -> Command {
+    Command::Email(EmailCommand::Send(Notice {
+        outcome,
+        reason: order.reason,
+        passenger: order.request.passenger.clone(),
+        flight_id: order.request.flight_id.clone(),
+        seats: order.request.seats,
+        amount: order.amount.clone(),
+        departs_at: order.departs_at,
+    }))
+}

@@ -1,0 +1,15 @@
+//! The Email Service: tells the customer how the order ended.
+//!
+//! | noun | module |
+//! |---|---|
+//! | a mail: its texts | [`mail`] |
+//! | the port to what was mailed | [`store`] |
+//! | the port to whoever delivers | [`mailer`] |
+//! | the consumer of email | [`service`] |
+
+#[cfg(feature = "contract")]
+pub mod contract;
+pub mod mail;
+pub mod mailer;
+pub mod service;
+pub mod store;

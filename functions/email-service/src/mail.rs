@@ -1,0 +1,69 @@
+//! The texts. Plain, short, and true at the moment they are sent.
+
+use serde::{Deserialize, Serialize};
+use shared::ids::OrderId;
+use shared::messages::{Notice, NoticeOutcome};
+use shared::passenger::EmailAddress;
+use shared::reason::Reason;
+
+/// A mail, ready to be delivered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mail {
+    /// To whom.
+    pub to: EmailAddress,
+    /// One line.
+    pub subject: String,
+    /// Plain text.
+    pub body: String,
+}
+
+impl Mail {
+    /// The mail that tells `notice` about `order`.
+    pub fn compose(order: OrderId, notice: &Notice) -> Self {
+        let flight = &notice.flight_id;
+        let (subject, news) = match notice.outcome {
+            NoticeOutcome::Confirmed => (
+                format!("Your booking on {flight} is confirmed"),
+                format!("your seats are booked and paid.{}", itinerary(notice)),
+            ),
+            NoticeOutcome::Rejected => (
+                format!("No seats for you on {flight}"),
+                match notice.reason {
+                    Some(Reason::UnknownFlight) => format!("there is no flight {flight}. Nothing was charged."),
+                    _ => format!("flight {flight} has too few seats left. Nothing was charged."),
+                },
+            ),
+            NoticeOutcome::PaymentDeclined => (
+                format!("Your payment for {flight} was declined"),
+                "your card was declined. Nothing was charged, and your seats were given back. \
+                 You are welcome to book again with another card."
+                    .to_owned(),
+            ),
+            NoticeOutcome::Cancelled => (
+                format!("Your booking on {flight} is cancelled"),
+                match notice.reason {
+                    Some(Reason::Expired) => "we could not finish your booking in time and have cancelled it. \
+                        No seats are held, and nothing is charged: a payment that was made is refunded in full."
+                        .to_owned(),
+                    _ => "your booking is cancelled, as you asked. No seats are held, and nothing is charged: \
+                        a payment that was made is refunded in full."
+                        .to_owned(),
+                },
+            ),
+        };
+        let name = &notice.passenger.name;
+        let body = format!("Dear {name},\n\n{news}\n\nBooking {order}\n");
+        Self { to: notice.passenger.email.clone(), subject, body }
+    }
+}
+
+fn itinerary(notice: &Notice) -> String {
+    let mut text = format!("\n\n  flight   {}\n  seats    {}", notice.flight_id, notice.seats.get());
+    if let Some(departure) = notice.departs_at {
+        text.push_str(&format!("\n  departs  {departure}"));
+    }
+    if let Some(amount) = &notice.amount {
+        text.push_str(&format!("\n  paid     {amount}"));
+    }
+    text
+}

@@ -1,0 +1,24 @@
+//! The port to whoever delivers mail.
+
+use async_trait::async_trait;
+use shared::ids::OrderId;
+use shared::messages::NoticeOutcome;
+use thiserror::Error;
+
+use crate::mail::Mail;
+
+/// Delivers mail.
+///
+/// **Crash contract:** during the call the mail may or may not have gone out. A mailer that can
+/// tell, by `order` and `outcome`, that it sent this mail before does not send it again; one that
+/// cannot (SES, SMTP) makes mail at least once.
+#[async_trait]
+pub trait Mailer: Send + Sync {
+    /// Sends one mail.
+    async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError>;
+}
+
+/// The mail was not sent, or may not have been.
+#[derive(Clone, Debug, Error)]
+#[error("the mailer is unavailable: {0}")]
+pub struct MailerError(pub String);

@@ -1,0 +1,19 @@
+//! The port to what was mailed.
+
+use async_trait::async_trait;
+use shared::ids::OrderId;
+use shared::messages::NoticeOutcome;
+use shared::store::StoreError;
+
+/// One record per order: the last step that was mailed.
+///
+/// **Crash contract** of `mark`: before the call nothing is written; during it the record is there
+/// or not; once it is answered it survives. It may be repeated.
+#[async_trait]
+pub trait MailStore: Send + Sync {
+    /// The latest outcome that the order's customer was mailed. Consistent.
+    async fn last(&self, order: OrderId) -> Result<Option<NoticeOutcome>, StoreError>;
+
+    /// Records that `outcome` was mailed, unless a later or equal step was.
+    async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError>;
+}

@@ -1,0 +1,29 @@
+//! The flights API.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use shared::http::{Problem, json};
+use tracing::error;
+
+use crate::store::TicketStore;
+
+/// Every path and method this router answers, for whoever checks its documentation.
+pub const ROUTES: [(&str, &[&str]); 1] = [("/flights", &["get"])];
+
+/// `/flights`.
+pub fn router(store: Arc<dyn TicketStore>) -> Router {
+    Router::new().route("/flights", get(flights)).with_state(store)
+}
+
+async fn flights(State(store): State<Arc<dyn TicketStore>>) -> Result<Response, Problem> {
+    let offers = store.offers().await.map_err(|error| {
+        error!(%error, "the flights cannot be reached");
+        Problem::unavailable()
+    })?;
+    Ok(json(StatusCode::OK, "application/json", &offers))
+}

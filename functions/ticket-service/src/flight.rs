@@ -1,0 +1,34 @@
+//! A flight, as it is offered.
+
+use serde::{Deserialize, Serialize};
+use shared::flight::FlightId;
+use shared::money::Money;
+use shared::time::Timestamp;
+
+/// A flight as a flights file describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flight {
+    /// Names it.
+    pub id: FlightId,
+    /// From where: an IATA code or a city.
+    pub from: String,
+    /// To where.
+    pub to: String,
+    /// When it leaves.
+    pub departs_at: Timestamp,
+    /// How many seats it has.
+    pub capacity: u32,
+    /// The price of one seat.
+    pub price: Money,
+}
+
+/// A flight as it is shown to customers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Offer {
+    /// The flight.
+    #[serde(flatten)]
+    pub flight: Flight,
+    /// How many of its seats nobody holds.
+    pub seats_left: u32,
+}

@@ -1,0 +1,16 @@
+//! The Ticket Service: flights, their seats, and who holds them.
+//!
+//! | noun | module |
+//! |---|---|
+//! | a flight; what was decided about an order | [`flight`], [`reservation`] |
+//! | the port to both | [`store`] |
+//! | the consumer of tickets | [`service`] |
+//! | the flights API | [`api`] |
+
+pub mod api;
+#[cfg(feature = "contract")]
+pub mod contract;
+pub mod flight;
+pub mod reservation;
+pub mod service;
+pub mod store;

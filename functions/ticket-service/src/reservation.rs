@@ -1,0 +1,56 @@
+//! What was decided about one order. The first decision is final, and kept for good: a redrive
+//! can bring a command back weeks later, and it must find the same answer.
+
+use serde::{Deserialize, Serialize};
+use shared::flight::{FlightId, SeatCount};
+use shared::messages::OrderUpdate;
+use shared::money::Money;
+use shared::reason::Unavailable;
+use shared::time::Timestamp;
+
+/// The record of one order.
+///
+/// ```text
+/// (none) ──reserve──▶ Held ──release──▶ Released
+///    ├─────reserve──▶ Refused
+///    └─────release──▶ Released (a tombstone: a late reserve finds it and holds nothing)
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Reservation {
+    /// The seats are the order's.
+    Held(Hold),
+    /// There were none.
+    Refused {
+        /// Why.
+        reason: Unavailable,
+    },
+    /// The order holds none, and never will again.
+    Released,
+}
+
+/// Seats held for an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// On this flight.
+    pub flight_id: FlightId,
+    /// So many.
+    pub seats: SeatCount,
+    /// At this price in all.
+    pub amount: Money,
+    /// When the flight leaves.
+    pub departs_at: Timestamp,
+}
+
+impl Reservation {
+    /// The answer to any command about the order: what the record says now.
+    pub fn answer(&self) -> OrderUpdate {
+        match self {
+            Reservation::Held(hold) => {
+                OrderUpdate::TicketsReserved { amount: hold.amount.clone(), departs_at: hold.departs_at }
+            }
+            Reservation::Refused { reason } => OrderUpdate::TicketsUnavailable { reason: *reason },
+            Reservation::Released => OrderUpdate::TicketsReleased,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The consumer of tickets.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shared::consumer::{Outcome, Service};
+use shared::event::Event;
+use shared::flight::{FlightId, SeatCount};
+use shared::ids::OrderId;
+use shared::messages::{Message, TicketCommand};
+use shared::reason::Unavailable;
+use shared::store::StoreError;
+use shared::time::Clock;
+use shared::topic::Outgoing;
+use tracing::info;
+
+use crate::reservation::Reservation;
+use crate::store::{Held, TicketStore};
+
+/// Holds seats and gives them back.
+pub struct TicketService {
+    /// Its flights and reservations.
+    pub store: Arc<dyn TicketStore>,
+    /// Its time.
+    pub clock: Arc<dyn Clock>,
+}
+
+#[async_trait]
+impl Service for TicketService {
+    type Message = TicketCommand;
+    type Loaded = ();
+
+    /// Orders for one flight change the same row: one after another they do not collide.
+    fn lane(&self, event: &Event<TicketCommand>) -> String {
+        event.message.flight_id().to_string()
+    }
+
+    /// Answers every command, repeated ones included, with what the order's record says now.
+    ///
+    /// **Crash contract:** the decision is recorded before it is told. If the process dies in
+    /// between, the command comes again and finds the record.
+    async fn handle(&self, event: &Event<TicketCommand>, (): &()) -> Result<Outcome, StoreError> {
+        let order = event.order;
+        let record = match &event.message {
+            TicketCommand::Reserve { flight_id, seats } => self.reserve(order, flight_id, *seats).await?,
+            TicketCommand::Release { .. } => self.release(order).await?,
+        };
+        let answer = record.answer();
+        info!("order {order}: {} is answered {}", event.message.name(), answer.name());
+        Ok(Outcome::Done(vec![Outgoing::event(&event.reply(answer, self.clock.now()))]))
+    }
+}
+
+impl TicketService {
+    async fn reserve(&self, order: OrderId, flight: &FlightId, seats: SeatCount) -> Result<Reservation, StoreError> {
+        let reason = match self.store.hold(order, flight, seats).await? {
+            Held::Held(hold) => return Ok(Reservation::Held(hold)),
+            Held::Decided(record) => return Ok(record),
+            Held::SoldOut => Unavailable::SoldOut,
+            Held::UnknownFlight => Unavailable::UnknownFlight,
+        };
+        // A refusal is recorded too: seats that come free later must not change the answer.
+        self.store.decide(order, &Reservation::Refused { reason }).await
+    }
+
+    async fn release(&self, order: OrderId) -> Result<Reservation, StoreError> {
+        match self.store.release(order).await? {
+            Some(record) => Ok(record),
+            // It came before its reserve, which will find this and hold nothing. If the reserve
+            // was recorded just now, the decision that stands is a hold: release that.
+            None => match self.store.decide(order, &Reservation::Released).await? {
+                Reservation::Held(_) => Ok(self.store.release(order).await?.unwrap_or(Reservation::Released)),
+                record => Ok(record),
+            },
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The port to the flights and the reservations.
+
+use async_trait::async_trait;
+use shared::flight::{FlightId, SeatCount};
+use shared::ids::OrderId;
+use shared::store::StoreError;
+
+use crate::flight::{Flight, Offer};
+use crate::reservation::{Hold, Reservation};
+
+/// Flights and reservations, which change together: on every flight, free + held = capacity.
+///
+/// **Crash contract** of the writes: before the call nothing is written; during it all of it is
+/// there or nothing; once it is answered it survives. Each may be repeated.
+#[async_trait]
+pub trait TicketStore: Send + Sync {
+    /// Takes the seats off the flight and records the hold, in one transaction, if nothing was
+    /// decided about the order before and the seats are free.
+    async fn hold(&self, order: OrderId, flight: &FlightId, seats: SeatCount) -> Result<Held, StoreError>;
+
+    /// Records a decision that touches no flight, unless one was made before; answers the one
+    /// that stands.
+    async fn decide(&self, order: OrderId, decision: &Reservation) -> Result<Reservation, StoreError>;
+
+    /// Gives the held seats back to their flight and records that, in one transaction; answers
+    /// the record that stands, or `None` where nothing was decided yet.
+    async fn release(&self, order: OrderId) -> Result<Option<Reservation>, StoreError>;
+
+    /// What was decided about an order. Consistent.
+    async fn find(&self, order: OrderId) -> Result<Option<Reservation>, StoreError>;
+
+    /// All flights, by departure.
+    async fn offers(&self) -> Result<Vec<Offer>, StoreError>;
+
+    /// Adds a flight, or changes it without touching the seats that are held.
+    async fn put_flight(&self, flight: &Flight) -> Result<FlightPut, StoreError>;
+}
+
+/// What became of a hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The seats are held now.
+    Held(Hold),
+    /// The order was decided before, like this.
+    Decided(Reservation),
+    /// The flight has too few free seats; nothing is recorded.
+    SoldOut,
+    /// There is no such flight; nothing is recorded.
+    UnknownFlight,
+}
+
+/// What became of a flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlightPut {
+    /// It is stored.
+    Stored,
+    /// More seats are held than it would have.
+    BelowHeld {
+        /// So many are.
+        held: u32,
+    },
+}

@@ -1,0 +1,90 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Sells airline tickets: answers at once, and never loses an order.
+#[derive(Debug, Parser)]
+#[command(
+    name = "local",
+    version,
+    about = "Sells airline tickets on one machine: answers at once, and never loses an order.",
+    long_about = "Sells airline tickets on one machine: answers at once, and never loses an order.\n\n\
+        The gateway, the ticket, billing and email services and their topics run in this one process, on one \
+        SQLite file; the same handlers run on AWS Lambda, SQS and DynamoDB (see README.md).\n\n\
+        Without a command it serves: open the page it prints, and buy a ticket.",
+    after_help = "Logs go to stderr; RUST_LOG sets how much (RUST_LOG=warn, RUST_LOG=debug)."
+)]
+pub(crate) struct Cli {
+    /// What to do; `serve` if nothing is said.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the page and the API (the default)
+    Serve(Serve),
+    /// Have many customers book at once, and report how fast and how well that went
+    Load(Load),
+}
+
+/// `serve`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Serve {
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) host: String,
+    /// The directory everything is kept in; made if there is none
+    #[arg(long, value_name = "DIR", default_value = "./data")]
+    pub(crate) data: PathBuf,
+    /// Flights to add or change, as JSON: what GET /flights shows, without seats_left
+    #[arg(long, value_name = "FILE")]
+    pub(crate) flights: Option<PathBuf>,
+    /// How long an order may take before it is called off, such as 48h, 90m or 30s
+    #[arg(long, value_name = "TIME", default_value = "48h", value_parser = duration)]
+    pub(crate) hold_deadline: Duration,
+}
+
+/// `load`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Load {
+    /// How many bookings to make
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) bookings: u32,
+    /// How many customers make them, each one booking at a time
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) concurrency: u32,
+    /// The server to load, http://HOST:PORT; without it, one is started on a scratch directory
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        // Parsed rather than written twice.
+        match Cli::parse_from(["local", "serve"]).command {
+            Some(Command::Serve(serve)) => serve,
+            _ => unreachable!("`serve` parses as serve"),
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit = match text.chars().last() {
+        Some('h') => 3600,
+        Some('m') => 60,
+        Some('s') => 1,
+        _ => return Err("give a number and h, m or s, such as 48h".to_owned()),
+    };
+    match text[..text.len() - 1].parse::<u32>() {
+        Ok(number) if number > 0 => Ok(Duration::from_secs(u64::from(number) * unit)),
+        _ => Err("give a whole number above 0 and h, m or s, such as 48h".to_owned()),
+    }
+}

@@ -1,0 +1,125 @@
+//! The flights that a server offers: from a file, or, so that there is something to book, a seed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use shared::flight::FlightId;
+use shared::money::{Currency, Money};
+use shared::store::StoreError;
+use shared::time::Timestamp;
+use thiserror::Error;
+use ticket_service::flight::Flight;
+use ticket_service::store::{FlightPut, TicketStore};
+
+/// A flights file cannot be used. None of it was.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "each message says it")]
+pub enum FlightsError {
+    #[error("the flights file {path} cannot be read: {error}")]
+    Unreadable { path: PathBuf, error: io::Error },
+    #[error("the flights file {path} is not a JSON array of flights: {error}")]
+    NotJson { path: PathBuf, error: serde_json::Error },
+    #[error("the flights file {path}, flight {number}{id}: {error}")]
+    BadFlight { path: PathBuf, number: usize, id: String, error: String },
+    #[error("flight {id} cannot have {capacity} seats: {held} are held")]
+    BelowHeld { id: FlightId, capacity: u32, held: u32 },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Reads a flights file: a JSON array of flights as `GET /flights` shows them, without
+/// `seats_left`.
+pub fn read(path: &Path) -> Result<Vec<Flight>, FlightsError> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| FlightsError::Unreadable { path: path.to_owned(), error })?;
+    let values: Vec<Value> = serde_json::from_str(&text)
+        .map_err(|error| FlightsError::NotJson { path: path.to_owned(), error })?;
+    let mut flights: Vec<Flight> = Vec::with_capacity(values.len());
+    for (index, value) in values.into_iter().enumerate() {
+        let id = value.get("id").and_then(Value::as_str).map(|id| format!(" ({id})")).unwrap_or_default();
+        let bad =
+            |error: String| FlightsError::BadFlight { path: path.to_owned(), number: index + 1, id, error };
+        let flight: Flight = match serde_json::from_value(value) {
+            Ok(flight) => flight,
+            Err(error) => return Err(bad(error.to_string())),
+        };
+        if flights.iter().any(|other| other.id == flight.id) {
+            return Err(bad("its id is used twice".to_owned()));
+        }
+        if flight.price.value > MOST_EXPENSIVE {
+            return Err(bad(format!("price.value must be at most {MOST_EXPENSIVE}")));
+        }
+        flights.push(flight);
+    }
+    Ok(flights)
+}
+
+/// The highest price of a seat, in minor units: amounts stay exact wherever JSON is read.
+const MOST_EXPENSIVE: u64 = 1_000_000_000_000;
+
+/// Adds or changes these flights. A capacity below the seats that are held is refused, and then
+/// none of the flights is changed.
+pub async fn upsert(store: &dyn TicketStore, flights: &[Flight]) -> Result<(), FlightsError> {
+    let offers = store.offers().await?;
+    for flight in flights {
+        let offer = offers.iter().find(|offer| offer.flight.id == flight.id);
+        let held = offer.map_or(0, |offer| offer.flight.capacity - offer.seats_left);
+        if flight.capacity < held {
+            return Err(FlightsError::BelowHeld { id: flight.id.clone(), capacity: flight.capacity, held });
+        }
+    }
+    for flight in flights {
+        if let FlightPut::BelowHeld { held } = store.put_flight(flight).await? {
+            return Err(FlightsError::BelowHeld { id: flight.id.clone(), capacity: flight.capacity, held });
+        }
+    }
+    Ok(())
+}
+
+/// What a new server offers: from, to, days ahead, hour and minute (UTC), seats, price in cents.
+/// The last but one is nearly sold out.
+const SEED: [(&str, &str, &str, u64, u64, u64, u32, u64); 8] = [
+    ("OS-101", "Vienna", "Lisbon", 7, 6, 40, 180, 12_950),
+    ("OS-118", "Vienna", "Oslo", 9, 10, 15, 132, 9_900),
+    ("OS-204", "Lisbon", "Vienna", 14, 17, 5, 180, 13_450),
+    ("OS-233", "Vienna", "Reykjavík", 12, 9, 30, 150, 18_900),
+    ("OS-347", "Vienna", "Athens", 8, 13, 20, 174, 8_400),
+    ("OS-410", "Graz", "Zürich", 5, 7, 55, 76, 14_200),
+    ("OS-512", "Innsbruck", "Elba", 6, 11, 0, 3, 24_500),
+    ("OS-900", "Vienna", "Tokyo", 21, 12, 45, 260, 64_900),
+];
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// The seed, with departures in the days after `now`.
+pub fn seed(now: Timestamp) -> Vec<Flight> {
+    let today = Timestamp::from_millis(now.as_millis() / (DAY as i64 * 1000) * (DAY as i64 * 1000));
+    let flight =
+        |(id, from, to, days, hour, minute, capacity, cents): (&str, &str, &str, u64, u64, u64, u32, u64)| {
+            Some(Flight {
+                id: FlightId::parse(id).ok()?,
+                from: from.to_owned(),
+                to: to.to_owned(),
+                departs_at: today + Duration::from_secs(days * DAY + hour * 3600 + minute * 60),
+                capacity,
+                price: Money { value: cents, currency: Currency::parse("EUR").ok()? },
+            })
+        };
+    SEED.into_iter().filter_map(flight).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_flight_of_the_seed_is_offered_and_leaves_in_the_days_ahead() {
+        let now: Timestamp = "2026-11-22T20:00:00Z".parse().unwrap();
+        let flights = seed(now);
+        assert_eq!(flights.len(), SEED.len());
+        assert!(flights.iter().all(|flight| flight.departs_at > now + Duration::from_secs(4 * DAY)));
+    }
+}

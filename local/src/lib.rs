@@ -1,0 +1,22 @@
+//! The embedded ground: the whole booking system in one process, on one SQLite file.
+//!
+//! | noun | module |
+//! |---|---|
+//! | the server: HTTP in front of the ground | [`server`] |
+//! | the ground: the services, and what they stand on | [`ground`] |
+//! | what Lambda does on AWS: batches, retries, acknowledgements | [`workers`] |
+//! | topics, stores, ledger and mailbox on SQLite | [`sqlite`] |
+//! | the data directory, the flights | [`data_dir`], [`flights`] |
+//! | `/local/*` | [`control`] |
+//! | the load command | [`load`] |
+
+pub mod control;
+pub mod data_dir;
+pub mod flights;
+pub mod ground;
+pub mod load;
+pub mod server;
+pub mod sqlite;
+pub mod workers;
+
+pub use server::{Options, Server, StartError};

@@ -1,0 +1,89 @@
+//! `cargo run` starts everything.
+
+mod cli;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use local::load::Load;
+use local::{Options, Server};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let command = Cli::parse().command.unwrap_or_else(|| Command::Serve(cli::Serve::default()));
+    let quiet = matches!(command, Command::Load(_));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new(if quiet { "error" } else { "info" }));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.to_string()),
+    };
+    runtime.block_on(async {
+        match command {
+            Command::Serve(serve) => run_server(serve).await,
+            Command::Load(load) => run_load(load).await,
+        }
+    })
+}
+
+fn fail(error: &str) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run_server(serve: cli::Serve) -> ExitCode {
+    let options = Options {
+        host: serve.host,
+        port: serve.port,
+        flights: serve.flights,
+        deadline: serve.hold_deadline,
+        ..Options::new(serve.data)
+    };
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return fail("signals cannot be handled here");
+    };
+    let server = match Server::start(options).await {
+        Ok(server) => server,
+        Err(error) => return fail(&error.to_string()),
+    };
+    println!("listening on {}", server.url());
+    let _ = std::io::stdout().flush();
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("finishing what is in hand");
+    server.stop().await;
+    ExitCode::SUCCESS
+}
+
+async fn run_load(load: cli::Load) -> ExitCode {
+    let load =
+        Load { bookings: load.bookings as usize, concurrency: load.concurrency as usize, url: load.url };
+    let (bookings, terminal) = (load.bookings, std::io::stderr().is_terminal());
+    let step = bookings.div_ceil(if terminal { 100 } else { 10 });
+    let progress = |settled: usize| {
+        if settled.is_multiple_of(step) || settled == bookings {
+            let end = if terminal && settled < bookings { '\r' } else { '\n' };
+            eprint!("{settled} of {bookings} bookings settled{end}");
+        }
+    };
+    match load.run(progress).await {
+        Ok(report) => {
+            println!("{report}");
+            if report.lost + report.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => fail(&error.to_string()),
+    }
+}

@@ -1,0 +1,68 @@
+//! The mailbox of the embedded ground: mail is kept here instead of being delivered.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use email_service::mail::Mail;
+use email_service::mailer::{Mailer, MailerError};
+use rusqlite::{Connection, params};
+use serde::Serialize;
+use shared::ids::OrderId;
+use shared::messages::NoticeOutcome;
+use shared::store::StoreError;
+use shared::time::{Clock, Timestamp};
+
+use super::database::Database;
+use super::{Json, Statements};
+
+/// Mails in a table: each of an order's once.
+pub struct Mailbox {
+    /// Where they are kept.
+    pub database: Database,
+    /// Says when they were sent.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A mail that was sent.
+#[derive(Clone, Debug, Serialize)]
+pub struct SentMail {
+    /// The order it is about.
+    pub booking_id: OrderId,
+    /// What it tells.
+    pub outcome: NoticeOutcome,
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// The mail.
+    #[serde(flatten)]
+    pub mail: Mail,
+}
+
+impl Mailbox {
+    /// The mails sent, newest first.
+    pub async fn sent(&self) -> Result<Vec<SentMail>, StoreError> {
+        let sql = "SELECT order_id, outcome, sent_at, body FROM mailbox ORDER BY id DESC";
+        let read = move |connection: &Connection| {
+            connection.rows(sql, [], |row| {
+                let (Json(outcome), Json(mail)) = (row.get(1)?, row.get(3)?);
+                let sent_at = Timestamp::from_millis(row.get(2)?);
+                Ok(SentMail { booking_id: OrderId::from_bytes(row.get(0)?), outcome, sent_at, mail })
+            })
+        };
+        self.database.read(read).await
+    }
+}
+
+#[async_trait]
+impl Mailer for Mailbox {
+    /// Unlike SES it can tell a mail it sent before, so here mail is exactly once.
+    async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+        let (mail, now) = (mail.clone(), self.clock.now());
+        let sql = "INSERT INTO mailbox (order_id, outcome, sent_at, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        let write = move |connection: &Connection| {
+            connection
+                .change(sql, params![order.as_bytes(), Json(&outcome), now.as_millis(), Json(&mail)])
+                .map(drop)
+        };
+        self.database.write(write).await.map_err(|error| MailerError(error.to_string()))
+    }
+}

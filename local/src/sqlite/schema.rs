@@ -1,0 +1,140 @@
+//! The tables, and what version of them a file holds.
+
+use rusqlite::Connection;
+use thiserror::Error;
+
+/// The version this program reads and writes.
+pub const VERSION: i64 = 1;
+
+/// Marks a file as one of ours: "TKTS".
+const APPLICATION: i64 = 0x544b_5453;
+
+/// Rows are kept in the order they came (a row id, and the order's id beside it as a unique
+/// index): orders that are worked on at the same time share pages, so a group commit writes few.
+const TABLES: &str = "
+CREATE TABLE settings (
+    name TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT;
+
+-- booking-gateway
+CREATE TABLE orders (
+    seq INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    version INTEGER NOT NULL,
+    next_check INTEGER,
+    checks INTEGER NOT NULL DEFAULT 0,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX unsettled ON orders (next_check) WHERE next_check IS NOT NULL;
+
+-- ticket-service
+CREATE TABLE flights (
+    id TEXT PRIMARY KEY,
+    departs_at INTEGER NOT NULL,
+    capacity INTEGER NOT NULL,
+    seats_left INTEGER NOT NULL CHECK (seats_left BETWEEN 0 AND capacity),
+    body TEXT NOT NULL
+) STRICT;
+CREATE TABLE reservations (
+    seq INTEGER PRIMARY KEY,
+    order_id BLOB NOT NULL UNIQUE,
+    body TEXT NOT NULL
+) STRICT;
+
+-- billing-service
+CREATE TABLE payments (
+    seq INTEGER PRIMARY KEY,
+    order_id BLOB NOT NULL UNIQUE,
+    body TEXT NOT NULL
+) STRICT;
+
+-- email-service
+CREATE TABLE mails (
+    seq INTEGER PRIMARY KEY,
+    order_id BLOB NOT NULL UNIQUE,
+    outcome TEXT NOT NULL,
+    step INTEGER NOT NULL
+) STRICT;
+
+-- the topics
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    topic TEXT NOT NULL,
+    visible_at INTEGER NOT NULL,
+    sent_at INTEGER NOT NULL,
+    receive_count INTEGER NOT NULL DEFAULT 0,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX messages_by_visibility ON messages (topic, visible_at);
+CREATE TABLE dead_letters (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    topic TEXT NOT NULL,
+    parked_at INTEGER NOT NULL,
+    failure TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    body TEXT NOT NULL
+) STRICT;
+CREATE INDEX dead_letters_by_topic ON dead_letters (topic);
+
+-- the simulated payment provider's own books, and the mails it is pretended were delivered
+CREATE TABLE ledger (
+    id INTEGER PRIMARY KEY,
+    order_id BLOB NOT NULL UNIQUE,
+    body TEXT NOT NULL
+) STRICT;
+CREATE TABLE mailbox (
+    id INTEGER PRIMARY KEY,
+    order_id BLOB NOT NULL,
+    outcome TEXT NOT NULL,
+    sent_at INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (order_id, outcome)
+) STRICT;
+";
+
+/// The file is not one that this program can work on.
+#[derive(Debug, Error)]
+pub enum SchemaError {
+    /// SQLite could not read it.
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// It belongs to another program.
+    #[error("it is not a booking database; choose another directory with --data")]
+    Foreign,
+    /// A later version of this program wrote it.
+    #[error(
+        "it was written by a newer version of this program (schema {found}, this one knows {VERSION}); run that version, or choose another directory with --data"
+    )]
+    Newer {
+        /// Its version.
+        found: i64,
+    },
+}
+
+/// Creates the tables in an empty file; in another, checks that they are ours.
+pub fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
+    let transaction = connection.transaction()?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    if version == 0 && tables == 0 {
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "application_id", APPLICATION)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    } else {
+        check(&transaction)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Checks that a file's tables are those that this program reads.
+pub fn check(connection: &Connection) -> Result<(), SchemaError> {
+    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    match version {
+        _ if application != APPLICATION => Err(SchemaError::Foreign),
+        VERSION => Ok(()),
+        found => Err(SchemaError::Newer { found }),
+    }
+}

@@ -1,0 +1,412 @@
+//! The topics, on SQLite, as SQS standard queues behave where it matters: at least once, in no
+//! order, a visibility timeout, a receive count, delays, a dead-letter queue.
+//!
+//! Who receives waits without polling: in the very group that sends a message, before its commit,
+//! the message is handed to a receiver that waits ([`Delivering`]), so a hop costs one fsync.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, params};
+use serde::Serialize;
+use shared::consumer::Delivery;
+use shared::event::LARGEST;
+use shared::store::StoreError;
+use shared::time::{Clock, Timestamp};
+use shared::topic::{Failure, Outgoing, SendError, Topic, Topics};
+use tokio::sync::oneshot;
+use tracing::error;
+
+use super::Statements;
+use super::database::{Database, lock};
+use super::writer::Hook;
+
+/// How often a message is received before it goes to the dead-letter queue. Only crashes and
+/// bugs count: waiting is a delayed copy.
+pub const MAX_RECEIVE_COUNT: u32 = 5;
+
+/// The topics in a database.
+#[derive(Clone)]
+pub struct SqliteTopics {
+    database: Database,
+    clock: Arc<dyn Clock>,
+}
+
+/// How a topic stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TopicState {
+    /// Messages that can be received now.
+    pub waiting: u64,
+    /// Messages that were received and not acknowledged yet.
+    pub in_flight: u64,
+    /// Messages that were sent with a delay that has not passed.
+    pub delayed: u64,
+    /// Messages in its dead-letter queue.
+    pub dead_lettered: u64,
+    /// How long ago the oldest of the first three was sent; 0 if there are none.
+    pub oldest_age_seconds: u64,
+}
+
+/// A message in a dead-letter queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// Names it.
+    pub id: i64,
+    /// Whose dead-letter queue.
+    pub topic: Topic,
+    /// As it was received.
+    pub body: String,
+    /// Why it was given up.
+    pub failure: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The consumer that gave it up.
+    pub source: String,
+}
+
+impl SqliteTopics {
+    /// The topics in that database.
+    pub fn new(database: Database, clock: Arc<dyn Clock>) -> Self {
+        Self { database, clock }
+    }
+
+    /// Waits until there are messages, and receives up to `most` of them: for `visibility` nobody
+    /// else does. Whoever stops waiting has received nothing.
+    pub async fn receive(&self, topic: Topic, most: usize, visibility: Duration) -> Vec<Delivery> {
+        let (reply, delivered) = oneshot::channel();
+        self.database.post().wait(topic, Receiver { most, visibility, reply });
+        self.database.wake();
+        // The other end goes away only with the database.
+        match delivered.await {
+            Ok(deliveries) => deliveries,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Deletes messages of a batch, for good. A message that was received again in the meantime
+    /// is not: its new receiver answers for it.
+    pub fn acknowledge(
+        &self,
+        batch: Vec<Receipt>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        self.database.write(move |connection| {
+            for Receipt { id, receive_count } in batch {
+                connection.change(
+                    "DELETE FROM messages WHERE id = ?1 AND receive_count = ?2",
+                    params![id, receive_count],
+                )?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Has messages of a batch delivered again, each after a while.
+    pub fn deliver_again(
+        &self,
+        batch: Vec<(Receipt, Duration)>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        let now = self.clock.now();
+        let post = self.database.post().clone();
+        self.database.write(move |connection| {
+            for (Receipt { id, receive_count }, delay) in batch {
+                let visible_at = (now + delay).as_millis();
+                connection.change(
+                    "UPDATE messages SET visible_at = ?3 WHERE id = ?1 AND receive_count = ?2",
+                    params![id, receive_count, visible_at],
+                )?;
+            }
+            post.touch_all();
+            Ok(())
+        })
+    }
+
+    /// How every topic stands.
+    pub async fn states(&self) -> Result<Vec<(Topic, TopicState)>, StoreError> {
+        let now = self.clock.now();
+        self.database
+            .read(move |connection| {
+                Topic::ALL.into_iter().map(|topic| Ok((topic, state(connection, topic, now)?))).collect()
+            })
+            .await
+    }
+
+    /// What is in a topic's dead-letter queue, oldest first.
+    pub async fn dead_letters(&self, topic: Topic) -> Result<Vec<DeadLetter>, StoreError> {
+        let sql = "SELECT id, body, failure, attempts, source FROM dead_letters WHERE topic = ?1 ORDER BY id";
+        let read = move |connection: &Connection| {
+            connection.rows(sql, [topic.name()], |row| {
+                let (id, body, failure, attempts, source) =
+                    (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+                Ok(DeadLetter { id, topic, body, failure, attempts, source })
+            })
+        };
+        self.database.read(read).await
+    }
+}
+
+/// Names one receive of one message.
+#[derive(Clone, Copy, Debug)]
+pub struct Receipt {
+    id: i64,
+    receive_count: u32,
+}
+
+impl Receipt {
+    /// The receipt that came with a delivery; `None` if it is not from these topics.
+    pub fn of(delivery: &Delivery) -> Option<Self> {
+        Some(Self { id: delivery.id.parse().ok()?, receive_count: delivery.receive_count })
+    }
+
+    /// How long a message that failed rests: 1 s after the first receive, doubling.
+    pub fn pause(self) -> Duration {
+        Duration::from_secs(1 << (self.receive_count.clamp(1, MAX_RECEIVE_COUNT) - 1))
+    }
+}
+
+#[async_trait]
+impl Topics for SqliteTopics {
+    /// All in one write: they are sent together, or none is.
+    async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), SendError>> {
+        let now = self.clock.now();
+        let post = self.database.post().clone();
+        let topics: Vec<_> = messages.iter().map(|message| (message.topic, message.body.len())).collect();
+        let sent = self.database.write(move |connection| {
+            for message in messages.iter().filter(|message| message.body.len() <= LARGEST) {
+                match &message.dead_letter {
+                    None => insert(connection, message, now)?,
+                    Some(failure) => bury(connection, message.topic, &message.body, failure, now)?,
+                }
+                post.touch(message.topic);
+            }
+            Ok(())
+        });
+        let sent = sent.await;
+        let answer = |(topic, length)| match &sent {
+            _ if length > LARGEST => {
+                Err(SendError { topic, reason: format!("{length} bytes are more than {LARGEST}") })
+            }
+            Ok(()) => Ok(()),
+            Err(error) => Err(SendError { topic, reason: error.to_string() }),
+        };
+        topics.into_iter().map(answer).collect()
+    }
+}
+
+fn insert(connection: &Connection, message: &Outgoing, now: Timestamp) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO messages (topic, visible_at, sent_at, body) VALUES (?1, ?2, ?3, ?4)";
+    let visible_at = (now + message.delay).as_millis();
+    connection.change(sql, params![message.topic.name(), visible_at, now.as_millis(), message.body]).map(drop)
+}
+
+fn bury(
+    connection: &Connection,
+    topic: Topic,
+    body: &str,
+    failure: &Failure,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO dead_letters (topic, parked_at, failure, attempts, source, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let Failure { failure, attempts, source } = failure;
+    connection.change(sql, params![topic.name(), now.as_millis(), failure, attempts, source, body]).map(drop)
+}
+
+fn state(connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Result<TopicState> {
+    let live = "SELECT count(*) FILTER (WHERE visible_at <= ?2),
+                       count(*) FILTER (WHERE visible_at > ?2 AND receive_count > 0),
+                       count(*) FILTER (WHERE visible_at > ?2 AND receive_count = 0),
+                       min(sent_at)
+                FROM messages WHERE topic = ?1";
+    let found = connection.row(live, params![topic.name(), now.as_millis()], |row| {
+        let oldest: Option<i64> = row.get(3)?;
+        Ok(TopicState {
+            waiting: row.get(0)?,
+            in_flight: row.get(1)?,
+            delayed: row.get(2)?,
+            dead_lettered: 0,
+            oldest_age_seconds: oldest
+                .map_or(0, |oldest| now.since(Timestamp::from_millis(oldest)).as_secs()),
+        })
+    })?;
+    let dead =
+        connection
+            .row("SELECT count(*) FROM dead_letters WHERE topic = ?1", [topic.name()], |row| row.get(0))?;
+    Ok(TopicState { dead_lettered: dead.unwrap_or_default(), ..found.unwrap_or_default() })
+}
+
+/// Who waits for messages, and which topics got some.
+#[derive(Default)]
+pub(super) struct Post {
+    waiting: Mutex<HashMap<Topic, VecDeque<Receiver>>>,
+    touched: AtomicU8,
+}
+
+struct Receiver {
+    most: usize,
+    visibility: Duration,
+    reply: oneshot::Sender<Vec<Delivery>>,
+}
+
+impl Post {
+    fn wait(&self, topic: Topic, receiver: Receiver) {
+        let mut waiting = lock(&self.waiting);
+        let queue = waiting.entry(topic).or_default();
+        queue.retain(|receiver| !receiver.reply.is_closed());
+        queue.push_back(receiver);
+        self.touch(topic);
+    }
+
+    fn touch(&self, topic: Topic) {
+        self.touched.fetch_or(1 << topic as u8, Ordering::SeqCst);
+    }
+
+    fn touch_all(&self) {
+        self.touched.store(u8::MAX, Ordering::SeqCst);
+    }
+
+    fn next(&self, topic: Topic) -> Option<Receiver> {
+        let mut waiting = lock(&self.waiting);
+        let queue = waiting.get_mut(&topic)?;
+        std::iter::from_fn(|| queue.pop_front()).find(|receiver| !receiver.reply.is_closed())
+    }
+}
+
+/// Hands messages to those who wait, in the group that sends them or when their time has come.
+pub(super) struct Delivering {
+    post: Arc<Post>,
+    clock: Arc<dyn Clock>,
+    /// When the next message of each topic can be received, as of the last look.
+    due: HashMap<Topic, Timestamp>,
+    /// What this group delivers, told when it is committed.
+    delivered: Vec<(Topic, Receiver, Vec<Delivery>)>,
+    /// What was delivered to somebody who had just stopped waiting.
+    undelivered: Vec<Delivery>,
+    failed: bool,
+}
+
+impl Delivering {
+    pub(super) fn new(post: Arc<Post>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            post,
+            clock,
+            due: HashMap::new(),
+            delivered: Vec::new(),
+            undelivered: Vec::new(),
+            failed: false,
+        }
+    }
+
+    fn deliver(&mut self, connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Result<()> {
+        while let Some(receiver) = self.post.next(topic) {
+            let deliveries = take(connection, topic, &receiver, now)?;
+            if deliveries.is_empty() {
+                lock(&self.post.waiting).entry(topic).or_default().push_front(receiver);
+                let earliest = "SELECT min(visible_at) FROM messages WHERE topic = ?1";
+                let due: Option<i64> = connection.row(earliest, [topic.name()], |row| row.get(0))?.flatten();
+                match due {
+                    Some(due) => self.due.insert(topic, Timestamp::from_millis(due)),
+                    None => self.due.remove(&topic),
+                };
+                break;
+            }
+            self.delivered.push((topic, receiver, deliveries));
+        }
+        Ok(())
+    }
+}
+
+/// Takes up to `most` messages for a receiver; what was received too often goes to the
+/// dead-letter queue instead.
+fn take(
+    connection: &Connection,
+    topic: Topic,
+    receiver: &Receiver,
+    now: Timestamp,
+) -> rusqlite::Result<Vec<Delivery>> {
+    let sql = "SELECT id, receive_count, body FROM messages WHERE topic = ?1 AND visible_at <= ?2 ORDER BY visible_at LIMIT ?3";
+    let mut deliveries = Vec::new();
+    loop {
+        let found = connection.rows(
+            sql,
+            params![topic.name(), now.as_millis(), receiver.most - deliveries.len()],
+            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, String>(2)?)),
+        )?;
+        if found.is_empty() {
+            return Ok(deliveries);
+        }
+        for (id, received, body) in found {
+            if received >= MAX_RECEIVE_COUNT {
+                error!(
+                    "a message of {topic} was received {received} times and never acknowledged: it goes to the dead-letter queue"
+                );
+                let failure = format!("received {received} times and never acknowledged");
+                bury(
+                    connection,
+                    topic,
+                    &body,
+                    &Failure { failure, attempts: received, source: "/topics" },
+                    now,
+                )?;
+                connection.change("DELETE FROM messages WHERE id = ?1", [id])?;
+            } else {
+                let visible_at = (now + receiver.visibility).as_millis();
+                let sql =
+                    "UPDATE messages SET visible_at = ?2, receive_count = receive_count + 1 WHERE id = ?1";
+                connection.change(sql, params![id, visible_at])?;
+                deliveries.push(Delivery { id: id.to_string(), body, receive_count: received + 1 });
+            }
+        }
+        if deliveries.len() >= receiver.most {
+            return Ok(deliveries);
+        }
+    }
+}
+
+impl Hook for Delivering {
+    fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let now = self.clock.now();
+        for delivery in self.undelivered.drain(..) {
+            let sql = "UPDATE messages SET visible_at = ?2, receive_count = receive_count - 1 WHERE id = ?1 AND receive_count = ?3";
+            connection.change(sql, params![delivery.id, now.as_millis(), delivery.receive_count])?;
+            self.post.touch_all();
+        }
+        let touched = self.post.touched.swap(0, Ordering::SeqCst);
+        for topic in Topic::ALL {
+            if touched & (1 << topic as u8) != 0 || self.due.get(&topic).is_some_and(|&due| due <= now) {
+                self.deliver(connection, topic, now)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn after_commit(&mut self, committed: bool) {
+        self.failed = !committed;
+        for (topic, receiver, deliveries) in self.delivered.drain(..) {
+            if committed {
+                if let Err(deliveries) = receiver.reply.send(deliveries) {
+                    self.undelivered.extend(deliveries);
+                }
+            } else {
+                lock(&self.post.waiting).entry(topic).or_default().push_front(receiver);
+                self.post.touch_all();
+            }
+        }
+    }
+
+    fn next_wake(&mut self) -> Option<Duration> {
+        if self.failed {
+            self.post.touch_all();
+            return Some(Duration::from_millis(100));
+        }
+        if !self.undelivered.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let now = self.clock.now();
+        let waiting = lock(&self.post.waiting);
+        let awaited = |topic: &Topic| waiting.get(topic).is_some_and(|queue| !queue.is_empty());
+        let due = self.due.iter().filter(|(topic, _)| awaited(topic)).map(|(_, due)| due).min()?;
+        Some(due.since(now))
+    }
+}

@@ -1,0 +1,31 @@
+//! What every service speaks: topics, messages, the batch consumer, ids, money, time.
+//!
+//! | noun | module |
+//! |---|---|
+//! | values that cannot be wrong: order ids, flights, seats, passengers, money, times | [`ids`], [`flight`], [`passenger`], [`payment`], [`money`], [`time`] |
+//! | the wire: one CloudEvent per message, one enum per topic | [`event`], [`messages`] |
+//! | the port to the topics | [`topic`] |
+//! | the one batch consumer, and how long it waits | [`consumer`], [`backoff`] |
+//! | what is injected: clock and randomness | [`time::Clock`], [`entropy::Entropy`] |
+
+pub mod backoff;
+pub mod consumer;
+#[cfg(feature = "contract")]
+pub mod contract;
+pub mod entropy;
+pub mod event;
+pub mod flight;
+#[cfg(feature = "http")]
+pub mod http;
+pub mod ids;
+pub mod messages;
+pub mod money;
+pub mod passenger;
+pub mod payment;
+pub mod reason;
+pub mod store;
+pub mod time;
+pub mod topic;
+mod value;
+
+pub use value::Invalid;

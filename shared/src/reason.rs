@@ -1,0 +1,57 @@
+//! Why an order did not end in a ticket.
+
+use serde::{Deserialize, Serialize};
+
+/// What the customer is told, in the booking and in the mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The flight had too few seats left.
+    SoldOut,
+    /// There is no such flight.
+    UnknownFlight,
+    /// The card was refused.
+    CardDeclined,
+    /// The customer changed their mind.
+    CancelledByCustomer,
+    /// It could not be finished before its deadline.
+    Expired,
+}
+
+/// Why no seats were held. Final: it is on the Ticket Service's record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unavailable {
+    /// The flight had too few seats left when the order was decided.
+    SoldOut,
+    /// There was no such flight when the order was decided.
+    UnknownFlight,
+}
+
+/// Why no money was captured. Final: the provider holds no open payment any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Declined {
+    /// The provider refused the card.
+    CardDeclined,
+    /// The charge came up after the order's deadline.
+    Expired,
+}
+
+impl From<Unavailable> for Reason {
+    fn from(reason: Unavailable) -> Self {
+        match reason {
+            Unavailable::SoldOut => Reason::SoldOut,
+            Unavailable::UnknownFlight => Reason::UnknownFlight,
+        }
+    }
+}
+
+impl From<Declined> for Reason {
+    fn from(reason: Declined) -> Self {
+        match reason {
+            Declined::CardDeclined => Reason::CardDeclined,
+            Declined::Expired => Reason::Expired,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! The topics, and the port through which everything is sent to them.
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::Invalid;
+use crate::event::Event;
+use crate::ids::OrderId;
+use crate::messages::Message;
+
+/// A topic: one queue with one consumer, and a dead-letter queue beside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Topic {
+    /// Commands to the Ticket Service.
+    Tickets,
+    /// Updates for the Booking Gateway.
+    OrderUpdates,
+    /// Commands to the Billing Service.
+    Billing,
+    /// Commands to the Email Service.
+    Email,
+}
+
+impl Topic {
+    /// All of them, in the order a booking first meets them.
+    pub const ALL: [Topic; 4] = [Topic::Tickets, Topic::OrderUpdates, Topic::Billing, Topic::Email];
+
+    /// The topic's name, `order-updates`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Topic::Tickets => "tickets",
+            Topic::OrderUpdates => "order-updates",
+            Topic::Billing => "billing",
+            Topic::Email => "email",
+        }
+    }
+
+    /// The name of its dead-letter queue, `order-updates-dlq`.
+    pub fn dead_letter_name(self) -> &'static str {
+        match self {
+            Topic::Tickets => "tickets-dlq",
+            Topic::OrderUpdates => "order-updates-dlq",
+            Topic::Billing => "billing-dlq",
+            Topic::Email => "email-dlq",
+        }
+    }
+}
+
+impl fmt::Display for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl std::str::FromStr for Topic {
+    type Err = Invalid;
+
+    fn from_str(name: &str) -> Result<Self, Invalid> {
+        Topic::ALL
+            .into_iter()
+            .find(|topic| topic.name() == name)
+            .ok_or(Invalid("must be tickets, order-updates, billing or email"))
+    }
+}
+
+/// A message on its way to a topic.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Where it goes, or whose dead-letter queue.
+    pub topic: Topic,
+    /// The CloudEvent as JSON; whatever was received, where it is parked unread.
+    pub body: String,
+    /// Not to be received before this has passed; at most 900 s.
+    pub delay: Duration,
+    /// Given: it goes to the topic's dead-letter queue, with these as its attributes.
+    pub dead_letter: Option<Failure>,
+    /// For logs.
+    pub order: Option<OrderId>,
+}
+
+impl Outgoing {
+    /// That event, to its topic, at once.
+    pub fn event<M: Message>(event: &Event<M>) -> Self {
+        Self::delayed(event, Duration::ZERO)
+    }
+
+    /// That event, to its topic, after a while.
+    pub fn delayed<M: Message>(event: &Event<M>, delay: Duration) -> Self {
+        Self { topic: M::TOPIC, body: event.encode(), delay, dead_letter: None, order: Some(event.order) }
+    }
+}
+
+/// Why a message was given up, as attributes beside it in the dead-letter queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// In words, for the operator who looks at it.
+    pub failure: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The consumer that gave it up, `/billing-service`.
+    pub source: &'static str,
+}
+
+/// A message did not reach its topic, or may not have.
+#[derive(Clone, Debug, Error)]
+#[error("the topic {topic} took no message: {reason}")]
+pub struct SendError {
+    /// The topic.
+    pub topic: Topic,
+    /// In words.
+    pub reason: String,
+}
+
+/// The port to the topics.
+///
+/// Delivery is at least once and in no order. **Crash contract:** before the call, nothing was
+/// sent; during it, any of the messages may have been; once it has answered `Ok` for a message,
+/// that message survives every crash until a consumer acknowledges it.
+#[async_trait]
+pub trait Topics: Send + Sync {
+    /// Sends messages, to any topics; answers for each in the same order.
+    async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), SendError>>;
+}

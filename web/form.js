@@ -1,0 +1,133 @@
+// The order form: choose a flight, fill in, buy. The desk checks the fields; the form shows what
+// it said, next to each of them.
+
+import { Refusal, book, flights, sentence } from "./api.js";
+import { showDraft } from "./pass.js";
+import { day, hour, money } from "./story.js";
+
+const form = document.querySelector("#order");
+const board = document.querySelector("#board");
+const boardState = document.querySelector("#board-state");
+const trouble = document.querySelector("#order-trouble");
+const buy = document.querySelector("#buy");
+const slots = [...form.querySelectorAll("[data-field]")];
+
+let departures = [];
+let onBooked;
+let sending = false;
+
+for (let count = 1; count <= 9; count += 1) {
+  const seat = document.querySelector("#seat").content.cloneNode(true);
+  const input = seat.querySelector("input");
+  input.value = count;
+  input.defaultChecked = count === 1;
+  seat.querySelector("span").textContent = count;
+  form.querySelector("#seats").append(seat);
+}
+
+/** Shows the form with fresh departures; `booked` gets the booking once there is one. */
+export async function openForm(signal, booked) {
+  onBooked = booked;
+  departures = [];
+  board.replaceChildren();
+  trouble.textContent = "";
+  boardState.textContent = "Fetching the departures.";
+  refreshDraft();
+  const found = await flights(signal, (lost) => {
+    if (lost && !signal.aborted) boardState.textContent = "The departures cannot be fetched just now. Trying again by itself.";
+  });
+  if (signal.aborted) return;
+  departures = found.sort((one, other) => Date.parse(one.departs_at) - Date.parse(other.departs_at));
+  boardState.textContent = departures.length ? "" : "No flights are on sale at the moment.";
+  board.replaceChildren(...departures.map(row));
+}
+
+function row(flight) {
+  const label = document.querySelector("#flight-row").content.firstElementChild.cloneNode(true);
+  const departed = Date.parse(flight.departs_at) <= Date.now();
+  const [scarcity, left] = departed ? ["none", "Departed"] : seatsLeft(flight);
+  const texts = { day: day(flight.departs_at), from: flight.from, to: flight.to, id: flight.id, price: money(flight.price), left };
+  for (const part of label.querySelectorAll("[data-part]")) part.textContent = texts[part.dataset.part];
+  const time = label.querySelector("time");
+  time.dateTime = flight.departs_at;
+  time.textContent = hour(flight.departs_at);
+  label.dataset.left = scarcity;
+  const input = label.querySelector("input");
+  input.value = flight.id;
+  input.disabled = departed;
+  return label;
+}
+
+function seatsLeft({ seats_left: left, capacity }) {
+  if (left === 0) return ["none", "Sold out"];
+  if (left <= Math.max(9, capacity / 20)) return ["few", `Only ${left} left`];
+  return ["some", `${left} left`];
+}
+
+function order() {
+  const fields = new FormData(form);
+  return {
+    flight_id: fields.get("flight_id") ?? "",
+    seats: Number(fields.get("seats")),
+    passenger: { name: fields.get("name").trim(), email: fields.get("email").trim() },
+    payment_method: fields.get("payment_method"),
+  };
+}
+
+function refreshDraft() {
+  const { flight_id: id, seats: count, passenger } = order();
+  showDraft({ flight: departures.find((flight) => flight.id === id), count, name: passenger.name });
+}
+
+form.addEventListener("input", ({ target }) => {
+  const slot = slots.find((one) => owner(one).contains(target));
+  if (slot) show(slot, "");
+  refreshDraft();
+});
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (sending) return;
+  trouble.textContent = "";
+  setSending(true);
+  try {
+    onBooked(await book(order()));
+    for (const slot of slots) show(slot, "");
+  } catch (error) {
+    if (error instanceof Refusal) refuse(error);
+    else trouble.textContent = "No answer from the booking desk. Press Buy again: the same order is never booked twice.";
+  } finally {
+    setSending(false);
+  }
+});
+
+// Not disabled while sending: a disabled button would lose the keyboard's place.
+function setSending(now) {
+  sending = now;
+  buy.setAttribute("aria-disabled", now);
+}
+
+function refuse({ message, errors }) {
+  for (const slot of slots) {
+    const error = errors.find(({ field }) => field === slot.dataset.field);
+    show(slot, error ? slot.dataset.says ?? sentence(`${slot.dataset.name} ${error.message}`) : "");
+  }
+  const faulty = slots.filter((slot) => !slot.hidden);
+  if (faulty.length) focusOn(owner(faulty[0]));
+  if (faulty.length < errors.length || !errors.length) trouble.textContent = message;
+}
+
+/** The control that a slot for an error describes, or the group of them. */
+const owner = (slot) => form.querySelector(`[aria-describedby~="${slot.id}"]`);
+
+function show(slot, message) {
+  slot.textContent = message;
+  slot.hidden = !message;
+  owner(slot).toggleAttribute("data-invalid", Boolean(message));
+  if (owner(slot).matches("input")) owner(slot).setAttribute("aria-invalid", Boolean(message));
+}
+
+function focusOn(control) {
+  const target = control.matches("input") ? control : control.querySelector(":checked") ?? control.querySelector("input");
+  target?.focus();
+}
