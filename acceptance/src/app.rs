@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::NewFlight;
-use crate::http::{Client, Request};
+use crate::client::{Client, Request};
 
 /// How an embedded server is started.
 #[derive(Debug, Clone, Default)]
@@ -72,7 +72,11 @@ impl TestApp {
         let directory = tempfile::tempdir().expect("a directory for the data");
         let server = serve(directory.path(), &setup).await;
         let base = server.url().trim_end_matches('/').to_owned();
-        Self { client: Client::new(), base, embedded: Some(Embedded { server: Some(server), setup, directory }) }
+        Self {
+            client: Client::new(),
+            base,
+            embedded: Some(Embedded { server: Some(server), setup, directory }),
+        }
     }
 
     /// Stops the embedded server in good order and starts another one on the same data.

@@ -13,9 +13,9 @@
 
 mod app;
 mod booking;
+mod client;
 mod embedded;
 mod flight;
-mod http;
 mod openapi;
 mod order;
 mod raw;
@@ -25,9 +25,9 @@ mod shape;
 
 pub use app::{Setup, TestApp};
 pub use booking::Booking;
+pub use client::{Request, Response};
 pub use embedded::Charge;
 pub use flight::{Flight, NewFlight};
-pub use http::{Request, Response};
 pub use openapi::OpenApi;
 pub use order::{Order, VISA, unique};
 pub use reference::resolve;

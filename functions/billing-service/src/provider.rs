@@ -29,7 +29,12 @@ impl fmt::Display for PaymentRef {
 pub trait PaymentProvider: Send + Sync {
     /// Opens a payment. No money moves. Asked again for the same order it names the same payment,
     /// as far as the provider remembers; a forgotten one stays open, uncaptured, and harms nobody.
-    async fn open(&self, order: OrderId, amount: &Money, method: &PaymentMethod) -> Result<PaymentRef, ProviderError>;
+    async fn open(
+        &self,
+        order: OrderId,
+        amount: &Money,
+        method: &PaymentMethod,
+    ) -> Result<PaymentRef, ProviderError>;
 
     /// Takes the money.
     async fn capture(&self, order: OrderId, reference: &PaymentRef) -> Result<Captured, ProviderError>;

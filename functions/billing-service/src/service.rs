@@ -162,14 +162,18 @@ impl BillingService {
             PaymentStatus::Captured | PaymentStatus::Refunded(_) => Captured::Captured,
             PaymentStatus::Declined => Captured::Declined,
             PaymentStatus::Voided => Captured::Voided,
-            PaymentStatus::Open if self.clock.now() > not_after => return self.decline(intent, Declined::Expired).await,
+            PaymentStatus::Open if self.clock.now() > not_after => {
+                return self.decline(intent, Declined::Expired).await;
+            }
             PaymentStatus::Open => self.provider.capture(order, &intent.reference).await?,
         };
         match captured {
             Captured::Captured => Ok(Payment::Captured(intent.clone())),
             Captured::Declined => self.decline(intent, Declined::CardDeclined).await,
             // Nobody but this service voids: it was on its way to a decline.
-            Captured::Voided if self.clock.now() > not_after => Ok(Payment::Declined { reason: Declined::Expired }),
+            Captured::Voided if self.clock.now() > not_after => {
+                Ok(Payment::Declined { reason: Declined::Expired })
+            }
             Captured::Voided => Ok(Payment::Declined { reason: Declined::CardDeclined }),
         }
     }
@@ -193,10 +197,12 @@ impl BillingService {
             PaymentStatus::Refunded(amount) => Some(amount),
             PaymentStatus::Voided => None,
             PaymentStatus::Captured => Some(self.provider.refund(order, &intent.reference).await?),
-            PaymentStatus::Open | PaymentStatus::Declined => match self.provider.void(&intent.reference).await? {
-                Voided::Voided => None,
-                Voided::AlreadyCaptured => Some(self.provider.refund(order, &intent.reference).await?),
-            },
+            PaymentStatus::Open | PaymentStatus::Declined => {
+                match self.provider.void(&intent.reference).await? {
+                    Voided::Voided => None,
+                    Voided::AlreadyCaptured => Some(self.provider.refund(order, &intent.reference).await?),
+                }
+            }
         };
         Ok(Payment::Reversed { refunded })
     }

@@ -119,7 +119,9 @@ impl Gateway {
                 info!(order_id = %id, "order {id}: accepted, {} × {}", order.seats.get(), order.flight_id);
                 Box::new(new)
             }
-            Created::Exists(order) if key.is_none() || order.request != new.request => return Ok(Acceptance::KeyReused),
+            Created::Exists(order) if key.is_none() || order.request != new.request => {
+                return Ok(Acceptance::KeyReused);
+            }
             Created::Exists(order) => order,
         };
         self.send_within_a_second(&order, self.commands(&order)).await;
@@ -135,7 +137,9 @@ impl Gateway {
             }
             Move::Ignored(order, why) => Ok(Cancellation::Refused(order, why)),
             Move::Unknown => Ok(Cancellation::Unknown),
-            Move::TooEarly(_) | Move::Contended => Err(StoreError::unavailable("the order is being changed by others")),
+            Move::TooEarly(_) | Move::Contended => {
+                Err(StoreError::unavailable("the order is being changed by others"))
+            }
         }
     }
 
@@ -155,15 +159,19 @@ impl Gateway {
                 },
             };
             match apply(&order, input, self.clock.now()) {
-                Applied::Advance(next) => match self.orders.update(&next, Watch::between(&order, &next)).await? {
-                    Updated::Updated => {
-                        let (from, to) = (order.state.status(), next.state.status());
-                        info!(order_id = %id, "order {id}: {from:?} → {to:?} by {}", input.name());
-                        let commands = self.commands(&next);
-                        return Ok(Move::Taken(next, commands));
+                Applied::Advance(next) => {
+                    match self.orders.update(&next, Watch::between(&order, &next)).await? {
+                        Updated::Updated => {
+                            let (from, to) = (order.state.status(), next.state.status());
+                            info!(order_id = %id, "order {id}: {from:?} → {to:?} by {}", input.name());
+                            let commands = self.commands(&next);
+                            return Ok(Move::Taken(next, commands));
+                        }
+                        Updated::Stale => {
+                            debug!(order_id = %id, "order {id}: changed by another; reading it again")
+                        }
                     }
-                    Updated::Stale => debug!(order_id = %id, "order {id}: changed by another; reading it again"),
-                },
+                }
                 Applied::Repeat => {
                     let commands = self.commands(&order);
                     return Ok(Move::Taken(Box::new(order), commands));

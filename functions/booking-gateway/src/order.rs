@@ -20,7 +20,9 @@ use serde::{Deserialize, Serialize};
 use shared::event::{Event, TraceParent};
 use shared::flight::{FlightId, SeatCount};
 use shared::ids::OrderId;
-use shared::messages::{BillingCommand, EmailCommand, Message, Notice, NoticeOutcome, OrderUpdate, TicketCommand};
+use shared::messages::{
+    BillingCommand, EmailCommand, Message, Notice, NoticeOutcome, OrderUpdate, TicketCommand,
+};
 use shared::money::Money;
 use shared::passenger::Passenger;
 use shared::payment::PaymentMethod;
@@ -155,7 +157,9 @@ impl State {
     /// What the saga still waits for.
     pub fn awaiting(self) -> &'static [Awaiting] {
         match self {
-            State::Pending | State::ReleasingDeclined | State::Cancelling(Undoing::Tickets) => &[Awaiting::Tickets],
+            State::Pending | State::ReleasingDeclined | State::Cancelling(Undoing::Tickets) => {
+                &[Awaiting::Tickets]
+            }
             State::TicketsReserved | State::Cancelling(Undoing::Payment) => &[Awaiting::Payment],
             State::Cancelling(Undoing::Both) => &[Awaiting::Tickets, Awaiting::Payment],
             State::Confirmed | State::Rejected | State::PaymentDeclined | State::Cancelled => &[],
@@ -170,7 +174,13 @@ impl State {
 
 impl Order {
     /// A new order, to be finished within `deadline`.
-    pub fn accept(id: OrderId, request: Request, traceparent: TraceParent, now: Timestamp, deadline: Duration) -> Self {
+    pub fn accept(
+        id: OrderId,
+        request: Request,
+        traceparent: TraceParent,
+        now: Timestamp,
+        deadline: Duration,
+    ) -> Self {
         Self {
             id,
             version: 1,
@@ -309,7 +319,10 @@ pub fn apply(order: &Order, input: &Input, now: Timestamp) -> Applied {
         (S::Rejected, Input::Update(U::TicketsUnavailable { .. })) => Repeat,
         (S::Rejected, Input::Update(U::TicketsReleased)) => Ignore(Superseded),
         (S::Pending, Input::Update(U::TicketsReleased)) => TooEarly,
-        (S::TicketsReserved | S::Confirmed, Input::Update(U::TicketsUnavailable { .. } | U::TicketsReleased)) => TooEarly,
+        (
+            S::TicketsReserved | S::Confirmed,
+            Input::Update(U::TicketsUnavailable { .. } | U::TicketsReleased),
+        ) => TooEarly,
         (state, Input::Update(U::TicketsUnavailable { .. } | U::TicketsReleased)) => match state {
             S::ReleasingDeclined => advance(S::PaymentDeclined),
             S::Cancelling(Undoing::Both) => advance(S::Cancelling(Undoing::Payment)),
@@ -327,16 +340,21 @@ pub fn apply(order: &Order, input: &Input, now: Timestamp) -> Applied {
             self::advance(&refused, input, state, now)
         }
         (S::ReleasingDeclined, Input::Update(U::PaymentDeclined { .. })) => Repeat,
-        (S::Rejected | S::PaymentDeclined, Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. }))
+        (
+            S::Rejected | S::PaymentDeclined,
+            Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. }),
+        )
         | (S::ReleasingDeclined, Input::Update(U::PaymentReversed { .. })) => Ignore(Superseded),
         (S::Pending | S::Confirmed, Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. }))
         | (S::TicketsReserved, Input::Update(U::PaymentReversed { .. })) => TooEarly,
-        (S::Cancelling(Undoing::Both), Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. })) => {
-            advance(S::Cancelling(Undoing::Tickets))
-        }
-        (S::Cancelling(Undoing::Payment), Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. })) => {
-            advance(S::Cancelled)
-        }
+        (
+            S::Cancelling(Undoing::Both),
+            Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. }),
+        ) => advance(S::Cancelling(Undoing::Tickets)),
+        (
+            S::Cancelling(Undoing::Payment),
+            Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. }),
+        ) => advance(S::Cancelled),
         (
             S::Cancelling(Undoing::Tickets) | S::Cancelled,
             Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. }),
@@ -345,8 +363,12 @@ pub fn apply(order: &Order, input: &Input, now: Timestamp) -> Applied {
         // The order is called off.
         (S::Rejected | S::ReleasingDeclined | S::PaymentDeclined, Input::CancelRequested) => Ignore(Ended),
         (S::Cancelling(_) | S::Cancelled, Input::CancelRequested) => Repeat,
-        (S::Pending | S::TicketsReserved | S::Confirmed, Input::CancelRequested) if departed => Ignore(Departed),
-        (S::Pending, Input::CancelRequested) => call_off(order, input, Undoing::Tickets, Reason::CancelledByCustomer, now),
+        (S::Pending | S::TicketsReserved | S::Confirmed, Input::CancelRequested) if departed => {
+            Ignore(Departed)
+        }
+        (S::Pending, Input::CancelRequested) => {
+            call_off(order, input, Undoing::Tickets, Reason::CancelledByCustomer, now)
+        }
         (S::TicketsReserved | S::Confirmed, Input::CancelRequested) => {
             call_off(order, input, Undoing::Both, Reason::CancelledByCustomer, now)
         }

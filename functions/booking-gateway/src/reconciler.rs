@@ -48,7 +48,8 @@ impl Gateway {
             let checks = self.orders.due(now, PAGE).await?;
             let last = checks.len() < PAGE;
             let taken = join_all(checks.iter().map(|check| self.take(check, now))).await;
-            let messages: Vec<Outgoing> = taken.into_iter().flatten().flat_map(|order| self.drive(&order, now, &mut run)).collect();
+            let messages: Vec<Outgoing> =
+                taken.into_iter().flatten().flat_map(|order| self.drive(&order, now, &mut run)).collect();
             for error in self.topics.send(messages).await.into_iter().filter_map(Result::err) {
                 warn!(%error, "the reconciler could not send; it will at the order's next check");
             }

@@ -52,7 +52,12 @@ impl Service for TicketService {
 }
 
 impl TicketService {
-    async fn reserve(&self, order: OrderId, flight: &FlightId, seats: SeatCount) -> Result<Reservation, StoreError> {
+    async fn reserve(
+        &self,
+        order: OrderId,
+        flight: &FlightId,
+        seats: SeatCount,
+    ) -> Result<Reservation, StoreError> {
         let reason = match self.store.hold(order, flight, seats).await? {
             Held::Held(hold) => return Ok(Reservation::Held(hold)),
             Held::Decided(record) => return Ok(record),

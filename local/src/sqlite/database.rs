@@ -86,19 +86,22 @@ impl Database {
         }
     }
 
-    /// Reads what is committed.
-    pub async fn read<T: Send + 'static>(
+    /// Reads a few rows of what is committed, by their keys. On the caller's thread: handing such
+    /// a read to another costs more than the read.
+    pub async fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.0.read(read).map_err(|error| store_error(&error))
+    }
+
+    /// Reads however much of what is committed, on a thread where that holds nobody up.
+    pub async fn scan<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = self.0.clone();
-        let task = tokio::task::spawn_blocking(move || {
-            let idle = lock(&inner.readers).pop();
-            let connection = idle.map_or_else(|| reader(&inner.path), Ok)?;
-            let found = read(&connection);
-            lock(&inner.readers).push(connection);
-            found
-        });
+        let task = tokio::task::spawn_blocking(move || inner.read(read));
         task.await.map_err(StoreError::unavailable)?.map_err(|error| store_error(&error))
     }
 
@@ -110,6 +113,16 @@ impl Database {
             drop(asks);
             let _ = thread.join();
         }
+    }
+}
+
+impl Inner {
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let idle = lock(&self.readers).pop();
+        let connection = idle.map_or_else(|| reader(&self.path), Ok)?;
+        let found = read(&connection);
+        lock(&self.readers).push(connection);
+        found
     }
 }
 

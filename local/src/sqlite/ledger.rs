@@ -75,7 +75,7 @@ impl SimulatedProvider {
 
     /// The books, oldest payment first.
     pub async fn ledger(&self) -> Result<Vec<LedgerEntry>, StoreError> {
-        self.database.read(ledger).await
+        self.database.scan(ledger).await
     }
 
     /// A call: refused, or done and then answered as the mode has it.

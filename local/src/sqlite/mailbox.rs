@@ -48,7 +48,7 @@ impl Mailbox {
                 Ok(SentMail { booking_id: OrderId::from_bytes(row.get(0)?), outcome, sent_at, mail })
             })
         };
-        self.database.read(read).await
+        self.database.scan(read).await
     }
 }
 

@@ -83,7 +83,7 @@ impl OrderStore for SqliteOrders {
                 Ok(Check { order, at: Timestamp::from_millis(row.get(1)?), count: row.get(2)? })
             })
         };
-        self.0.read(read).await
+        self.0.scan(read).await
     }
 
     async fn postpone(&self, check: &Check, next: Timestamp) -> Result<Postponed, StoreError> {

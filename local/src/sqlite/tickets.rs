@@ -91,7 +91,7 @@ impl TicketStore for SqliteTickets {
                 Ok(Offer { flight, seats_left: row.get(1)? })
             })
         };
-        self.0.read(read).await
+        self.0.scan(read).await
     }
 
     async fn put_flight(&self, flight: &Flight) -> Result<FlightPut, StoreError> {

@@ -127,7 +127,7 @@ impl SqliteTopics {
     pub async fn states(&self) -> Result<Vec<(Topic, TopicState)>, StoreError> {
         let now = self.clock.now();
         self.database
-            .read(move |connection| {
+            .scan(move |connection| {
                 Topic::ALL.into_iter().map(|topic| Ok((topic, state(connection, topic, now)?))).collect()
             })
             .await
@@ -143,7 +143,7 @@ impl SqliteTopics {
                 Ok(DeadLetter { id, topic, body, failure, attempts, source })
             })
         };
-        self.database.read(read).await
+        self.database.scan(read).await
     }
 }
 

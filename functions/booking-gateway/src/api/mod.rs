@@ -25,8 +25,12 @@ use crate::order::{Ignored, Order, Status};
 pub use booking::Booking;
 
 /// Every path and method this router answers, for whoever checks its documentation.
-pub const ROUTES: [(&str, &[&str]); 4] =
-    [("/", &["get"]), ("/health", &["get"]), ("/bookings", &["post"]), ("/bookings/{id}", &["get", "delete"])];
+pub const ROUTES: [(&str, &[&str]); 4] = [
+    ("/", &["get"]),
+    ("/health", &["get"]),
+    ("/bookings", &["post"]),
+    ("/bookings/{id}", &["get", "delete"]),
+];
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -36,7 +40,10 @@ pub fn router(gateway: Gateway) -> Router {
     Router::new()
         .route("/bookings", axum::routing::post(accept))
         .route("/bookings/{id}", get(show).delete(cancel))
-        .route("/health", get(|| async { json(StatusCode::OK, "application/json", &serde_json::json!({"status": "ok"})) }))
+        .route(
+            "/health",
+            get(|| async { json(StatusCode::OK, "application/json", &serde_json::json!({"status": "ok"})) }),
+        )
         .with_state(Arc::new(gateway))
         .merge(page::router())
 }
@@ -80,7 +87,10 @@ async fn show(
     Ok(show_order(StatusCode::OK, &order))
 }
 
-async fn cancel(State(gateway): State<Arc<Gateway>>, id: Result<Path<String>, PathRejection>) -> Result<Response, Problem> {
+async fn cancel(
+    State(gateway): State<Arc<Gateway>>,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
     match gateway.cancel(parse_id(id)?).await.map_err(unavailable)? {
         Cancellation::Cancelling(order) => Ok(show_order(StatusCode::ACCEPTED, &order)),
         Cancellation::Refused(order, why) => Err(Problem::new(StatusCode::CONFLICT, refusal(&order, why))),
@@ -91,8 +101,12 @@ async fn cancel(State(gateway): State<Arc<Gateway>>, id: Result<Path<String>, Pa
 fn refusal(order: &Order, why: Ignored) -> &'static str {
     match (why, order.state.status()) {
         (Ignored::Departed, _) => "the flight has departed, so the booking can no longer be cancelled",
-        (_, Status::Rejected) => "the booking was rejected: no seats are held and nothing was charged, so there is nothing to cancel",
-        _ => "the payment was declined: nothing was charged and the seats are given back, so there is nothing to cancel",
+        (_, Status::Rejected) => {
+            "the booking was rejected: no seats are held and nothing was charged, so there is nothing to cancel"
+        }
+        _ => {
+            "the payment was declined: nothing was charged and the seats are given back, so there is nothing to cancel"
+        }
     }
 }
 

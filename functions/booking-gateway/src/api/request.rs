@@ -20,33 +20,46 @@ const LARGEST: usize = 16 * 1024;
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
     let bad = |message: &str| {
-        Err(Problem::fields(vec![FieldError { field: "Idempotency-Key".to_owned(), message: message.to_owned() }]))
+        Err(Problem::fields(vec![FieldError {
+            field: "Idempotency-Key".to_owned(),
+            message: message.to_owned(),
+        }]))
     };
     match (keys.next(), keys.next()) {
         (None, _) => Ok(None),
         (Some(_), Some(_)) => bad("must be sent once"),
-        (Some(key), None) => IdempotencyKey::parse(key.as_bytes()).map(Some).or_else(|invalid| bad(invalid.0)),
+        (Some(key), None) => {
+            IdempotencyKey::parse(key.as_bytes()).map(Some).or_else(|invalid| bad(invalid.0))
+        }
     }
 }
 
 /// Whether the caller already has what `etag` names.
 pub(super) fn if_none_match(headers: &HeaderMap, etag: &str) -> bool {
     let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    lists.flat_map(|list| list.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == etag)
+    lists
+        .flat_map(|list| list.split(','))
+        .map(str::trim)
+        .any(|one| one == "*" || one.trim_start_matches("W/") == etag)
 }
 
 /// The body as a request.
 pub(super) async fn parse(headers: &HeaderMap, body: Body) -> Result<Request, Problem> {
     if !is_json(headers) {
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be sent as Content-Type: application/json"));
+        return Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body must be sent as Content-Type: application/json",
+        ));
     }
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body has more than 16 KiB");
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+    let declared =
+        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
     if declared.is_some_and(|length| length > LARGEST) {
         return Err(too_large());
     }
     let bytes = to_bytes(body, LARGEST).await.map_err(|_| too_large())?;
-    let not_json = |what: String| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {what}"));
+    let not_json =
+        |what: String| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {what}"));
     let text = std::str::from_utf8(&bytes).map_err(|error| not_json(error.to_string()))?;
     let value: Value = serde_json::from_str(text).map_err(|error| not_json(error.to_string()))?;
     let Value::Object(body) = value else {
@@ -56,7 +69,8 @@ pub(super) async fn parse(headers: &HeaderMap, body: Body) -> Result<Request, Pr
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()?.split(';').next());
+    let media_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()?.split(';').next());
     media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
 }
 

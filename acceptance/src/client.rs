@@ -85,12 +85,16 @@ impl Request {
         // A mapped body has no size hint, which is what makes the client send chunks.
         let body =
             if self.chunked { full.map_frame(|frame| frame).boxed_unsync() } else { full.boxed_unsync() };
-        let mut request =
-            http::Request::builder().method(self.method.as_str()).uri(&self.url).body(body).expect("a request");
+        let mut request = http::Request::builder()
+            .method(self.method.as_str())
+            .uri(&self.url)
+            .body(body)
+            .expect("a request");
         *request.headers_mut() = self.headers;
 
         let answer = async {
-            let (head, body) = self.client.0.request(request).await.map_err(|e| format!("{e:?}"))?.into_parts();
+            let (head, body) =
+                self.client.0.request(request).await.map_err(|e| format!("{e:?}"))?.into_parts();
             let body = body.collect().await.map_err(|e| format!("{e:?}"))?.to_bytes();
             Ok::<_, String>((head, body))
         };

@@ -1,0 +1,10 @@
+//! What an HTTP client may rely on, line by line.
+
+mod accepting;
+mod bad_orders;
+mod cancelling;
+mod flights_and_page;
+mod hostile_clients;
+mod idempotency;
+mod methods_and_limits;
+mod reading;

@@ -1,0 +1,8 @@
+//! Acceptance tests, by topic.
+//!
+//! One binary: it links once, and the tests that wait do so beside each other.
+
+mod booking_life;
+mod http_contract;
+mod openapi;
+mod outages;

@@ -1,0 +1,87 @@
+//! The contracts of [`MailStore`] and [`Mailer`], as promises that every adapter keeps. Tests only.
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "a suite fails by panicking, and a promise says it by its name"
+)]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use shared::entropy::SeededEntropy;
+use shared::ids::OrderId;
+use shared::messages::NoticeOutcome;
+use shared::passenger::EmailAddress;
+use tokio::task::JoinSet;
+
+use crate::mail::Mail;
+use crate::mailer::Mailer;
+use crate::store::MailStore;
+
+/// The tests of [`MailStore`] for one adapter.
+#[macro_export]
+macro_rules! mail_store_contract {
+    ($make:path) => {
+        shared::contract_tests!($make; $crate::contract {
+            what_was_mailed_is_remembered_per_order,
+            an_earlier_step_never_replaces_a_later_one,
+            of_concurrent_marks_the_latest_step_stands,
+        });
+    };
+}
+
+/// The tests of [`Mailer`] for one adapter.
+#[macro_export]
+macro_rules! mailer_contract {
+    ($make:path) => {
+        shared::contract_tests!($make; $crate::contract {
+            a_mail_arrives_as_it_was_composed,
+        });
+    };
+}
+
+/// A mailer whose mails a test can see.
+#[async_trait]
+pub trait Inbox: Mailer {
+    /// The mails that arrived at that address.
+    async fn mails(&self, address: &EmailAddress) -> Vec<Mail>;
+}
+
+fn order(number: u64) -> OrderId {
+    OrderId::random(&SeededEntropy::new(number))
+}
+
+pub async fn what_was_mailed_is_remembered_per_order(store: Arc<dyn MailStore>) {
+    assert_eq!(store.last(order(1)).await.unwrap(), None);
+    for _ in 0..2 {
+        store.mark(order(1), NoticeOutcome::Confirmed).await.unwrap();
+        assert_eq!(store.last(order(1)).await.unwrap(), Some(NoticeOutcome::Confirmed));
+    }
+    assert_eq!(store.last(order(2)).await.unwrap(), None);
+}
+
+pub async fn an_earlier_step_never_replaces_a_later_one(store: Arc<dyn MailStore>) {
+    store.mark(order(1), NoticeOutcome::Confirmed).await.unwrap();
+    store.mark(order(1), NoticeOutcome::Cancelled).await.unwrap();
+    store.mark(order(1), NoticeOutcome::Confirmed).await.unwrap();
+    assert_eq!(store.last(order(1)).await.unwrap(), Some(NoticeOutcome::Cancelled));
+}
+
+pub async fn of_concurrent_marks_the_latest_step_stands(store: Arc<dyn MailStore>) {
+    let mut marks = JoinSet::new();
+    for number in 0..8 {
+        let outcome = if number == 3 { NoticeOutcome::Cancelled } else { NoticeOutcome::Confirmed };
+        let store = store.clone();
+        marks.spawn(async move { store.mark(order(1), outcome).await.unwrap() });
+    }
+    marks.join_all().await;
+    assert_eq!(store.last(order(1)).await.unwrap(), Some(NoticeOutcome::Cancelled));
+}
+
+pub async fn a_mail_arrives_as_it_was_composed(mailer: impl Inbox) {
+    let to = EmailAddress::parse("ada@example.com").unwrap();
+    let mail = Mail { to: to.clone(), subject: "Grüße".to_owned(), body: "Zwei\nZeilen\n".to_owned() };
+    mailer.send(order(1), NoticeOutcome::Confirmed, &mail).await.unwrap();
+    assert_eq!(mailer.mails(&to).await, [mail]);
+}

@@ -1,0 +1,222 @@
+//! The contract of [`TicketStore`], as promises that every adapter keeps. Tests only.
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "a suite fails by panicking, and a promise says it by its name"
+)]
+
+use std::sync::Arc;
+
+use shared::entropy::SeededEntropy;
+use shared::flight::{FlightId, SeatCount};
+use shared::ids::OrderId;
+use shared::money::{Currency, Money};
+use shared::reason::Unavailable;
+use shared::time::Timestamp;
+use tokio::task::JoinSet;
+
+use crate::flight::Flight;
+use crate::reservation::{Hold, Reservation};
+use crate::store::{FlightPut, Held, TicketStore};
+
+/// The tests of [`TicketStore`] for one adapter.
+#[macro_export]
+macro_rules! ticket_store_contract {
+    ($make:path) => {
+        shared::contract_tests!($make; $crate::contract {
+            a_hold_takes_its_seats_and_is_recorded,
+            a_repeated_hold_takes_no_more,
+            a_hold_of_more_than_is_free_records_nothing,
+            a_hold_on_an_unknown_flight_records_nothing,
+            concurrent_holds_never_oversell,
+            concurrent_twins_hold_once,
+            the_first_decision_stands,
+            a_release_gives_the_seats_back_once,
+            a_release_before_the_hold_lets_nothing_be_held,
+            concurrent_holds_and_releases_conserve_the_seats,
+            flights_are_offered_by_departure,
+            a_changed_flight_keeps_its_held_seats,
+            a_capacity_below_what_is_held_is_refused,
+        });
+    };
+}
+
+fn flight(id: &str, capacity: u32, day: i64) -> Flight {
+    Flight {
+        id: FlightId::parse(id).unwrap(),
+        from: "Vienna".to_owned(),
+        to: "Reykjavík".to_owned(),
+        departs_at: Timestamp::from_millis(1_800_000_000_000 + day * 86_400_000),
+        capacity,
+        price: Money { value: 12_950, currency: Currency::parse("EUR").unwrap() },
+    }
+}
+
+fn order(number: u64) -> OrderId {
+    OrderId::random(&SeededEntropy::new(number))
+}
+
+fn seats(count: u64) -> SeatCount {
+    SeatCount::try_from(count).unwrap()
+}
+
+async fn with_flight(store: &dyn TicketStore, capacity: u32) -> Flight {
+    let flight = flight("OS-101", capacity, 1);
+    assert_eq!(store.put_flight(&flight).await.unwrap(), FlightPut::Stored);
+    flight
+}
+
+async fn seats_left(store: &dyn TicketStore) -> u32 {
+    store.offers().await.unwrap()[0].seats_left
+}
+
+pub async fn a_hold_takes_its_seats_and_is_recorded(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    assert_eq!(store.find(order(1)).await.unwrap(), None);
+    let held = store.hold(order(1), &flight.id, seats(3)).await.unwrap();
+    let amount = Money { value: 3 * 12_950, currency: flight.price.currency.clone() };
+    let hold = Hold { flight_id: flight.id.clone(), seats: seats(3), amount, departs_at: flight.departs_at };
+    assert_eq!(held, Held::Held(hold.clone()));
+    assert_eq!(store.find(order(1)).await.unwrap(), Some(Reservation::Held(hold)));
+    assert_eq!(seats_left(store.as_ref()).await, 7);
+}
+
+pub async fn a_repeated_hold_takes_no_more(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    let Held::Held(hold) = store.hold(order(1), &flight.id, seats(3)).await.unwrap() else {
+        panic!("not held")
+    };
+    let again = store.hold(order(1), &flight.id, seats(3)).await.unwrap();
+    assert_eq!(again, Held::Decided(Reservation::Held(hold)));
+    assert_eq!(seats_left(store.as_ref()).await, 7);
+}
+
+pub async fn a_hold_of_more_than_is_free_records_nothing(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 2).await;
+    assert_eq!(store.hold(order(1), &flight.id, seats(3)).await.unwrap(), Held::SoldOut);
+    assert_eq!(store.find(order(1)).await.unwrap(), None);
+    assert_eq!(seats_left(store.as_ref()).await, 2);
+    assert!(
+        matches!(store.hold(order(2), &flight.id, seats(2)).await.unwrap(), Held::Held(_)),
+        "the last seats"
+    );
+}
+
+pub async fn a_hold_on_an_unknown_flight_records_nothing(store: Arc<dyn TicketStore>) {
+    let unknown = FlightId::parse("XX-000").unwrap();
+    assert_eq!(store.hold(order(1), &unknown, seats(1)).await.unwrap(), Held::UnknownFlight);
+    assert_eq!(store.find(order(1)).await.unwrap(), None);
+}
+
+pub async fn concurrent_holds_never_oversell(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 5).await;
+    let mut holds = JoinSet::new();
+    for number in 0..20 {
+        let (store, id) = (store.clone(), flight.id.clone());
+        holds.spawn(async move {
+            // A store that is too busy says so; the message would come again.
+            loop {
+                if let Ok(held) = store.hold(order(number), &id, seats(1)).await {
+                    return held;
+                }
+            }
+        });
+    }
+    let outcomes = holds.join_all().await;
+    assert_eq!(outcomes.iter().filter(|held| matches!(held, Held::Held(_))).count(), 5);
+    assert_eq!(outcomes.iter().filter(|held| **held == Held::SoldOut).count(), 15);
+    assert_eq!(seats_left(store.as_ref()).await, 0);
+}
+
+pub async fn concurrent_twins_hold_once(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 100).await;
+    let mut holds = JoinSet::new();
+    for _ in 0..16 {
+        let (store, id) = (store.clone(), flight.id.clone());
+        holds.spawn(async move { store.hold(order(1), &id, seats(2)).await });
+    }
+    let outcomes = holds.join_all().await;
+    assert_eq!(outcomes.iter().filter(|held| matches!(held, Ok(Held::Held(_)))).count(), 1);
+    assert_eq!(seats_left(store.as_ref()).await, 98);
+}
+
+pub async fn the_first_decision_stands(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    let refused = Reservation::Refused { reason: Unavailable::SoldOut };
+    assert_eq!(store.decide(order(1), &refused).await.unwrap(), refused);
+    assert_eq!(store.decide(order(1), &Reservation::Released).await.unwrap(), refused);
+    assert_eq!(store.hold(order(1), &flight.id, seats(1)).await.unwrap(), Held::Decided(refused.clone()));
+    assert_eq!(store.release(order(1)).await.unwrap(), Some(refused));
+    assert_eq!(seats_left(store.as_ref()).await, 10);
+}
+
+pub async fn a_release_gives_the_seats_back_once(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    store.hold(order(1), &flight.id, seats(4)).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(store.release(order(1)).await.unwrap(), Some(Reservation::Released));
+        assert_eq!(seats_left(store.as_ref()).await, 10);
+    }
+    let again = store.hold(order(1), &flight.id, seats(4)).await.unwrap();
+    assert_eq!(again, Held::Decided(Reservation::Released), "a release is final");
+}
+
+pub async fn a_release_before_the_hold_lets_nothing_be_held(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    assert_eq!(store.release(order(1)).await.unwrap(), None);
+    assert_eq!(store.decide(order(1), &Reservation::Released).await.unwrap(), Reservation::Released);
+    let held = store.hold(order(1), &flight.id, seats(1)).await.unwrap();
+    assert_eq!(held, Held::Decided(Reservation::Released));
+    assert_eq!(seats_left(store.as_ref()).await, 10);
+}
+
+pub async fn concurrent_holds_and_releases_conserve_the_seats(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 30).await;
+    let mut work = JoinSet::new();
+    for number in 0..12 {
+        let (store, id) = (store.clone(), flight.id.clone());
+        work.spawn(async move {
+            while store.hold(order(number), &id, seats(1)).await.is_err() {}
+            // Two copies of the release at once.
+            while let (Err(_), _) | (_, Err(_)) =
+                tokio::join!(store.release(order(number)), store.release(order(number)))
+            {}
+        });
+    }
+    work.join_all().await;
+    assert_eq!(seats_left(store.as_ref()).await, 30);
+}
+
+pub async fn flights_are_offered_by_departure(store: Arc<dyn TicketStore>) {
+    for (id, day) in [("OS-3", 9), ("OS-1", 2), ("OS-2", 5)] {
+        store.put_flight(&flight(id, 10, day)).await.unwrap();
+    }
+    let offers = store.offers().await.unwrap();
+    assert_eq!(
+        offers.iter().map(|offer| offer.flight.id.as_str()).collect::<Vec<_>>(),
+        ["OS-1", "OS-2", "OS-3"]
+    );
+    assert_eq!(offers[0].flight, flight("OS-1", 10, 2));
+}
+
+pub async fn a_changed_flight_keeps_its_held_seats(store: Arc<dyn TicketStore>) {
+    let before = with_flight(store.as_ref(), 10).await;
+    store.hold(order(1), &before.id, seats(4)).await.unwrap();
+    let after = Flight { capacity: 12, to: "Oslo".to_owned(), ..before };
+    assert_eq!(store.put_flight(&after).await.unwrap(), FlightPut::Stored);
+    let offers = store.offers().await.unwrap();
+    assert_eq!((&offers[0].flight, offers[0].seats_left), (&after, 8));
+    store.release(order(1)).await.unwrap();
+    assert_eq!(seats_left(store.as_ref()).await, 12);
+}
+
+pub async fn a_capacity_below_what_is_held_is_refused(store: Arc<dyn TicketStore>) {
+    let before = with_flight(store.as_ref(), 10).await;
+    store.hold(order(1), &before.id, seats(4)).await.unwrap();
+    let after = Flight { capacity: 3, ..before.clone() };
+    assert_eq!(store.put_flight(&after).await.unwrap(), FlightPut::BelowHeld { held: 4 });
+    assert_eq!(store.offers().await.unwrap()[0].flight, before);
+    assert_eq!(store.put_flight(&Flight { capacity: 4, ..before }).await.unwrap(), FlightPut::Stored);
+    assert_eq!(seats_left(store.as_ref()).await, 0);
+}
