@@ -57,6 +57,7 @@ impl Ground {
         deadline: Duration,
     ) -> Result<Self, StoreError> {
         let topics = SqliteTopics::new(database.clone(), clock.clone());
+        topics.take_back().await?;
         let sends = Arc::new(topics.clone());
         let tickets = Arc::new(SqliteTickets(database.clone()));
         let provider = Arc::new(SimulatedProvider::new(database.clone()));

@@ -73,6 +73,14 @@ impl SqliteTopics {
         Self { database, clock }
     }
 
+    /// Has every message that was in flight delivered again at once. For a start: whoever had
+    /// received it is gone.
+    pub fn take_back(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        let now = self.clock.now().as_millis();
+        let sql = "UPDATE messages SET visible_at = ?1 WHERE receive_count > 0 AND visible_at > ?1";
+        self.database.write(move |connection| connection.change(sql, [now]).map(drop))
+    }
+
     /// Waits until there are messages, and receives up to `most` of them: for `visibility` nobody
     /// else does. Whoever stops waiting has received nothing.
     pub async fn receive(&self, topic: Topic, most: usize, visibility: Duration) -> Vec<Delivery> {

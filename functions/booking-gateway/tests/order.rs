@@ -1,0 +1,246 @@
+//! The order's life, every state against every input.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use booking_gateway::contract::order as accepted;
+use booking_gateway::order::{Applied, Command, Ignored, Input, Order, State, Undoing, apply, owed};
+use shared::messages::{Message, OrderUpdate};
+use shared::money::{Currency, Money};
+use shared::reason::{Declined, Reason, Unavailable};
+use shared::time::Timestamp;
+
+const STATES: [State; 10] = [
+    State::Pending,
+    State::TicketsReserved,
+    State::Confirmed,
+    State::Rejected,
+    State::ReleasingDeclined,
+    State::PaymentDeclined,
+    State::Cancelling(Undoing::Both),
+    State::Cancelling(Undoing::Tickets),
+    State::Cancelling(Undoing::Payment),
+    State::Cancelled,
+];
+
+/// Fails to compile when a state is added that `STATES` may lack.
+fn name(state: State) -> &'static str {
+    match state {
+        State::Pending => "pending",
+        State::TicketsReserved => "reserved",
+        State::Confirmed => "confirmed",
+        State::Rejected => "rejected",
+        State::ReleasingDeclined => "declining",
+        State::PaymentDeclined => "declined",
+        State::Cancelling(Undoing::Both) => "undo-both",
+        State::Cancelling(Undoing::Tickets) => "undo-seats",
+        State::Cancelling(Undoing::Payment) => "undo-money",
+        State::Cancelled => "cancelled",
+    }
+}
+
+fn amount() -> Money {
+    Money { value: 25_900, currency: Currency::parse("EUR").unwrap() }
+}
+
+fn departure() -> Timestamp {
+    "2099-01-01T00:00:00Z".parse().unwrap()
+}
+
+/// Every input, each with the short name of its column.
+fn inputs() -> Vec<(&'static str, Input)> {
+    use OrderUpdate as U;
+    let update = |column, update| (column, Input::Update(update));
+    vec![
+        update("reserved", U::TicketsReserved { amount: amount(), departs_at: departure() }),
+        update("unavail.", U::TicketsUnavailable { reason: Unavailable::SoldOut }),
+        update("released", U::TicketsReleased),
+        update("captured", U::PaymentCaptured),
+        update("declined", U::PaymentDeclined { reason: Declined::CardDeclined }),
+        update("expired", U::PaymentDeclined { reason: Declined::Expired }),
+        update("reversed", U::PaymentReversed { refunded: Some(amount()) }),
+        update("deadline", U::DeadlinePassed),
+        ("cancel", Input::CancelRequested),
+    ]
+}
+
+fn in_state(state: State) -> Order {
+    let held = !matches!(state, State::Pending | State::Rejected);
+    Order {
+        state,
+        amount: held.then(amount),
+        departs_at: held.then(departure),
+        reason: matches!(state, State::Cancelling(_) | State::Cancelled).then_some(Reason::CancelledByCustomer),
+        ..accepted(1, 0)
+    }
+}
+
+fn later() -> Timestamp {
+    accepted(1, 0).created_at + Duration::from_secs(5)
+}
+
+/// The whole of `apply`, one row a state, one column an input. An arrow names the next state;
+/// `=` repeats; `-seats` and `-money` compensate; `.` ignores; `?` is too early.
+const TABLE: &str = "
+           reserved   unavail.   released   captured   declined   expired    reversed   deadline   cancel
+pending    >reserved  >rejected  ?          ?          ?          ?          ?          >undo-seats >undo-seats
+reserved   =          ?          ?          >confirmed >declining >undo-seats ?         >undo-both >undo-both
+confirmed  .          ?          ?          =          ?          ?          ?          .          >undo-both
+rejected   -seats     =          .          -money     .          .          .          .          .
+declining  -seats     >declined  >declined  -money     =          =          .          .          .
+declined   -seats     =          =          -money     .          .          .          .          .
+undo-both  -seats     >undo-money >undo-money -money   >undo-seats >undo-seats >undo-seats .       =
+undo-seats -seats     >cancelled >cancelled -money     =          =          =          .          =
+undo-money -seats     =          =          -money     >cancelled >cancelled >cancelled .          =
+cancelled  -seats     =          =          -money     =          =          =          .          =
+";
+
+fn cell(applied: &Applied) -> String {
+    match applied {
+        Applied::Advance(next) => format!(">{}", name(next.state)),
+        Applied::Repeat => "=".to_owned(),
+        Applied::Compensate(Command::Tickets(command)) if command.name() == "release" => "-seats".to_owned(),
+        Applied::Compensate(Command::Billing(command)) if command.name() == "reverse" => "-money".to_owned(),
+        Applied::Compensate(command) => panic!("{command:?} gives nothing back"),
+        Applied::Ignore(_) => ".".to_owned(),
+        Applied::TooEarly => "?".to_owned(),
+    }
+}
+
+#[test]
+fn every_input_does_to_every_state_what_the_table_says() {
+    let expected: Vec<Vec<&str>> = TABLE.trim().lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+    let row = |state| {
+        let order = in_state(state);
+        let cells = inputs().into_iter().map(|(_, input)| cell(&apply(&order, &input, later())));
+        std::iter::once(name(state).to_owned()).chain(cells).collect::<Vec<_>>()
+    };
+    let found: Vec<Vec<String>> = STATES.into_iter().map(row).collect();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn an_advance_counts_a_version_and_adds_one_line_of_history() {
+    for state in STATES {
+        let order = in_state(state);
+        for (_, input) in inputs() {
+            if let Applied::Advance(next) = apply(&order, &input, later()) {
+                assert_eq!(next.version, order.version + 1);
+                assert_eq!(next.history.len(), order.history.len() + 1);
+                let last = next.history.last().unwrap();
+                assert_eq!((last.event.as_str(), last.status), (input.name(), next.state.status()));
+                assert_eq!((&next.request, next.not_after), (&order.request, order.not_after));
+            }
+        }
+    }
+}
+
+/// The input that led to a state, delivered again, must send what the state owes: that is how a
+/// crash between commit and send is made good.
+#[test]
+fn the_input_that_led_to_a_state_is_a_repeat_there() {
+    for state in STATES {
+        let order = in_state(state);
+        for (column, input) in inputs() {
+            if let Applied::Advance(next) = apply(&order, &input, later()) {
+                assert_eq!(apply(&next, &input, later()), Applied::Repeat, "{} by {column}", name(state));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_took_something_is_used_or_given_back_and_never_merely_ignored() {
+    for state in STATES {
+        for (column, input) in inputs().into_iter().filter(|(column, _)| ["reserved", "captured"].contains(column)) {
+            let applied = apply(&in_state(state), &input, later());
+            let has_it = state == State::Confirmed;
+            assert!(has_it || !matches!(applied, Applied::Ignore(_)), "{} ignores {column}", name(state));
+        }
+    }
+}
+
+#[test]
+fn every_state_is_reached_from_an_accepted_order_and_leads_to_rest() {
+    let mut reached: BTreeMap<&str, Order> = BTreeMap::new();
+    let mut frontier = VecDeque::from([accepted(1, 0)]);
+    while let Some(order) = frontier.pop_front() {
+        if reached.insert(name(order.state), order.clone()).is_some() {
+            continue;
+        }
+        for (_, input) in inputs() {
+            if let Applied::Advance(next) = apply(&order, &input, later()) {
+                frontier.push_back(*next);
+            }
+        }
+    }
+    assert_eq!(reached.len(), STATES.len(), "reached: {:?}", reached.keys());
+
+    for order in reached.into_values() {
+        let settles = |order: &Order| {
+            let mut order = order.clone();
+            for _ in 0..STATES.len() {
+                let next = inputs().into_iter().find_map(|(_, input)| match apply(&order, &input, later()) {
+                    Applied::Advance(next) if !order.state.is_settled() => Some(*next),
+                    _ => None,
+                });
+                match next {
+                    Some(next) => order = next,
+                    None => break,
+                }
+            }
+            order.state.is_settled()
+        };
+        assert!(settles(&order), "{} does not settle", name(order.state));
+    }
+}
+
+#[test]
+fn every_state_owes_what_it_awaits_and_a_settled_one_owes_its_mail() {
+    let names = |state| {
+        owed(&in_state(state))
+            .iter()
+            .map(|command| match command {
+                Command::Tickets(command) => command.name(),
+                Command::Billing(command) => command.name(),
+                Command::Email(command) => command.step(),
+            })
+            .collect::<Vec<_>>()
+            .join("+")
+    };
+    let expected = [
+        "reserve",
+        "charge",
+        "send-confirmed",
+        "send-rejected",
+        "release",
+        "send-payment-declined",
+        "release+reverse",
+        "release",
+        "reverse",
+        "send-cancelled",
+    ];
+    assert_eq!(STATES.map(names), expected);
+}
+
+#[test]
+fn a_departed_flight_can_no_longer_be_cancelled() {
+    let order = Order { departs_at: Some(later()), ..in_state(State::Confirmed) };
+    assert_eq!(apply(&order, &Input::CancelRequested, later()), Applied::Ignore(Ignored::Departed));
+}
+
+#[test]
+fn a_passed_deadline_is_repeated_only_where_it_called_the_order_off() {
+    let passed = Input::Update(OrderUpdate::DeadlinePassed);
+    for state in STATES.into_iter().filter(|state| matches!(state, State::Cancelling(_) | State::Cancelled)) {
+        let expired = Order { reason: Some(Reason::Expired), ..in_state(state) };
+        assert_eq!(apply(&expired, &passed, later()), Applied::Repeat);
+    }
+}
+
+#[test]
+fn history_never_runs_backwards_though_the_clock_does() {
+    let order = accepted(1, 100);
+    let Applied::Advance(next) = apply(&order, &Input::CancelRequested, accepted(1, 0).created_at) else { panic!() };
+    assert_eq!(next.updated_at(), order.updated_at());
+}

@@ -1,0 +1,155 @@
+//! The wire format of every message, to the letter.
+
+use shared::event::{DecodeError, Event, LARGEST, TraceParent};
+use shared::flight::{FlightId, SeatCount};
+use shared::messages::{BillingCommand, EmailCommand, Message, Notice, NoticeOutcome, OrderUpdate, TicketCommand};
+use shared::money::{Currency, Money};
+use shared::passenger::{EmailAddress, Passenger, PassengerName};
+use shared::payment::PaymentMethod;
+use shared::reason::{Declined, Reason, Unavailable};
+use shared::time::Timestamp;
+
+const ORDER: &str = "6f1c1f0e-5d3b-4a0e-9b1a-2f4c6d8e0a1b";
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+fn event<M>(message: M) -> Event<M> {
+    Event {
+        order: ORDER.parse().unwrap(),
+        message,
+        time: "2026-11-22T20:00:00Z".parse().unwrap(),
+        traceparent: Some(TraceParent::parse(TRACE).unwrap()),
+        attempt: 0,
+    }
+}
+
+/// The JSON that an event of that name must have; `data` is empty where it has none.
+fn wire(name: &str, step: &str, source: &str, data: &str) -> String {
+    let data = if data.is_empty() { String::new() } else { format!(",\"data\":{data}") };
+    format!(
+        "{{\"specversion\":\"1.0\",\"id\":\"{ORDER}:{step}\",\"source\":\"/{source}\",\"type\":\"booking.{name}.v1\",\
+         \"subject\":\"{ORDER}\",\"time\":\"2026-11-22T20:00:00.000Z\",\"datacontenttype\":\"application/json\",\
+         \"traceparent\":\"{TRACE}\"{data}}}"
+    )
+}
+
+fn golden<M: Message + PartialEq + std::fmt::Debug>(message: M, expected: &str) {
+    let event = event(message);
+    assert_eq!(event.encode(), expected);
+    assert_eq!(Event::decode(expected).unwrap(), event, "it reads what it writes");
+}
+
+fn money() -> Money {
+    Money { value: 25_900, currency: Currency::parse("EUR").unwrap() }
+}
+
+fn departure() -> Timestamp {
+    "2026-11-29T06:40:00Z".parse().unwrap()
+}
+
+#[test]
+fn ticket_commands() {
+    let flight_id = FlightId::parse("OS-101").unwrap();
+    let reserve = TicketCommand::Reserve { flight_id: flight_id.clone(), seats: SeatCount::try_from(2).unwrap() };
+    golden(reserve, &wire("reserve", "reserve", "booking-gateway", r#"{"flight_id":"OS-101","seats":2}"#));
+    let release = TicketCommand::Release { flight_id };
+    golden(release, &wire("release", "release", "booking-gateway", r#"{"flight_id":"OS-101"}"#));
+}
+
+#[test]
+fn billing_commands() {
+    let charge = BillingCommand::Charge {
+        amount: money(),
+        payment_method: PaymentMethod::parse("pm_card_visa").unwrap(),
+        not_after: departure(),
+    };
+    let data = r#"{"amount":{"currency":"EUR","value":25900},"not_after":"2026-11-29T06:40:00.000Z","payment_method":"pm_card_visa"}"#;
+    golden(charge, &wire("charge", "charge", "booking-gateway", data));
+    golden(BillingCommand::Reverse, &wire("reverse", "reverse", "booking-gateway", ""));
+}
+
+#[test]
+fn email_commands() {
+    let notice = Notice {
+        outcome: NoticeOutcome::Cancelled,
+        reason: Some(Reason::Expired),
+        passenger: Passenger {
+            name: PassengerName::parse("Ada Byron").unwrap(),
+            email: EmailAddress::parse("ada@example.com").unwrap(),
+        },
+        flight_id: FlightId::parse("OS-101").unwrap(),
+        seats: SeatCount::try_from(2).unwrap(),
+        amount: Some(money()),
+        departs_at: Some(departure()),
+    };
+    let data = r#"{"amount":{"currency":"EUR","value":25900},"departs_at":"2026-11-29T06:40:00.000Z","flight_id":"OS-101","outcome":"cancelled","passenger":{"email":"ada@example.com","name":"Ada Byron"},"reason":"expired","seats":2}"#;
+    golden(EmailCommand::Send(notice), &wire("send", "send-cancelled", "booking-gateway", data));
+}
+
+#[test]
+fn order_updates() {
+    use OrderUpdate as U;
+    let updates = [
+        (
+            U::TicketsReserved { amount: money(), departs_at: departure() },
+            "ticket-service",
+            r#"{"amount":{"currency":"EUR","value":25900},"departs_at":"2026-11-29T06:40:00.000Z"}"#,
+        ),
+        (U::TicketsUnavailable { reason: Unavailable::SoldOut }, "ticket-service", r#"{"reason":"sold_out"}"#),
+        (U::TicketsUnavailable { reason: Unavailable::UnknownFlight }, "ticket-service", r#"{"reason":"unknown_flight"}"#),
+        (U::TicketsReleased, "ticket-service", ""),
+        (U::PaymentCaptured, "billing-service", ""),
+        (U::PaymentDeclined { reason: Declined::CardDeclined }, "billing-service", r#"{"reason":"card_declined"}"#),
+        (U::PaymentDeclined { reason: Declined::Expired }, "billing-service", r#"{"reason":"expired"}"#),
+        (U::PaymentReversed { refunded: Some(money()) }, "billing-service", r#"{"refunded":{"currency":"EUR","value":25900}}"#),
+        (U::PaymentReversed { refunded: None }, "billing-service", r#"{"refunded":null}"#),
+        (U::DeadlinePassed, "booking-gateway", ""),
+    ];
+    for (update, source, data) in updates {
+        let name = update.name();
+        golden(update, &wire(name, name, source, data));
+    }
+}
+
+#[test]
+fn a_delayed_copy_carries_its_attempt_and_keeps_its_id() {
+    let copy = Event { attempt: 3, ..event(BillingCommand::Reverse) };
+    let json: serde_json::Value = serde_json::from_str(&copy.encode()).unwrap();
+    assert_eq!(json["attempt"], 3);
+    assert_eq!(json["id"], format!("{ORDER}:reverse"));
+    assert_eq!(Event::decode(&copy.encode()).unwrap(), copy);
+}
+
+#[test]
+fn fields_that_a_later_version_adds_are_passed_over() {
+    let body = wire("reserve", "reserve", "booking-gateway", r#"{"flight_id":"OS-101","seats":2,"cabin":"economy"}"#);
+    let body = body.replacen('{', "{\"dataschema\":\"x\",", 1);
+    assert!(Event::<TicketCommand>::decode(&body).is_ok());
+}
+
+fn refused(body: &str) -> DecodeError {
+    Event::<TicketCommand>::decode(body).unwrap_err()
+}
+
+#[test]
+fn what_cannot_be_decoded_says_why() {
+    let good = wire("release", "release", "booking-gateway", r#"{"flight_id":"OS-101"}"#);
+    assert!(matches!(refused("not JSON"), DecodeError::NotAnEvent(_)));
+    assert!(matches!(refused("{}"), DecodeError::NotAnEvent(_)));
+    assert!(matches!(refused(&good.replace(ORDER, "order-17")), DecodeError::NotAnEvent(_)));
+    assert!(matches!(refused(&good.replace("\"1.0\"", "\"0.3\"")), DecodeError::SpecVersion(_)));
+    assert!(matches!(refused(&good.replace(".v1", ".v2")), DecodeError::NewerVersion(_)));
+    assert!(matches!(refused(&good.replace(".v1", ".vx")), DecodeError::UnknownType { .. }));
+    assert!(matches!(refused(&good.replace("release.v1", "refund.v1")), DecodeError::UnknownType { .. }));
+    assert!(matches!(refused(&good.replace("OS-101", "?")), DecodeError::Data { .. }));
+    assert!(matches!(refused(&" ".repeat(LARGEST + 1)), DecodeError::TooLarge(_)));
+    let impossible = wire("reserve", "reserve", "booking-gateway", r#"{"flight_id":"OS-101","seats":0}"#);
+    assert!(matches!(refused(&impossible), DecodeError::Data { .. }));
+    let another_topics = event(BillingCommand::Reverse).encode();
+    assert!(matches!(refused(&another_topics), DecodeError::UnknownType { .. }));
+}
+
+#[test]
+fn a_payment_token_shows_in_no_debug_output() {
+    let token = PaymentMethod::parse("pm_card_visa").unwrap();
+    assert!(!format!("{token:?}").contains("visa"));
+}
