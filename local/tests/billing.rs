@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use billing_service::provider::{Captured, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided};
+use billing_service::provider::{
+    Captured, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided,
+};
 use billing_service::service::BillingService;
 use local::sqlite::database::Database;
 use local::sqlite::ledger::SimulatedProvider;
@@ -49,7 +51,12 @@ fn lost<T>() -> Result<T, ProviderError> {
 
 #[async_trait]
 impl PaymentProvider for Faulty {
-    async fn open(&self, order: OrderId, amount: &Money, method: &PaymentMethod) -> Result<PaymentRef, ProviderError> {
+    async fn open(
+        &self,
+        order: OrderId,
+        amount: &Money,
+        method: &PaymentMethod,
+    ) -> Result<PaymentRef, ProviderError> {
         self.provider.open(order, amount, method).await
     }
 
@@ -177,8 +184,16 @@ async fn a_charge_repeated_is_captured_once_and_answered_each_time() {
 async fn copies_of_a_charge_at_once_capture_once() {
     let billing = Billing::new();
     let service = billing.service(Fault::None);
-    let answers = tokio::join!(answer(&service, charge()), answer(&service, charge()), answer(&service, charge()));
-    assert_eq!(answers, (Some(OrderUpdate::PaymentCaptured), Some(OrderUpdate::PaymentCaptured), Some(OrderUpdate::PaymentCaptured)));
+    let answers =
+        tokio::join!(answer(&service, charge()), answer(&service, charge()), answer(&service, charge()));
+    assert_eq!(
+        answers,
+        (
+            Some(OrderUpdate::PaymentCaptured),
+            Some(OrderUpdate::PaymentCaptured),
+            Some(OrderUpdate::PaymentCaptured)
+        )
+    );
     assert_eq!(billing.ledger().await, (25_900, 0));
 }
 
@@ -197,7 +212,11 @@ async fn a_reverse_gives_everything_back_once() {
     for _ in 0..3 {
         assert_eq!(billing.answer(Fault::None, BillingCommand::Reverse).await, Some(reversed(Some(25_900))));
     }
-    assert_eq!(billing.answer(Fault::None, charge()).await, Some(reversed(Some(25_900))), "a late charge finds the record");
+    assert_eq!(
+        billing.answer(Fault::None, charge()).await,
+        Some(reversed(Some(25_900))),
+        "a late charge finds the record"
+    );
     assert_eq!(billing.ledger().await, (25_900, 25_900));
 }
 
@@ -239,7 +258,10 @@ async fn a_capture_whose_reply_was_lost_is_given_back_by_a_reverse() {
 async fn a_capture_that_lands_while_its_payment_is_reversed_is_given_back() {
     let billing = Billing::new();
     assert_eq!(billing.answer(Fault::CaptureLandsLate, charge()).await, None);
-    assert_eq!(billing.answer(Fault::CaptureLandsLate, BillingCommand::Reverse).await, Some(reversed(Some(25_900))));
+    assert_eq!(
+        billing.answer(Fault::CaptureLandsLate, BillingCommand::Reverse).await,
+        Some(reversed(Some(25_900)))
+    );
     assert_eq!(billing.ledger().await, (25_900, 25_900));
 }
 
@@ -264,7 +286,11 @@ async fn a_refund_whose_reply_was_lost_is_found_and_not_repeated() {
     let billing = Billing::new();
     billing.answer(Fault::None, charge()).await;
     assert_eq!(billing.answer(Fault::RefundReplyLost, BillingCommand::Reverse).await, None);
-    assert_eq!(billing.answer(Fault::None, charge()).await, Some(reversed(Some(25_900))), "whoever comes next ends it");
+    assert_eq!(
+        billing.answer(Fault::None, charge()).await,
+        Some(reversed(Some(25_900))),
+        "whoever comes next ends it"
+    );
     assert_eq!(billing.ledger().await, (25_900, 25_900));
 }
 

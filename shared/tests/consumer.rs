@@ -39,7 +39,9 @@ impl Service for Scripted {
             "early" => Ok(Outcome::TooEarly("no such order".to_owned())),
             "store-away" => Err(StoreError::unavailable("the store is away")),
             "unreadable" => Err(StoreError::unreadable("garbage")),
-            _ => Ok(Outcome::Done(vec![Outgoing::event(&event.reply(OrderUpdate::TicketsReleased, event.time))])),
+            _ => Ok(Outcome::Done(vec![Outgoing::event(
+                &event.reply(OrderUpdate::TicketsReleased, event.time),
+            )])),
         }
     }
 }
@@ -102,7 +104,10 @@ async fn consume(bodies: &[&str], refuse: Option<Topic>) -> Run {
 async fn a_handlers_answers_are_sent_and_its_record_is_acknowledged() {
     let run = consume(&[&command("fine", 0), &command("well", 0)], None).await;
     assert!(run.again.is_empty());
-    assert_eq!(run.sent.iter().map(|sent| sent.topic).collect::<Vec<_>>(), [Topic::OrderUpdates, Topic::OrderUpdates]);
+    assert_eq!(
+        run.sent.iter().map(|sent| sent.topic).collect::<Vec<_>>(),
+        [Topic::OrderUpdates, Topic::OrderUpdates]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -123,7 +128,8 @@ async fn what_cannot_be_decoded_is_parked_at_once_and_its_batch_goes_on() {
     let newer = command("fine", 0).replace(".v1", ".v9");
     let run = consume(&["garbage", &newer, &command("fine", 0)], None).await;
     assert!(run.again.is_empty());
-    let parked: Vec<_> = run.sent.iter().filter_map(|sent| Some((sent.body.as_str(), sent.dead_letter.as_ref()?))).collect();
+    let parked: Vec<_> =
+        run.sent.iter().filter_map(|sent| Some((sent.body.as_str(), sent.dead_letter.as_ref()?))).collect();
     assert_eq!(parked.len(), 2);
     assert_eq!(parked[0].0, "garbage");
     assert!(parked[1].1.failure.starts_with("newer version"), "{:?}", parked[1].1);
@@ -162,7 +168,8 @@ async fn what_comes_too_early_is_tried_again_and_then_parked() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_whose_answer_was_not_sent_is_delivered_again() {
-    let run = consume(&[&command("fine", 0), &command("waits", 0), "garbage"], Some(Topic::OrderUpdates)).await;
+    let run =
+        consume(&[&command("fine", 0), &command("waits", 0), "garbage"], Some(Topic::OrderUpdates)).await;
     assert_eq!(run.again, ["m0"]);
     let run = consume(&[&command("fine", 0), &command("waits", 0), "garbage"], Some(Topic::Tickets)).await;
     assert_eq!(run.again, ["m1", "m2"], "neither the copy nor the parked message arrived");
@@ -177,7 +184,11 @@ async fn when_time_runs_out_what_is_done_counts_and_the_rest_is_delivered_again(
 
 #[tokio::test(start_paused = true)]
 async fn one_lane_runs_in_order_and_lanes_do_not_wait_for_each_other() {
-    let run = consume(&[&command("slow", 0), &command("hot.1", 0), &command("hot.2", 0), &command("hot.3", 0)], None).await;
+    let run = consume(
+        &[&command("slow", 0), &command("hot.1", 0), &command("hot.2", 0), &command("hot.3", 0)],
+        None,
+    )
+    .await;
     assert_eq!(run.log, ["hot.1", "hot.2", "hot.3"]);
     assert_eq!(run.again, ["m0"]);
 }

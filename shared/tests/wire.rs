@@ -2,7 +2,9 @@
 
 use shared::event::{DecodeError, Event, LARGEST, TraceParent};
 use shared::flight::{FlightId, SeatCount};
-use shared::messages::{BillingCommand, EmailCommand, Message, Notice, NoticeOutcome, OrderUpdate, TicketCommand};
+use shared::messages::{
+    BillingCommand, EmailCommand, Message, Notice, NoticeOutcome, OrderUpdate, TicketCommand,
+};
 use shared::money::{Currency, Money};
 use shared::passenger::{EmailAddress, Passenger, PassengerName};
 use shared::payment::PaymentMethod;
@@ -49,7 +51,8 @@ fn departure() -> Timestamp {
 #[test]
 fn ticket_commands() {
     let flight_id = FlightId::parse("OS-101").unwrap();
-    let reserve = TicketCommand::Reserve { flight_id: flight_id.clone(), seats: SeatCount::try_from(2).unwrap() };
+    let reserve =
+        TicketCommand::Reserve { flight_id: flight_id.clone(), seats: SeatCount::try_from(2).unwrap() };
     golden(reserve, &wire("reserve", "reserve", "booking-gateway", r#"{"flight_id":"OS-101","seats":2}"#));
     let release = TicketCommand::Release { flight_id };
     golden(release, &wire("release", "release", "booking-gateway", r#"{"flight_id":"OS-101"}"#));
@@ -94,13 +97,29 @@ fn order_updates() {
             "ticket-service",
             r#"{"amount":{"currency":"EUR","value":25900},"departs_at":"2026-11-29T06:40:00.000Z"}"#,
         ),
-        (U::TicketsUnavailable { reason: Unavailable::SoldOut }, "ticket-service", r#"{"reason":"sold_out"}"#),
-        (U::TicketsUnavailable { reason: Unavailable::UnknownFlight }, "ticket-service", r#"{"reason":"unknown_flight"}"#),
+        (
+            U::TicketsUnavailable { reason: Unavailable::SoldOut },
+            "ticket-service",
+            r#"{"reason":"sold_out"}"#,
+        ),
+        (
+            U::TicketsUnavailable { reason: Unavailable::UnknownFlight },
+            "ticket-service",
+            r#"{"reason":"unknown_flight"}"#,
+        ),
         (U::TicketsReleased, "ticket-service", ""),
         (U::PaymentCaptured, "billing-service", ""),
-        (U::PaymentDeclined { reason: Declined::CardDeclined }, "billing-service", r#"{"reason":"card_declined"}"#),
+        (
+            U::PaymentDeclined { reason: Declined::CardDeclined },
+            "billing-service",
+            r#"{"reason":"card_declined"}"#,
+        ),
         (U::PaymentDeclined { reason: Declined::Expired }, "billing-service", r#"{"reason":"expired"}"#),
-        (U::PaymentReversed { refunded: Some(money()) }, "billing-service", r#"{"refunded":{"currency":"EUR","value":25900}}"#),
+        (
+            U::PaymentReversed { refunded: Some(money()) },
+            "billing-service",
+            r#"{"refunded":{"currency":"EUR","value":25900}}"#,
+        ),
         (U::PaymentReversed { refunded: None }, "billing-service", r#"{"refunded":null}"#),
         (U::DeadlinePassed, "booking-gateway", ""),
     ];
@@ -121,7 +140,12 @@ fn a_delayed_copy_carries_its_attempt_and_keeps_its_id() {
 
 #[test]
 fn fields_that_a_later_version_adds_are_passed_over() {
-    let body = wire("reserve", "reserve", "booking-gateway", r#"{"flight_id":"OS-101","seats":2,"cabin":"economy"}"#);
+    let body = wire(
+        "reserve",
+        "reserve",
+        "booking-gateway",
+        r#"{"flight_id":"OS-101","seats":2,"cabin":"economy"}"#,
+    );
     let body = body.replacen('{', "{\"dataschema\":\"x\",", 1);
     assert!(Event::<TicketCommand>::decode(&body).is_ok());
 }

@@ -70,7 +70,8 @@ fn in_state(state: State) -> Order {
         state,
         amount: held.then(amount),
         departs_at: held.then(departure),
-        reason: matches!(state, State::Cancelling(_) | State::Cancelled).then_some(Reason::CancelledByCustomer),
+        reason: matches!(state, State::Cancelling(_) | State::Cancelled)
+            .then_some(Reason::CancelledByCustomer),
         ..accepted(1, 0)
     }
 }
@@ -109,7 +110,8 @@ fn cell(applied: &Applied) -> String {
 
 #[test]
 fn every_input_does_to_every_state_what_the_table_says() {
-    let expected: Vec<Vec<&str>> = TABLE.trim().lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
+    let expected: Vec<Vec<&str>> =
+        TABLE.trim().lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
     let row = |state| {
         let order = in_state(state);
         let cells = inputs().into_iter().map(|(_, input)| cell(&apply(&order, &input, later())));
@@ -152,7 +154,9 @@ fn the_input_that_led_to_a_state_is_a_repeat_there() {
 #[test]
 fn what_took_something_is_used_or_given_back_and_never_merely_ignored() {
     for state in STATES {
-        for (column, input) in inputs().into_iter().filter(|(column, _)| ["reserved", "captured"].contains(column)) {
+        for (column, input) in
+            inputs().into_iter().filter(|(column, _)| ["reserved", "captured"].contains(column))
+        {
             let applied = apply(&in_state(state), &input, later());
             let has_it = state == State::Confirmed;
             assert!(has_it || !matches!(applied, Applied::Ignore(_)), "{} ignores {column}", name(state));
@@ -241,6 +245,8 @@ fn a_passed_deadline_is_repeated_only_where_it_called_the_order_off() {
 #[test]
 fn history_never_runs_backwards_though_the_clock_does() {
     let order = accepted(1, 100);
-    let Applied::Advance(next) = apply(&order, &Input::CancelRequested, accepted(1, 0).created_at) else { panic!() };
+    let Applied::Advance(next) = apply(&order, &Input::CancelRequested, accepted(1, 0).created_at) else {
+        panic!()
+    };
     assert_eq!(next.updated_at(), order.updated_at());
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use shared::store::StoreError;
 use shared::time::Clock;
@@ -35,7 +36,7 @@ impl Database {
     pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, SchemaError> {
         let path = directory.join(FILE);
         let mut connection = Connection::open(&path)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
+        tune(&connection, 128)?;
         // What a newer version or another program wrote is refused before anything is changed.
         schema::prepare(&mut connection)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
@@ -43,7 +44,6 @@ impl Database {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
         connection.pragma_update(None, "cache_size", -32 * 1024)?;
-        connection.set_prepared_statement_cache_capacity(128);
 
         let (asks, asked) = channel();
         let post = Arc::new(Post::default());
@@ -132,9 +132,15 @@ pub fn reader(path: &Path) -> rusqlite::Result<Connection> {
         path,
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
     )?;
-    connection.busy_timeout(Duration::from_secs(5))?;
-    connection.set_prepared_statement_cache_capacity(32);
+    tune(&connection, 32)?;
     Ok(connection)
+}
+
+fn tune(connection: &Connection, statements: usize) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(statements);
+    // Otherwise every new value of a bound parameter has its statement planned again.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

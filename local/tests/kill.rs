@@ -1,0 +1,165 @@
+//! `kill -9` loses nothing: the real binary, killed at random moments under load.
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::http::Method;
+use serde_json::{Value, json};
+use shared::entropy::{Entropy, OsEntropy};
+use support::{Http, Process, booking};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+const ROUNDS: usize = 3;
+const BOOKINGS: usize = 500;
+const CLIENTS: usize = 8;
+const CAPACITY: u64 = 1_000;
+
+/// What customer `number` of a round asks for: mostly tickets, some of which are sold out, some
+/// on no flight, some with a card that is declined.
+fn request(number: usize) -> Value {
+    match number % 10 {
+        3 => booking("KL-FULL", 1, "pm_card_visa"),
+        5 => booking("KL-NONE", 1, "pm_card_visa"),
+        7 => booking("KL-1", 2, "pm_card_chargeDeclined"),
+        number => booking(if number % 2 == 0 { "KL-1" } else { "KL-2" }, 1, "pm_card_visa"),
+    }
+}
+
+fn key(round: usize, number: usize) -> String {
+    format!("round-{round}-customer-{number}")
+}
+
+/// What a customer got before the server died: an id, or no answer.
+type Answers = BTreeMap<(usize, usize), Option<String>>;
+
+/// Posts a round's bookings from several clients, and cancels every ninth; rings once `ring_at`
+/// were accepted.
+async fn customers(http: &Http, round: usize, ring_at: usize, ring: Arc<Notify>) -> Answers {
+    let (next, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let mut clients = JoinSet::new();
+    for _ in 0..CLIENTS {
+        let (http, next, accepted, ring) = (http.clone(), next.clone(), accepted.clone(), ring.clone());
+        clients.spawn(async move {
+            let mut answers = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::SeqCst);
+                if number >= BOOKINGS {
+                    return answers;
+                }
+                let key = key(round, number);
+                let answer = http.ask(Method::POST, "/bookings", Some(&key), &request(number)).await;
+                let id = answer.map(|(status, body)| {
+                    assert_eq!(status, 202, "{body}");
+                    body["id"].as_str().unwrap().to_owned()
+                });
+                if let Some(id) = &id {
+                    if accepted.fetch_add(1, Ordering::SeqCst) + 1 == ring_at {
+                        ring.notify_one();
+                    }
+                    if number % 9 == 0 {
+                        http.ask(Method::DELETE, &format!("/bookings/{id}"), None, &Value::Null).await;
+                    }
+                }
+                answers.push(((round, number), id));
+            }
+        });
+    }
+    clients.join_all().await.into_iter().flatten().collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_three_times_under_load_every_accepted_order_settles_and_the_books_agree() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (data, flights) = (scratch.path().join("data"), scratch.path().join("flights.json"));
+    let flight = |id, capacity: u64| {
+        json!({"id": id, "from": "Vienna", "to": "Oslo", "departs_at": "2099-01-01T00:00:00Z", "capacity": capacity,
+               "price": {"value": 9_900, "currency": "EUR"}})
+    };
+    let offered = json!([flight("KL-1", CAPACITY), flight("KL-2", CAPACITY), flight("KL-FULL", 20)]);
+    std::fs::write(&flights, offered.to_string()).unwrap();
+
+    let mut answers = Answers::new();
+    for round in 0..ROUNDS {
+        let server = Process::serve(&data, Some(&flights));
+        let (http, ring) = (Http::new(&server.url), Arc::new(Notify::new()));
+        let ring_at = 50 + OsEntropy.below(400) as usize;
+        println!("round {round}: killed after {ring_at} of {BOOKINGS} were accepted, and a little");
+        let customers = customers(&http, round, ring_at, ring.clone());
+        let killer = async {
+            ring.notified().await;
+            tokio::time::sleep(Duration::from_micros(OsEntropy.below(3_000))).await;
+            server.kill();
+        };
+        let (seen, ()) = tokio::join!(customers, killer);
+        answers.extend(seen);
+    }
+
+    // Who got no answer asks again under the same key, twice.
+    let server = Process::serve(&data, Some(&flights));
+    let http = Http::new(&server.url);
+    let unanswered = answers.values().filter(|id| id.is_none()).count();
+    println!("{unanswered} of {} got no answer and ask again", answers.len());
+    for ((round, number), id) in &mut answers {
+        for _ in 0..2 {
+            let answer =
+                http.ask(Method::POST, "/bookings", Some(&key(*round, *number)), &request(*number)).await;
+            let (status, body) = answer.unwrap();
+            assert_eq!(status, 202);
+            let found = body["id"].as_str().unwrap().to_owned();
+            assert_eq!(*id.get_or_insert(found.clone()), found, "one key, one booking");
+        }
+    }
+
+    let mut bookings = BTreeMap::new();
+    for id in answers.into_values().flatten() {
+        bookings.insert(id.clone(), http.settled(&id).await);
+    }
+    assert_eq!(bookings.len(), ROUNDS * BOOKINGS, "one booking a customer");
+    http.at_rest().await;
+
+    let ledger = http.get("/local/payments").await;
+    let mut paid: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for entry in ledger.as_array().unwrap() {
+        let sums = paid.entry(entry["booking_id"].as_str().unwrap()).or_default();
+        sums.0 += entry["captured"].as_u64().unwrap();
+        sums.1 += entry["refunded"].as_u64().unwrap();
+    }
+    let mut held: BTreeMap<&str, u64> = BTreeMap::new();
+    for (id, booking) in &bookings {
+        let (captured, refunded) = paid.remove(id.as_str()).unwrap_or_default();
+        let amount = booking["amount"]["value"].as_u64().unwrap_or(0);
+        assert!(captured == 0 || captured == amount, "{id} was captured more than once: {captured}");
+        let confirmed = booking["status"] == "confirmed";
+        assert_eq!(captured - refunded, if confirmed { amount } else { 0 }, "{booking}");
+        if confirmed {
+            *held.entry(booking["flight_id"].as_str().unwrap()).or_default() +=
+                booking["seats"].as_u64().unwrap();
+        }
+    }
+    assert!(paid.is_empty(), "payments of nobody's orders: {paid:?}");
+    for offer in http.get("/flights").await.as_array().unwrap() {
+        let held = held.get(offer["id"].as_str().unwrap()).copied().unwrap_or(0);
+        assert_eq!(
+            offer["capacity"].as_u64().unwrap() - offer["seats_left"].as_u64().unwrap(),
+            held,
+            "{offer}"
+        );
+    }
+    let statuses: BTreeSet<_> =
+        bookings.values().map(|booking| booking["status"].as_str().unwrap()).collect();
+    assert_eq!(statuses, BTreeSet::from(["cancelled", "confirmed", "payment_declined", "rejected"]));
+    let dead: Vec<_> = http
+        .get("/local/topics")
+        .await
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|topic| topic["dead_lettered"].clone())
+        .collect();
+    assert_eq!(dead, [0, 0, 0, 0]);
+}
