@@ -28,6 +28,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Serve the page and the API (the default)
     Serve(Serve),
+    /// Compare expected state with actual, order by order; fails if they differ
+    Audit(Audit),
     /// Have many customers book at once, and report how fast and how well that went
     Load(Load),
 }
@@ -50,6 +52,17 @@ pub(crate) struct Serve {
     /// How long an order may take before it is called off, such as 48h, 90m or 30s
     #[arg(long, value_name = "TIME", default_value = "48h", value_parser = duration)]
     pub(crate) hold_deadline: Duration,
+}
+
+/// `audit`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Audit {
+    /// The data directory of a server, running or not; nothing is written to it
+    #[arg(long, value_name = "DIR", default_value = "./data")]
+    pub(crate) data: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `load`

@@ -8,8 +8,10 @@
 //! | topics, stores, ledger and mailbox on SQLite | [`sqlite`] |
 //! | the data directory, the flights | [`data_dir`], [`flights`] |
 //! | `/local/*` | [`control`] |
+//! | expected state against actual | [`audit`] |
 //! | the load command | [`load`] |
 
+pub mod audit;
 pub mod control;
 pub mod data_dir;
 pub mod flights;

@@ -12,6 +12,7 @@ use clap::Parser;
 use cli::{Cli, Command};
 use local::load::Load;
 use local::{Options, Server};
+use shared::time::{Clock, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         match command {
             Command::Serve(serve) => run_server(serve).await,
+            Command::Audit(audit) => run_audit(&audit),
             Command::Load(load) => run_load(load).await,
         }
     })
@@ -69,6 +71,19 @@ async fn run_server(serve: cli::Serve) -> ExitCode {
     tracing::info!("finishing what is in hand");
     server.stop().await;
     ExitCode::SUCCESS
+}
+
+fn run_audit(options: &cli::Audit) -> ExitCode {
+    let audit = match local::sqlite::snapshot::read(&options.data) {
+        Ok(snapshot) => local::audit::audit(&snapshot, SystemClock.now()),
+        Err(error) => return fail(&error.to_string()),
+    };
+    if options.json {
+        println!("{}", serde_json::json!(audit));
+    } else {
+        println!("{audit}");
+    }
+    if audit.discrepancies.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 async fn run_load(load: cli::Load) -> ExitCode {

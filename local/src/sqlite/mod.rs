@@ -7,6 +7,7 @@ pub mod mails;
 pub mod orders;
 pub mod payments;
 pub mod schema;
+pub mod snapshot;
 pub mod tickets;
 pub mod topics;
 mod writer;
