@@ -79,9 +79,11 @@ pub async fn upsert(store: &dyn TicketStore, flights: &[Flight]) -> Result<(), F
     Ok(())
 }
 
-/// What a new server offers: from, to, days ahead, hour and minute (UTC), seats, price in cents.
-/// The last but one is nearly sold out.
-const SEED: [(&str, &str, &str, u64, u64, u64, u32, u64); 8] = [
+/// Id, from, to; days ahead, hour and minute (UTC) of its departure; seats; price in cents.
+type Row = (&'static str, &'static str, &'static str, u64, u64, u64, u32, u64);
+
+/// What a new server offers. The last but one is nearly sold out.
+const SEED: [Row; 8] = [
     ("OS-101", "Vienna", "Lisbon", 7, 6, 40, 180, 12_950),
     ("OS-118", "Vienna", "Oslo", 9, 10, 15, 132, 9_900),
     ("OS-204", "Lisbon", "Vienna", 14, 17, 5, 180, 13_450),
@@ -97,17 +99,16 @@ const DAY: u64 = 24 * 60 * 60;
 /// The seed, with departures in the days after `now`.
 pub fn seed(now: Timestamp) -> Vec<Flight> {
     let today = Timestamp::from_millis(now.as_millis() / (DAY as i64 * 1000) * (DAY as i64 * 1000));
-    let flight =
-        |(id, from, to, days, hour, minute, capacity, cents): (&str, &str, &str, u64, u64, u64, u32, u64)| {
-            Some(Flight {
-                id: FlightId::parse(id).ok()?,
-                from: from.to_owned(),
-                to: to.to_owned(),
-                departs_at: today + Duration::from_secs(days * DAY + hour * 3600 + minute * 60),
-                capacity,
-                price: Money { value: cents, currency: Currency::parse("EUR").ok()? },
-            })
-        };
+    let flight = |(id, from, to, days, hour, minute, capacity, cents): Row| {
+        Some(Flight {
+            id: FlightId::parse(id).ok()?,
+            from: from.to_owned(),
+            to: to.to_owned(),
+            departs_at: today + Duration::from_secs(days * DAY + hour * 3600 + minute * 60),
+            capacity,
+            price: Money { value: cents, currency: Currency::parse("EUR").ok()? },
+        })
+    };
     SEED.into_iter().filter_map(flight).collect()
 }
 
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn every_flight_of_the_seed_is_offered_and_leaves_in_the_days_ahead() {
-        let now: Timestamp = "2026-11-22T20:00:00Z".parse().unwrap();
+        let now = Timestamp::from_millis(1_800_000_000_000);
         let flights = seed(now);
         assert_eq!(flights.len(), SEED.len());
         assert!(flights.iter().all(|flight| flight.departs_at > now + Duration::from_secs(4 * DAY)));

@@ -1,4 +1,5 @@
 //! Every port's contract, kept by the SQLite adapters.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! Orders that wait: the reconciler and the deadline, on the real ground, with time injected.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

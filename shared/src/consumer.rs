@@ -90,6 +90,9 @@ pub struct Consumer<S> {
     entropy: Arc<dyn Entropy>,
 }
 
+/// Events with their places in the batch, to be handled one after another.
+type Lane<'a, M> = Vec<(usize, &'a Event<M>)>;
+
 /// What is to become of a record, before anything was sent.
 enum Verdict {
     Acknowledge(Vec<Outgoing>),
@@ -143,7 +146,7 @@ impl<S: Service> Consumer<S> {
             }
         }
 
-        let mut lanes: HashMap<String, Vec<(usize, &Event<S::Message>)>> = HashMap::new();
+        let mut lanes: HashMap<String, Lane<'_, S::Message>> = HashMap::new();
         for (record, event) in &events {
             lanes.entry(self.service.lane(event)).or_default().push((*record, event));
         }
@@ -169,7 +172,7 @@ impl<S: Service> Consumer<S> {
     async fn run_lane(
         &self,
         batch: &[Delivery],
-        lane: Vec<(usize, &Event<S::Message>)>,
+        lane: Lane<'_, S::Message>,
         loaded: &S::Loaded,
         time: Duration,
     ) -> Vec<(usize, Verdict)> {

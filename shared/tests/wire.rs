@@ -1,4 +1,5 @@
 //! The wire format of every message, to the letter.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use shared::event::{DecodeError, Event, LARGEST, TraceParent};
 use shared::flight::{FlightId, SeatCount};

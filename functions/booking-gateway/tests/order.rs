@@ -1,4 +1,5 @@
 //! The order's life, every state against every input.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

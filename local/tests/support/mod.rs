@@ -1,5 +1,5 @@
 //! What the tests of the binary and of the ground share.
-#![allow(dead_code, clippy::allow_attributes, reason = "each test file uses its part")]
+#![allow(dead_code, clippy::unwrap_used, clippy::allow_attributes, reason = "each test file uses its part")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
