@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::path::PathBuf;
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -9,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(
     name = "local",
-    version,
+    version = version(),
     about = "Sells airline tickets on one machine: answers at once, and never loses an order.",
     long_about = "Sells airline tickets on one machine: answers at once, and never loses an order.\n\n\
         The gateway, the ticket, billing and email services and their topics run in this one process, on one \
@@ -21,6 +22,20 @@ pub(crate) struct Cli {
     /// What to do; `serve` if nothing is said.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
+}
+
+/// What an upgrade must agree on: the program, its tables, its messages, its SQLite.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "{} (tables version {}, messages v{}, SQLite {})",
+            env!("CARGO_PKG_VERSION"),
+            local::sqlite::schema::VERSION,
+            shared::event::VERSION,
+            rusqlite::version()
+        )
+    });
+    &VERSION
 }
 
 /// The commands.

@@ -12,8 +12,9 @@ use shared::store::StoreError;
 use shared::time::Clock;
 use tokio::sync::oneshot;
 
+use super::delivering::{Delivering, Post};
 use super::schema::{self, SchemaError};
-use super::topics::{Delivering, Post};
+
 use super::writer::{self, Ask, Job};
 
 /// The file's name in the data directory.

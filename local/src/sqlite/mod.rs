@@ -1,6 +1,7 @@
 //! Everything on one SQLite file: the stores, the topics, the provider's ledger, the mailbox.
 
 pub mod database;
+mod delivering;
 pub mod ledger;
 pub mod mailbox;
 pub mod mails;

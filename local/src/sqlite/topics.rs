@@ -2,11 +2,9 @@
 //! order, a visibility timeout, a receive count, delays, a dead-letter queue.
 //!
 //! Who receives waits without polling: in the very group that sends a message, before its commit,
-//! the message is handed to a receiver that waits ([`Delivering`]), so a hop costs one fsync.
+//! the message is handed to a receiver that waits (`delivering.rs`), so a hop costs one fsync.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -18,11 +16,10 @@ use shared::store::StoreError;
 use shared::time::{Clock, Timestamp};
 use shared::topic::{Failure, Outgoing, SendError, Topic, Topics};
 use tokio::sync::oneshot;
-use tracing::error;
 
 use super::Statements;
-use super::database::{Database, lock};
-use super::writer::Hook;
+use super::database::Database;
+use super::delivering::Receiver;
 
 /// How often a message is received before it goes to the dead-letter queue. Only crashes and
 /// bugs count: waiting is a delayed copy.
@@ -209,7 +206,7 @@ fn insert(connection: &Connection, message: &Outgoing, now: Timestamp) -> rusqli
     connection.change(sql, params![message.topic.name(), visible_at, now.as_millis(), message.body]).map(drop)
 }
 
-fn bury(
+pub(super) fn bury(
     connection: &Connection,
     topic: Topic,
     body: &str,
@@ -242,179 +239,4 @@ fn state(connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Res
         connection
             .row("SELECT count(*) FROM dead_letters WHERE topic = ?1", [topic.name()], |row| row.get(0))?;
     Ok(TopicState { dead_lettered: dead.unwrap_or_default(), ..found.unwrap_or_default() })
-}
-
-/// Who waits for messages, and which topics got some.
-#[derive(Default)]
-pub(super) struct Post {
-    waiting: Mutex<HashMap<Topic, VecDeque<Receiver>>>,
-    touched: AtomicU8,
-}
-
-struct Receiver {
-    most: usize,
-    visibility: Duration,
-    reply: oneshot::Sender<Vec<Delivery>>,
-}
-
-impl Post {
-    fn wait(&self, topic: Topic, receiver: Receiver) {
-        let mut waiting = lock(&self.waiting);
-        let queue = waiting.entry(topic).or_default();
-        queue.retain(|receiver| !receiver.reply.is_closed());
-        queue.push_back(receiver);
-        self.touch(topic);
-    }
-
-    fn touch(&self, topic: Topic) {
-        self.touched.fetch_or(1 << topic as u8, Ordering::SeqCst);
-    }
-
-    fn touch_all(&self) {
-        self.touched.store(u8::MAX, Ordering::SeqCst);
-    }
-
-    fn next(&self, topic: Topic) -> Option<Receiver> {
-        let mut waiting = lock(&self.waiting);
-        let queue = waiting.get_mut(&topic)?;
-        std::iter::from_fn(|| queue.pop_front()).find(|receiver| !receiver.reply.is_closed())
-    }
-}
-
-/// Hands messages to those who wait, in the group that sends them or when their time has come.
-pub(super) struct Delivering {
-    post: Arc<Post>,
-    clock: Arc<dyn Clock>,
-    /// When the next message of each topic can be received, as of the last look.
-    due: HashMap<Topic, Timestamp>,
-    /// What this group delivers, told when it is committed.
-    delivered: Vec<(Topic, Receiver, Vec<Delivery>)>,
-    /// What was delivered to somebody who had just stopped waiting.
-    undelivered: Vec<Delivery>,
-    failed: bool,
-}
-
-impl Delivering {
-    pub(super) fn new(post: Arc<Post>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            post,
-            clock,
-            due: HashMap::new(),
-            delivered: Vec::new(),
-            undelivered: Vec::new(),
-            failed: false,
-        }
-    }
-
-    fn deliver(&mut self, connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Result<()> {
-        while let Some(receiver) = self.post.next(topic) {
-            let deliveries = take(connection, topic, &receiver, now)?;
-            if deliveries.is_empty() {
-                lock(&self.post.waiting).entry(topic).or_default().push_front(receiver);
-                let earliest = "SELECT min(visible_at) FROM messages WHERE topic = ?1";
-                let due: Option<i64> = connection.row(earliest, [topic.name()], |row| row.get(0))?.flatten();
-                match due {
-                    Some(due) => self.due.insert(topic, Timestamp::from_millis(due)),
-                    None => self.due.remove(&topic),
-                };
-                break;
-            }
-            self.delivered.push((topic, receiver, deliveries));
-        }
-        Ok(())
-    }
-}
-
-/// Takes up to `most` messages for a receiver; what was received too often goes to the
-/// dead-letter queue instead.
-fn take(
-    connection: &Connection,
-    topic: Topic,
-    receiver: &Receiver,
-    now: Timestamp,
-) -> rusqlite::Result<Vec<Delivery>> {
-    let sql = "SELECT id, receive_count, body FROM messages WHERE topic = ?1 AND visible_at <= ?2 ORDER BY visible_at LIMIT ?3";
-    let mut deliveries = Vec::new();
-    loop {
-        let found = connection.rows(
-            sql,
-            params![topic.name(), now.as_millis(), receiver.most - deliveries.len()],
-            |row| Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, String>(2)?)),
-        )?;
-        if found.is_empty() {
-            return Ok(deliveries);
-        }
-        for (id, received, body) in found {
-            if received >= MAX_RECEIVE_COUNT {
-                error!(
-                    "a message of {topic} was received {received} times and never acknowledged: it goes to the dead-letter queue"
-                );
-                let failure = format!("received {received} times and never acknowledged");
-                bury(
-                    connection,
-                    topic,
-                    &body,
-                    &Failure { failure, attempts: received, source: "/topics" },
-                    now,
-                )?;
-                connection.change("DELETE FROM messages WHERE id = ?1", [id])?;
-            } else {
-                let visible_at = (now + receiver.visibility).as_millis();
-                let sql =
-                    "UPDATE messages SET visible_at = ?2, receive_count = receive_count + 1 WHERE id = ?1";
-                connection.change(sql, params![id, visible_at])?;
-                deliveries.push(Delivery { id: id.to_string(), body, receive_count: received + 1 });
-            }
-        }
-        if deliveries.len() >= receiver.most {
-            return Ok(deliveries);
-        }
-    }
-}
-
-impl Hook for Delivering {
-    fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let now = self.clock.now();
-        for delivery in self.undelivered.drain(..) {
-            let sql = "UPDATE messages SET visible_at = ?2, receive_count = receive_count - 1 WHERE id = ?1 AND receive_count = ?3";
-            connection.change(sql, params![delivery.id, now.as_millis(), delivery.receive_count])?;
-            self.post.touch_all();
-        }
-        let touched = self.post.touched.swap(0, Ordering::SeqCst);
-        for topic in Topic::ALL {
-            if touched & (1 << topic as u8) != 0 || self.due.get(&topic).is_some_and(|&due| due <= now) {
-                self.deliver(connection, topic, now)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn after_commit(&mut self, committed: bool) {
-        self.failed = !committed;
-        for (topic, receiver, deliveries) in self.delivered.drain(..) {
-            if committed {
-                if let Err(deliveries) = receiver.reply.send(deliveries) {
-                    self.undelivered.extend(deliveries);
-                }
-            } else {
-                lock(&self.post.waiting).entry(topic).or_default().push_front(receiver);
-                self.post.touch_all();
-            }
-        }
-    }
-
-    fn next_wake(&mut self) -> Option<Duration> {
-        if self.failed {
-            self.post.touch_all();
-            return Some(Duration::from_millis(100));
-        }
-        if !self.undelivered.is_empty() {
-            return Some(Duration::ZERO);
-        }
-        let now = self.clock.now();
-        let waiting = lock(&self.post.waiting);
-        let awaited = |topic: &Topic| waiting.get(topic).is_some_and(|queue| !queue.is_empty());
-        let due = self.due.iter().filter(|(topic, _)| awaited(topic)).map(|(_, due)| due).min()?;
-        Some(due.since(now))
-    }
 }
