@@ -1,6 +1,9 @@
-//! The wire format of every message, to the letter.
+//! The wire format of every message: to the letter, and as `docs/asyncapi.yaml` describes it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::sync::LazyLock;
+
+use serde_json::{Value, json};
 use shared::event::{DecodeError, Event, LARGEST, TraceParent};
 use shared::flight::{FlightId, SeatCount};
 use shared::messages::{
@@ -38,7 +41,37 @@ fn wire(name: &str, step: &str, source: &str, data: &str) -> String {
 fn golden<M: Message + PartialEq + std::fmt::Debug>(message: M, expected: &str) {
     let event = event(message);
     assert_eq!(event.encode(), expected);
+    documented(event.message.name(), M::TOPIC.name(), expected);
     assert_eq!(Event::decode(expected).unwrap(), event, "it reads what it writes");
+}
+
+/// The topics' documentation.
+static ASYNCAPI: LazyLock<Value> =
+    LazyLock::new(|| serde_norway::from_str(include_str!("../../docs/asyncapi.yaml")).unwrap());
+
+/// The message is documented in that channel, and its schema takes this event and no other type.
+fn documented(name: &str, channel: &str, event: &str) {
+    let reference = &ASYNCAPI["channels"][channel]["messages"][name]["$ref"];
+    assert_eq!(*reference, format!("#/components/messages/{name}"), "{name} is not documented in {channel}");
+    let payload = &ASYNCAPI["components"]["messages"][name]["payload"];
+    let schema = json!({"components": ASYNCAPI["components"], "allOf": [payload]});
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let event: Value = serde_json::from_str(event).unwrap();
+    if let Err(error) = schema.validate(&event) {
+        panic!("{name}: {error}");
+    }
+    let mut other = event.clone();
+    other["type"] = json!("booking.other.v1");
+    assert!(!schema.is_valid(&other));
+    let mut incomplete = event;
+    incomplete["data"] = json!({});
+    assert!(!schema.is_valid(&incomplete), "{name}: the schema does not look at data");
+}
+
+#[test]
+fn every_documented_message_is_one_of_ours() {
+    let documented = ASYNCAPI["components"]["messages"].as_object().unwrap().len();
+    assert_eq!(documented, 12, "each is a case of the golden tests below");
 }
 
 fn money() -> Money {
