@@ -1,7 +1,7 @@
 //! The system under test, behind one base URL.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -70,23 +70,46 @@ impl TestApp {
 
     async fn embedded_with(setup: Setup) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the data");
-        let server = serve(directory.path(), &setup).await;
+        let embedded = Embedded { server: None, setup, directory };
+        let mut app = Self { client: Client::new(), base: String::new(), embedded: Some(embedded) };
+        app.serve().await.expect("the embedded server starts");
+        app
+    }
+
+    fn ground(&mut self) -> &mut Embedded {
+        self.embedded.as_mut().expect("only the embedded ground can be started and stopped")
+    }
+
+    /// Starts an embedded server on the data of the one before, with the flights of the setup.
+    async fn serve(&mut self) -> Result<(), local::StartError> {
+        let ground = self.ground();
+        let mut options = ground.options();
+        options.flights = ground.flights_file();
+        let server = local::Server::start(options).await?;
         let base = server.url().trim_end_matches('/').to_owned();
-        Self {
-            client: Client::new(),
-            base,
-            embedded: Some(Embedded { server: Some(server), setup, directory }),
-        }
+        ground.server = Some(server);
+        self.base = base;
+        self.client = Client::new();
+        Ok(())
     }
 
     /// Stops the embedded server in good order and starts another one on the same data.
     pub async fn restart(&mut self) {
-        let embedded = self.embedded.as_mut().expect("only the embedded ground restarts");
-        embedded.server.take().expect("it runs").stop().await;
-        let server = serve(embedded.directory.path(), &embedded.setup).await;
-        self.base = server.url().trim_end_matches('/').to_owned();
-        self.client = Client::new();
-        embedded.server = Some(server);
+        self.ground().stop().await;
+        self.serve().await.expect("the embedded server starts again");
+    }
+
+    /// As [`TestApp::restart`], with other flights in the flights file, which the server may refuse.
+    pub async fn restart_with(&mut self, flights: &[NewFlight]) -> Result<(), String> {
+        self.ground().stop().await;
+        self.ground().setup.flights = flights.to_vec();
+        self.serve().await.map_err(|error| error.to_string())
+    }
+
+    /// Starts a second server on the same data beside the first, which must not work.
+    pub async fn start_beside(&mut self) -> Result<(), String> {
+        let options = self.ground().options();
+        local::Server::start(options).await.map(drop).map_err(|error| error.to_string())
     }
 
     /// Whether the `/local/*` routes exist and nobody else uses the system.
@@ -125,24 +148,28 @@ impl TestApp {
     }
 }
 
-async fn serve(directory: &Path, setup: &Setup) -> local::Server {
-    let mut options = local::Options::new(directory.join("data"));
-    options.flights = flights_file(directory, &setup.flights);
-    if let Some(deadline) = setup.deadline {
-        options.deadline = deadline;
+impl Embedded {
+    fn options(&self) -> local::Options {
+        let mut options = local::Options::new(self.directory.path().join("data"));
+        if let Some(deadline) = self.setup.deadline {
+            options.deadline = deadline;
+        }
+        options
     }
-    local::Server::start(options).await.expect("the embedded server starts")
-}
 
-/// Written once, so that a restart reads the same departures.
-fn flights_file(directory: &Path, flights: &[NewFlight]) -> Option<PathBuf> {
-    if flights.is_empty() {
-        return None;
-    }
-    let path = directory.join("flights.json");
-    if !path.exists() {
-        let json = Value::Array(flights.iter().map(NewFlight::json).collect());
+    fn flights_file(&self) -> Option<PathBuf> {
+        if self.setup.flights.is_empty() {
+            return None;
+        }
+        let path = self.directory.path().join("flights.json");
+        let json = Value::Array(self.setup.flights.iter().map(NewFlight::json).collect());
         std::fs::write(&path, json.to_string()).expect("the flights file is written");
+        Some(path)
     }
-    Some(path)
+
+    async fn stop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop().await;
+        }
+    }
 }

@@ -43,7 +43,17 @@ impl OpenApi {
         assert!(operation.is_object(), "{method} {path} is documented");
         let documented = self.follow(&operation["responses"][response.status.to_string()]);
         assert!(documented.is_object(), "{method} {path} documents this status: {response}");
+        self.check_answer(documented, response);
+    }
 
+    /// As [`OpenApi::check`], for an answer that belongs to no operation, by its name among the components.
+    pub fn check_component(&self, name: &str, response: &Response) {
+        let documented = &self.document["components"]["responses"][name];
+        assert!(documented.is_object(), "{name} is documented");
+        self.check_answer(documented, response);
+    }
+
+    fn check_answer(&self, documented: &Value, response: &Response) {
         for (name, header) in documented["headers"].as_object().into_iter().flatten() {
             let header = self.follow(header);
             match response.header(name) {
@@ -61,7 +71,7 @@ impl OpenApi {
             return;
         };
         let media = content.get(response.media_type());
-        let media = media.unwrap_or_else(|| panic!("{method} {path} documents this media type: {response}"));
+        let media = media.unwrap_or_else(|| panic!("this media type is documented: {response}"));
         let body =
             if response.media_type().ends_with("json") { response.json() } else { json!(response.text()) };
         self.validate(&media["schema"], &body, &format!("the body of {response}"));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -59,9 +60,10 @@ pub fn router(control: Arc<Control>) -> Router {
 
 async fn set_service(
     State(control): State<Arc<Control>>,
-    Path(service): Path<String>,
+    service: Result<Path<String>, PathRejection>,
     body: Bytes,
 ) -> Result<Response, Problem> {
+    let service = service.map(|Path(service)| service).unwrap_or_default();
     let Some(switch) = control.services.get(service.as_str()) else {
         let known = "the services are ticket-service, billing-service, email-service and order-updates";
         return Err(Problem::new(StatusCode::NOT_FOUND, known));

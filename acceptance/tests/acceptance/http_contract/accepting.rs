@@ -97,7 +97,8 @@ async fn an_order_expires_two_days_after_it_was_accepted() {
 #[tokio::test]
 async fn names_addresses_and_payment_methods_of_real_people_are_good() {
     let app = TestApp::start().await;
-    for name in ["Žofia Müller-Łąkowska", "李小龍", "O'Brien, Jr.", "X Æ A-12", "أحمد", "👩‍✈️ Ada"] {
+    for name in ["Žofia Müller-Łąkowska", "李小龍", "O'Brien, Jr.", "X Æ A-12", "أحمد", "👩‍✈️ Ada"]
+    {
         let mut order = Order::for_no_flight();
         order.name = name.to_owned();
         assert_eq!(app.book(&order).await.json["passenger"]["name"], name);
@@ -107,7 +108,8 @@ async fn names_addresses_and_payment_methods_of_real_people_are_good() {
         order.email = email.to_owned();
         assert_eq!(app.book(&order).await.json["passenger"]["email"], email);
     }
-    for payment_method in ["pm_1".to_owned(), "pm_card_VISA_42".to_owned(), format!("pm_{}", "x".repeat(64))] {
+    for payment_method in ["pm_1".to_owned(), "pm_card_VISA_42".to_owned(), format!("pm_{}", "x".repeat(64))]
+    {
         let mut order = Order::for_no_flight();
         order.payment_method = payment_method;
         app.book(&order).await;
@@ -122,7 +124,9 @@ async fn names_addresses_and_payment_methods_of_real_people_are_good() {
 #[tokio::test]
 async fn the_media_type_may_have_parameters_and_any_case() {
     let app = TestApp::start().await;
-    for media_type in ["application/json; charset=utf-8", "Application/JSON", "application/json;charset=UTF-8"] {
+    for media_type in
+        ["application/json; charset=utf-8", "Application/JSON", "application/json;charset=UTF-8"]
+    {
         let body = Order::for_no_flight().json().to_string();
         app.request("POST", "/bookings").header("content-type", media_type).body(body).await.expect(202);
     }

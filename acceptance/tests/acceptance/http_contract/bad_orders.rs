@@ -66,7 +66,8 @@ async fn malformed_utf8_is_a_bad_request() {
 #[tokio::test]
 async fn json_that_is_not_an_object_is_a_bad_request() {
     let app = TestApp::start().await;
-    for body in [json!(null), json!(true), json!(1), json!("order"), json!([]), json!([good()]), json!([[]])] {
+    for body in [json!(null), json!(true), json!(1), json!("order"), json!([]), json!([good()]), json!([[]])]
+    {
         app.post(&body).await.problem(400);
     }
     // Deeper than any stack should follow.
@@ -76,7 +77,9 @@ async fn json_that_is_not_an_object_is_a_bad_request() {
 #[tokio::test]
 async fn every_missing_field_is_named() {
     let app = TestApp::start().await;
-    for pointer in ["/flight_id", "/seats", "/passenger", "/payment_method", "/passenger/name", "/passenger/email"] {
+    for pointer in
+        ["/flight_id", "/seats", "/passenger", "/payment_method", "/passenger/name", "/passenger/email"]
+    {
         let response = app.post(&without(pointer)).await;
         let field = pointer[1..].replace('/', ".");
         let fields = response.bad_fields();
@@ -168,7 +171,16 @@ async fn a_card_number_is_refused_and_not_repeated() {
 async fn a_payment_method_is_a_name_of_the_provider() {
     let app = TestApp::start().await;
     let too_long = format!("pm_{}", "x".repeat(65));
-    let bad = ["", "pm_", "card_visa", "PM_card_visa", "pm_card-visa", "pm_card visa", "pm_kärte", "pm_card_visa\n"];
+    let bad = [
+        "",
+        "pm_",
+        "card_visa",
+        "PM_card_visa",
+        "pm_card-visa",
+        "pm_card visa",
+        "pm_kärte",
+        "pm_card_visa\n",
+    ];
     for name in bad.into_iter().chain([" pm_card_visa", "pm_card_visa ", "pm_\0", &too_long]) {
         assert_bad(&app, "payment_method", &with("/payment_method", json!(name))).await;
     }
@@ -229,7 +241,7 @@ async fn a_passenger_is_an_object() {
 async fn a_flight_id_is_a_short_word() {
     let app = TestApp::start().await;
     let endless = "A".repeat(1_000);
-    for id in ["", " ", "OS\n101", "OS\0101", &endless] {
+    for id in ["", " ", "OS\n101", "OS-101\0", &endless] {
         assert_bad(&app, "flight_id", &with("/flight_id", json!(id))).await;
     }
     for value in [json!(null), json!(101), json!(["OS-101"])] {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use acceptance::{Booking, NewFlight, Order, TestApp};
+use acceptance::{Booking, Flight, NewFlight, Order, TestApp};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
@@ -73,7 +73,7 @@ async fn an_unknown_booking_cannot_be_cancelled() {
 }
 
 #[tokio::test]
-async fn a_flight_that_has_departed_is_neither_cancelled_nor_booked() {
+async fn a_booking_on_a_departed_flight_cannot_be_cancelled() {
     let flight = NewFlight::new("AT-1", 20).departing_in(Duration::from_secs(5));
     let Some(app) = TestApp::with_flights("a flight that departs soon", &[flight]).await else { return };
     let before = app.flight("AT-1").await;
@@ -83,26 +83,42 @@ async fn a_flight_that_has_departed_is_neither_cancelled_nor_booked() {
     let cancelled = app.book_until(&Order::new("AT-1", 1), "confirmed").await.id;
     app.cancel(&cancelled).await.expect(202);
     let cancelled = app.settled(&cancelled).await;
-    let left = before.departs_at.duration_since(Timestamp::now());
-    assert!(left.is_positive(), "this machine was too slow to book before the departure");
+    assert!(before.departs_at > Timestamp::now(), "this machine was too slow to book before the departure");
 
     // WHEN the flight has departed
-    tokio::time::sleep(left.unsigned_abs() + Duration::from_millis(50)).await;
+    departure_of(&before).await;
 
-    // THEN the confirmed one stays, the cancelled one stays cancelled, and nobody gets on board any more
+    // THEN the confirmed one stays, and the cancelled one stays cancelled
     app.cancel(&flown.id).await.problem(409);
     assert_eq!(app.booking(&flown.id).await.json, flown.json);
     let again = Booking::read(&app.cancel(&cancelled.id).await.expect(202));
     assert_eq!(again.json, cancelled.json);
+    app.assert_paid_and_seated(&[before], &[&flown.id, &cancelled.id]).await;
+}
+
+#[tokio::test]
+async fn a_departed_flight_sells_no_more_seats() {
+    let flight = NewFlight::new("AT-1", 20).departing_in(Duration::from_secs(1));
+    let Some(app) = TestApp::with_flights("a flight that departs soon", &[flight]).await else { return };
+    let before = app.flight("AT-1").await;
+    departure_of(&before).await;
+
     let late = app.book_until(&Order::new("AT-1", 1), "rejected").await;
-    app.assert_paid_and_seated(&[before], &[&flown.id, &cancelled.id, &late.id]).await;
+
+    app.assert_paid_and_seated(&[before], &[&late.id]).await;
+}
+
+async fn departure_of(flight: &Flight) {
+    let left = flight.departs_at.duration_since(Timestamp::now());
+    tokio::time::sleep(Duration::try_from(left).unwrap_or_default() + Duration::from_millis(50)).await;
 }
 
 #[tokio::test]
 async fn the_seats_of_another_customer_are_out_of_reach() {
     let app = TestApp::start().await;
     let flight = app.open_flight().await;
-    let (mine, other) = (app.book(&Order::new(&flight.id, 1)).await, app.book(&Order::new(&flight.id, 1)).await);
+    let (mine, other) =
+        (app.book(&Order::new(&flight.id, 1)).await, app.book(&Order::new(&flight.id, 1)).await);
 
     app.cancel(&mine.id).await.expect(202);
 

@@ -1,5 +1,7 @@
 //! Clients that send what no honest client would: the server answers, and goes on answering.
 
+use std::future::IntoFuture;
+
 use acceptance::{Booking, Order, Request, TestApp};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -83,7 +85,8 @@ async fn odd_requests_never_become_server_errors() {
     let mut rng = fastrand::Rng::with_seed(SEED);
     let requests: Vec<Request> = (0..400).map(|_| odd_request(&app, &flight.id, &mut rng)).collect();
 
-    let answers: Vec<_> = stream::iter(requests).buffer_unordered(8).collect().await;
+    let answers: Vec<_> =
+        stream::iter(requests).map(Request::into_future).buffer_unordered(8).collect().await;
 
     let mut ids = Vec::new();
     for answer in &answers {
@@ -110,10 +113,13 @@ fn odd_request(app: &TestApp, flight: &str, rng: &mut fastrand::Rng) -> Request 
     let method = if most_likely { "POST" } else { methods[rng.usize(..methods.len())] };
     let path = if most_likely { "/bookings".to_owned() } else { odd_path(rng) };
     let mut request = app.request(method, &path).body(odd_body(order.into_bytes(), rng));
-    let types = ["text/plain", "application/json;", "application/json; charset=latin1", "*/*", "application/json, x"];
+    let types =
+        ["text/plain", "application/json;", "application/json; charset=latin1", "*/*", "application/json, x"];
     let content_type = if rng.u8(..4) > 0 { "application/json" } else { types[rng.usize(..types.len())] };
     request = request.header("content-type", content_type);
-    for name in ["idempotency-key", "if-none-match", "accept", "content-encoding", "traceparent", "x-forwarded-for"] {
+    for name in
+        ["idempotency-key", "if-none-match", "accept", "content-encoding", "traceparent", "x-forwarded-for"]
+    {
         if rng.u8(..4) == 0 {
             request = request.header(name, odd_header(rng));
         }
@@ -122,10 +128,12 @@ fn odd_request(app: &TestApp, flight: &str, rng: &mut fastrand::Rng) -> Request 
 }
 
 fn odd_path(rng: &mut fastrand::Rng) -> String {
-    let roots = ["/bookings", "/bookings/", "/flights", "/health", "/", "/local/mail", "/local/services/", "//"];
+    let roots =
+        ["/bookings", "/bookings/", "/flights", "/health", "/", "/local/mail", "/local/services/", "//"];
     let mut path = roots[rng.usize(..roots.len())].to_owned();
     for _ in 0..rng.usize(..12) {
-        let pieces = ["/", ".", "..", "%2e", "%FF", "%00", "?", "&", "=", "a", "0", "-", "~", ";", "%", "+", "é"];
+        let pieces =
+            ["/", ".", "..", "%2e", "%FF", "%00", "?", "&", "=", "a", "0", "-", "~", ";", "%", "+", "é"];
         path += &pieces[rng.usize(..pieces.len())].replace('é', "%C3%A9");
     }
     path
@@ -146,7 +154,8 @@ fn odd_body(mut body: Vec<u8>, rng: &mut fastrand::Rng) -> Vec<u8> {
                     1 => body.truncate(at.max(1)),
                     2 => body.insert(at, b"{}[]\",:\\0e-\xff"[rng.usize(..12)]),
                     _ => {
-                        let words = ["\\ud800", "\\u0000", "null", "1e999", "-0", "[[[", "\"seats\":2,", "🛫"];
+                        let words =
+                            ["\\ud800", "\\u0000", "null", "1e999", "-0", "[[[", "\"seats\":2,", "🛫"];
                         let word = words[rng.usize(..words.len())];
                         body.splice(at..at, word.bytes());
                     }

@@ -73,7 +73,11 @@ async fn another_order_with_the_same_key_is_unprocessable() {
     }
 
     let now = app.settled(&first.id).await;
-    assert_eq!((now.seats, &now.json["passenger"]), (1, &first.json["passenger"]), "the booking is untouched");
+    assert_eq!(
+        (now.seats, &now.json["passenger"]),
+        (1, &first.json["passenger"]),
+        "the booking is untouched"
+    );
 }
 
 #[tokio::test]
@@ -109,7 +113,8 @@ async fn twenty_twins_at_once_are_one_booking_and_one_charge() {
 
     let answers = join_all((0..20).map(|_| post_order(&app, &key, &order))).await;
 
-    let ids: BTreeSet<String> = answers.into_iter().map(|answer| Booking::read(&answer.expect(202)).id).collect();
+    let ids: BTreeSet<String> =
+        answers.into_iter().map(|answer| Booking::read(&answer.expect(202)).id).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let bookings = app.assert_paid_and_seated(&[flight], &ids).await;
@@ -127,7 +132,8 @@ async fn of_twins_that_differ_exactly_one_order_wins() {
     let mut rival = order.clone();
     rival.seats = 2;
 
-    let answers = join_all((0..20).map(|n| post_order(&app, &key, if n % 2 == 0 { &order } else { &rival }))).await;
+    let answers =
+        join_all((0..20).map(|n| post_order(&app, &key, if n % 2 == 0 { &order } else { &rival }))).await;
 
     let (mut ids, mut seats) = (BTreeSet::new(), BTreeSet::new());
     for answer in answers {

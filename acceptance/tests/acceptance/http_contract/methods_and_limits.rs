@@ -13,7 +13,9 @@ fn padded(length: usize) -> String {
 #[tokio::test]
 async fn an_unknown_path_is_not_found() {
     let app = TestApp::start().await;
-    for path in ["/nope", "/booking", "/bookings/1/seats", "/flights/OS-101", "/admin", "/index.php", "/health/db"] {
+    for path in
+        ["/nope", "/booking", "/bookings/1/seats", "/flights/OS-101", "/admin", "/index.php", "/health/db"]
+    {
         app.get(path).await.problem(404);
         app.request("POST", path).json_text("{}").await.problem(404);
     }
@@ -23,8 +25,20 @@ async fn an_unknown_path_is_not_found() {
 async fn an_odd_path_is_not_found() {
     let Some(app) = TestApp::embedded("paths that a gateway refuses itself").await else { return };
     let odd = [
-        "/Bookings", "/bookings/", "//", "//bookings", "/flights/", "/%2e%2e/etc/passwd", "/..%2f..%2fetc%2fpasswd",
-        "/../Cargo.toml", "/%FF", "/bookings%2f1", "/app.js%00", "/local", "/local/nope", "/local/services",
+        "/Bookings",
+        "/bookings/",
+        "//",
+        "//bookings",
+        "/flights/",
+        "/%2e%2e/etc/passwd",
+        "/..%2f..%2fetc%2fpasswd",
+        "/../Cargo.toml",
+        "/%FF",
+        "/bookings%2f1",
+        "/app.js%00",
+        "/local",
+        "/local/nope",
+        "/local/services",
     ];
     for path in odd {
         app.get(path).await.problem(404);
@@ -79,15 +93,20 @@ async fn sixteen_kibibytes_are_not_too_large() {
     assert_eq!(body.len(), LIMIT);
     let accepted = app.request("POST", "/bookings").json_text(body).await.expect(202);
     Booking::read(&accepted);
-    app.request("POST", "/bookings").json_text(padded(LIMIT)).chunked().await.expect(202);
+    // What a gateway passes on to a function has a length.
+    if app.is_embedded() {
+        app.request("POST", "/bookings").json_text(padded(LIMIT)).chunked().await.expect(202);
+    }
 }
 
 #[tokio::test]
 async fn a_byte_more_is_too_large() {
     let app = TestApp::start().await;
     app.request("POST", "/bookings").json_text(padded(LIMIT + 1)).await.problem(413);
-    app.request("POST", "/bookings").json_text(padded(LIMIT + 1)).chunked().await.problem(413);
     app.request("POST", "/bookings").json_text("x".repeat(3 * LIMIT)).await.problem(413);
+    if app.is_embedded() {
+        app.request("POST", "/bookings").json_text(padded(LIMIT + 1)).chunked().await.problem(413);
+    }
 }
 
 #[tokio::test]

@@ -54,7 +54,8 @@ async fn if_none_match_understands_stars_lists_and_weak_tags() {
     let unquoted = opaque.trim_matches('"');
     let longer = format!("\"{unquoted}x\"");
     let shorter = format!("\"{}\"", &unquoted[1..]);
-    for condition in ["\"other\"", "W/\"other\"", "\"\"", &longer, &shorter, "\"*\"", "\"other\", \"third\""] {
+    for condition in ["\"other\"", "W/\"other\"", "\"\"", &longer, &shorter, "\"*\"", "\"other\", \"third\""]
+    {
         let response = get_if_none_match(&app, &id, condition).await;
         assert_eq!(response.status, 200, "{condition}: {response}");
         Booking::read(&response);
@@ -123,7 +124,17 @@ async fn percent_encoded_garbage_is_not_found() {
     let Some(app) = TestApp::embedded("paths that a gateway refuses itself").await else { return };
     let (known, _) = at_rest(&app).await;
     let garbage = [
-        "%FF", "%2e%2e", "%2E%2E%2F", "%00", "%", "%G1", "%2", "%C3%28", "%F0%9F%9B%AB", "%27%20OR%201=1", "..%2f..",
+        "%FF",
+        "%2e%2e",
+        "%2E%2E%2F",
+        "%00",
+        "%",
+        "%G1",
+        "%2",
+        "%C3%28",
+        "%F0%9F%9B%AB",
+        "%27%20OR%201=1",
+        "..%2f..",
         "%0d%0aX-Evil:%201",
     ];
     for id in garbage {
