@@ -113,7 +113,7 @@ impl Http {
         self.get(&format!("/bookings/{id}")).await
     }
 
-    /// The booking once it is settled.
+    /// The booking once it is settled: by its messages, well before the reconciler would look at it.
     pub(crate) async fn settled(&self, id: &str) -> Value {
         let started = Instant::now();
         loop {
@@ -121,7 +121,7 @@ impl Http {
             if booking["settled"] == true {
                 return booking;
             }
-            assert!(started.elapsed() < Duration::from_secs(60), "it does not settle: {booking}");
+            assert!(started.elapsed() < Duration::from_secs(30), "it does not settle: {booking}");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
