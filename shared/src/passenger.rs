@@ -39,7 +39,8 @@ impl PassengerName {
 
 string_value!(PassengerName);
 
-/// An e-mail address a ticket can be sent to: `local@domain.tld`, at most 254 characters.
+/// An e-mail address a ticket can be sent to: `local@domain.tld`, at most 254 characters, all of
+/// them ASCII, since SES delivers to no other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EmailAddress(String);

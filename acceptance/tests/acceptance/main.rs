@@ -3,6 +3,8 @@
 //! One binary: it links once, and the tests that wait do so beside each other.
 
 mod booking_life;
+mod chaos;
+mod crowds;
 mod embedded_ground;
 mod http_contract;
 mod openapi;

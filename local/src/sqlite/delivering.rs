@@ -21,6 +21,8 @@ use super::writer::Hook;
 #[derive(Default)]
 pub(super) struct Post {
     waiting: Mutex<HashMap<Topic, VecDeque<Receiver>>>,
+    /// What was delivered to somebody who had just stopped waiting.
+    undelivered: Mutex<Vec<Delivery>>,
     touched: AtomicU8,
 }
 
@@ -54,6 +56,11 @@ impl Post {
         self.touched.store(u8::MAX, Ordering::SeqCst);
     }
 
+    /// Takes back what nobody came to fetch: the next group makes it as if it had not been received.
+    pub(super) fn take_back(&self, deliveries: Vec<Delivery>) {
+        lock(&self.undelivered).extend(deliveries);
+    }
+
     fn next(&self, topic: Topic) -> Option<Receiver> {
         let mut waiting = lock(&self.waiting);
         let queue = waiting.get_mut(&topic)?;
@@ -69,21 +76,12 @@ pub(super) struct Delivering {
     due: HashMap<Topic, Timestamp>,
     /// What this group delivers, told when it is committed.
     delivered: Vec<(Topic, Receiver, Vec<Delivery>)>,
-    /// What was delivered to somebody who had just stopped waiting.
-    undelivered: Vec<Delivery>,
     failed: bool,
 }
 
 impl Delivering {
     pub(super) fn new(post: Arc<Post>, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            post,
-            clock,
-            due: HashMap::new(),
-            delivered: Vec::new(),
-            undelivered: Vec::new(),
-            failed: false,
-        }
+        Self { post, clock, due: HashMap::new(), delivered: Vec::new(), failed: false }
     }
 
     fn deliver(&mut self, connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Result<()> {
@@ -155,7 +153,8 @@ fn take(
 impl Hook for Delivering {
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let now = self.clock.now();
-        for delivery in self.undelivered.drain(..) {
+        let undelivered = std::mem::take(&mut *lock(&self.post.undelivered));
+        for delivery in &undelivered {
             let sql = "UPDATE messages SET visible_at = ?2, receive_count = receive_count - 1 WHERE id = ?1 AND receive_count = ?3";
             connection.change(sql, params![delivery.id, now.as_millis(), delivery.receive_count])?;
             self.post.touch_all();
@@ -174,7 +173,7 @@ impl Hook for Delivering {
         for (topic, receiver, deliveries) in self.delivered.drain(..) {
             if committed {
                 if let Err(deliveries) = receiver.reply.send(deliveries) {
-                    self.undelivered.extend(deliveries);
+                    self.post.take_back(deliveries);
                 }
             } else {
                 lock(&self.post.waiting).entry(topic).or_default().push_front(receiver);
@@ -188,7 +187,7 @@ impl Hook for Delivering {
             self.post.touch_all();
             return Some(Duration::from_millis(100));
         }
-        if !self.undelivered.is_empty() {
+        if !lock(&self.post.undelivered).is_empty() {
             return Some(Duration::ZERO);
         }
         let now = self.clock.now();

@@ -84,8 +84,9 @@ impl SqliteTopics {
         let (reply, delivered) = oneshot::channel();
         self.database.post().wait(topic, Receiver { most, visibility, reply });
         self.database.wake();
+        let mut waiting = Waiting { database: &self.database, delivered };
         // The other end goes away only with the database.
-        match delivered.await {
+        match (&mut waiting.delivered).await {
             Ok(deliveries) => deliveries,
             Err(_) => std::future::pending().await,
         }
@@ -149,6 +150,23 @@ impl SqliteTopics {
             })
         };
         self.database.scan(read).await
+    }
+}
+
+/// A receive that is waited for. Dropped before its messages were fetched, it gives them back:
+/// they must not wait out a visibility timeout because somebody stopped waiting at that moment.
+struct Waiting<'a> {
+    database: &'a Database,
+    delivered: oneshot::Receiver<Vec<Delivery>>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.delivered.close();
+        if let Ok(deliveries) = self.delivered.try_recv() {
+            self.database.post().take_back(deliveries);
+            self.database.wake();
+        }
     }
 }
 

@@ -27,10 +27,11 @@ async fn a_booking_can_be_cancelled_again_and_again() {
 }
 
 #[tokio::test]
-async fn ten_cancellations_at_once_are_one_refund() {
+async fn ten_cancellations_at_once_are_one_refund_and_one_mail() {
     let app = TestApp::start().await;
     let flight = app.open_flight().await;
-    let booking = app.book_until(&Order::new(&flight.id, 3), "confirmed").await;
+    let order = Order::new(&flight.id, 3);
+    let booking = app.book_until(&order, "confirmed").await;
 
     for answer in join_all((0..10).map(|_| app.cancel(&booking.id))).await {
         Booking::read(&answer.expect(202));
@@ -41,6 +42,7 @@ async fn ten_cancellations_at_once_are_one_refund() {
     if app.is_embedded() {
         let charge = app.charged(&booking.id).await;
         assert_eq!((Some(charge.captured), Some(charge.refunded)), (booking.amount, booking.amount));
+        assert_eq!(app.mails_to(&order.email).await.len(), 2, "one mail for each end");
     }
 }
 
@@ -94,18 +96,6 @@ async fn a_booking_on_a_departed_flight_cannot_be_cancelled() {
     let again = Booking::read(&app.cancel(&cancelled.id).await.expect(202));
     assert_eq!(again.json, cancelled.json);
     app.assert_paid_and_seated(&[before], &[&flown.id, &cancelled.id]).await;
-}
-
-#[tokio::test]
-async fn a_departed_flight_sells_no_more_seats() {
-    let flight = NewFlight::new("AT-1", 20).departing_in(Duration::from_secs(1));
-    let Some(app) = TestApp::with_flights("a flight that departs soon", &[flight]).await else { return };
-    let before = app.flight("AT-1").await;
-    departure_of(&before).await;
-
-    let late = app.book_until(&Order::new("AT-1", 1), "rejected").await;
-
-    app.assert_paid_and_seated(&[before], &[&late.id]).await;
 }
 
 async fn departure_of(flight: &Flight) {
