@@ -6,8 +6,11 @@
 //! | the wire: one CloudEvent per message, one enum per topic | [`event`], [`messages`] |
 //! | the port to the topics | [`topic`] |
 //! | the one batch consumer, and how long it waits | [`consumer`], [`backoff`] |
+//! | what the services share on AWS | `aws` |
 //! | what is injected: clock and randomness | [`time::Clock`], [`entropy::Entropy`] |
 
+#[cfg(feature = "aws")]
+pub mod aws;
 pub mod backoff;
 pub mod consumer;
 #[cfg(feature = "contract")]

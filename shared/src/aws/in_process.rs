@@ -1,0 +1,90 @@
+//! DynamoDB for tests: in this process, unless `AWS_ENDPOINT_URL` names a live one.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use dynoxide::{Database, DynoxideError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A client of a DynamoDB without any tables.
+#[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "tests only")]
+pub fn client() -> Client {
+    let config = aws_sdk_dynamodb::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::for_tests());
+    let config = match std::env::var("AWS_ENDPOINT_URL") {
+        Ok(url) => config.endpoint_url(url),
+        Err(_) => {
+            let database = Database::memory().expect("an in-memory database");
+            let connector = SharedHttpConnector::new(InProcess(Arc::new(Mutex::new(database))));
+            config.http_client(http_client_fn(move |_, _| connector.clone()))
+        }
+    };
+    Client::from_conf(config.build())
+}
+
+/// Answers the SDK's HTTP requests from a database.
+#[derive(Clone)]
+struct InProcess(Arc<Mutex<Database>>);
+
+impl std::fmt::Debug for InProcess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InProcess")
+    }
+}
+
+impl HttpConnector for InProcess {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        HttpConnectorFuture::ready(self.answer(&request))
+    }
+}
+
+impl InProcess {
+    fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+        let operation = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
+        let body = request.body().bytes().unwrap_or_default();
+        let database =
+            self.0.lock().map_err(|_| ConnectorError::other("a test panicked here".into(), None))?;
+        let answer = run(&database, operation.unwrap_or_default(), body);
+        let (status, body) = match answer {
+            Ok(body) => (200, body),
+            Err(error) => (400, error.to_json()),
+        };
+        let status = u16::try_from(status).unwrap_or(500).try_into();
+        let status = status.map_err(|_| ConnectorError::other("not a status".into(), None))?;
+        let mut response = HttpResponse::new(status, SdkBody::from(body));
+        response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+        Ok(response)
+    }
+}
+
+fn run(database: &Database, operation: &str, body: &[u8]) -> dynoxide::Result<String> {
+    fn call<Q: DeserializeOwned, A: Serialize>(
+        body: &[u8],
+        run: impl FnOnce(Q) -> dynoxide::Result<A>,
+    ) -> dynoxide::Result<String> {
+        let unreadable = |error: serde_json::Error| DynoxideError::ValidationException(error.to_string());
+        let answer = run(serde_json::from_slice(body).map_err(unreadable)?)?;
+        serde_json::to_string(&answer).map_err(unreadable)
+    }
+    match operation {
+        "CreateTable" => call(body, |request| database.create_table(request)),
+        "DescribeTable" => call(body, |request| database.describe_table(request)),
+        "PutItem" => call(body, |request| database.put_item(request)),
+        "GetItem" => call(body, |request| database.get_item(request)),
+        "UpdateItem" => call(body, |request| database.update_item(request)),
+        "Query" => call(body, |request| database.query(request)),
+        "BatchGetItem" => call(body, |request| database.batch_get_item(request)),
+        "TransactWriteItems" => call(body, |request| database.transact_write_items(request)),
+        other => Err(DynoxideError::ValidationException(format!("the tests do not use {other}"))),
+    }
+}
