@@ -108,7 +108,7 @@ struct Services {
 impl Services {
     fn start<S: Service + 'static>(&mut self, name: &'static str, service: S) {
         let (switch, running) = watch::channel(Running::Yes);
-        let consumer = Consumer::new(service, Arc::new(self.topics.clone()), self.entropy.clone());
+        let consumer = Consumer::new(service, self.entropy.clone());
         workers::start(&mut self.tasks, consumer, &self.topics, &running);
         self.switches.insert(name, switch);
     }

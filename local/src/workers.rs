@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::consumer::{Consumer, Delivery, Service};
+use shared::consumer::{Consumer, Decision, Delivery, Service};
 use shared::messages::Message;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::warn;
 
 use crate::sqlite::topics::{Receipt, SqliteTopics};
 
@@ -72,18 +73,15 @@ async fn work<S: Service>(
 }
 
 async fn consume<S: Service>(consumer: &Consumer<S>, topics: &SqliteTopics, batch: Vec<Delivery>) {
-    let receipts: Vec<_> =
-        batch.iter().map(|delivery| (delivery.id.clone(), Receipt::of(delivery))).collect();
-    let again = consumer.consume(batch, TIME).await;
-    let (again, done): (Vec<_>, Vec<_>) = receipts
-        .into_iter()
-        .filter_map(|(id, receipt)| Some((id, receipt?)))
-        .partition(|(id, _)| again.contains(id));
-    // Nobody waits for these: should they be lost, the messages come again and find their records.
-    drop(topics.acknowledge(done.into_iter().map(|(_, receipt)| receipt).collect()));
-    if !again.is_empty() {
-        drop(
-            topics.deliver_again(again.into_iter().map(|(_, receipt)| (receipt, receipt.pause())).collect()),
-        );
+    let Decision { messages, again } = consumer.decide(&batch, TIME).await;
+    let messages = messages.into_iter().map(|(_, message)| message).collect();
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    for (record, receipt) in batch.iter().map(Receipt::of).enumerate() {
+        if again.contains(&record) { &mut failed } else { &mut done }.extend(receipt);
+    }
+    // What is sent, and what it answers, change together. If that fails, nothing happened: every
+    // message comes again after its visibility timeout, and finds its service's record.
+    if let Err(error) = topics.finish(messages, done, failed).await {
+        warn!(%error, "a batch of {} could not be finished; it will be delivered again", S::Message::TOPIC);
     }
 }

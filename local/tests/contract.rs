@@ -162,12 +162,12 @@ mod topics {
         }
 
         async fn acknowledge(&self, _topic: Topic, delivery: &Delivery) {
-            self.topics.acknowledge(vec![Receipt::of(delivery).unwrap()]).await.unwrap();
+            self.topics.finish(Vec::new(), vec![Receipt::of(delivery).unwrap()], Vec::new()).await.unwrap();
         }
 
         async fn deliver_again(&self, _topic: Topic, delivery: &Delivery) {
-            let receipt = Receipt::of(delivery).unwrap();
-            self.topics.deliver_again(vec![(receipt, Duration::ZERO)]).await.unwrap();
+            self.topics.finish(Vec::new(), Vec::new(), vec![Receipt::of(delivery).unwrap()]).await.unwrap();
+            self.pass(Duration::from_secs(1)).await;
         }
 
         async fn dead_letters(&self, topic: Topic) -> Vec<(String, Option<(String, u32)>)> {

@@ -15,7 +15,7 @@
 //! reached its topic. A crash anywhere before leaves the record where it was, and its redelivery
 //! finishes the work: that is why handlers answer repeated messages from their records.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -86,8 +86,18 @@ pub struct Delivery {
 /// Runs one service over batches of its topic.
 pub struct Consumer<S> {
     service: S,
-    topics: Arc<dyn Topics>,
     entropy: Arc<dyn Entropy>,
+}
+
+/// What is to become of a batch: [`Consumer::consume`] carries it out, or a ground that can do all
+/// of it in one commit.
+#[derive(Debug, Default)]
+pub struct Decision {
+    /// What is to be sent, each with the place in the batch of the record it is for.
+    pub messages: Vec<(usize, Outgoing)>,
+    /// The places of the records to be delivered again. All others are to be acknowledged, once
+    /// their messages are sent.
+    pub again: BTreeSet<usize>,
 }
 
 /// Events with their places in the batch, to be handled one after another.
@@ -100,41 +110,45 @@ enum Verdict {
 }
 
 impl<S: Service> Consumer<S> {
-    /// A consumer of the service's topic that sends to these topics.
-    pub fn new(service: S, topics: Arc<dyn Topics>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { service, topics, entropy }
+    /// A consumer of the service's topic.
+    pub fn new(service: S, entropy: Arc<dyn Entropy>) -> Self {
+        Self { service, entropy }
     }
 
-    /// Consumes a batch within `time`; answers the ids of the records to be delivered again. Every
-    /// other record may be acknowledged.
-    pub async fn consume(&self, batch: Vec<Delivery>, time: Duration) -> Vec<String> {
-        let mut verdicts = self.decide(&batch, time).await;
-
-        let mut owners = Vec::new();
-        let mut messages = Vec::new();
-        for (record, verdict) in verdicts.iter_mut().enumerate() {
-            if let Verdict::Acknowledge(sends) = verdict {
-                owners.extend(std::iter::repeat_n(record, sends.len()));
-                messages.append(sends);
-            }
-        }
+    /// Consumes a batch within `time`, and sends what is to be sent; answers the ids of the
+    /// records to be delivered again. Every other record may be acknowledged.
+    pub async fn consume(&self, batch: &[Delivery], time: Duration, topics: &dyn Topics) -> Vec<String> {
+        let Decision { messages, mut again } = self.decide(batch, time).await;
+        let (owners, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
         if !messages.is_empty() {
-            for (&record, sent) in owners.iter().zip(self.topics.send(messages).await) {
+            for (record, sent) in owners.into_iter().zip(topics.send(messages).await) {
                 if let Err(error) = sent {
                     warn!(message_id = batch[record].id, %error, "could not send: the record will be delivered again");
-                    verdicts[record] = Verdict::DeliverAgain;
+                    again.insert(record);
                 }
             }
         }
-        let again = |(delivery, verdict): (Delivery, Verdict)| match verdict {
-            Verdict::DeliverAgain => Some(delivery.id),
-            Verdict::Acknowledge(_) => None,
-        };
-        batch.into_iter().zip(verdicts).filter_map(again).collect()
+        again.into_iter().map(|record| batch[record].id.clone()).collect()
+    }
+
+    /// Handles a batch within `time`, and sends nothing yet.
+    pub async fn decide(&self, batch: &[Delivery], time: Duration) -> Decision {
+        let mut decision = Decision::default();
+        for (record, verdict) in self.verdicts(batch, time).await.into_iter().enumerate() {
+            match verdict {
+                Verdict::Acknowledge(sends) => {
+                    decision.messages.extend(sends.into_iter().map(|message| (record, message)));
+                }
+                Verdict::DeliverAgain => {
+                    decision.again.insert(record);
+                }
+            }
+        }
+        decision
     }
 
     /// One verdict per record, in order.
-    async fn decide(&self, batch: &[Delivery], time: Duration) -> Vec<Verdict> {
+    async fn verdicts(&self, batch: &[Delivery], time: Duration) -> Vec<Verdict> {
         let mut verdicts: Vec<Verdict> = batch.iter().map(|_| Verdict::DeliverAgain).collect();
         let mut events = Vec::with_capacity(batch.len());
         for (record, delivery) in batch.iter().enumerate() {

@@ -94,8 +94,8 @@ async fn consume(bodies: &[&str], refuse: Option<Topic>) -> Run {
     let topics = Arc::new(Kept { refuse, ..Kept::default() });
     let service = Scripted::default();
     let log = service.log.clone();
-    let consumer = Consumer::new(service, topics.clone(), Arc::new(SeededEntropy::new(1)));
-    let again = consumer.consume(batch(bodies), Duration::from_secs(5)).await;
+    let consumer = Consumer::new(service, Arc::new(SeededEntropy::new(1)));
+    let again = consumer.consume(&batch(bodies), Duration::from_secs(5), topics.as_ref()).await;
     let sent = std::mem::take(&mut *topics.sent.lock().unwrap());
     let log = log.lock().unwrap().clone();
     Run { again, sent, log }

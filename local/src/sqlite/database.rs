@@ -44,7 +44,7 @@ impl Database {
         // A commit is on disk before it is answered.
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
-        connection.pragma_update(None, "cache_size", -32 * 1024)?;
+        connection.pragma_update(None, "cache_size", -16 * 1024)?;
 
         let (asks, asked) = channel();
         let post = Arc::new(Post::default());

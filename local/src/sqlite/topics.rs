@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use super::Statements;
 use super::database::Database;
-use super::delivering::Receiver;
+use super::delivering::{Post, Receiver};
 
 /// How often a message is received before it goes to the dead-letter queue. Only crashes and
 /// bugs count: waiting is a delayed copy.
@@ -92,39 +92,37 @@ impl SqliteTopics {
         }
     }
 
-    /// Deletes messages of a batch, for good. A message that was received again in the meantime
-    /// is not: its new receiver answers for it.
-    pub fn acknowledge(
+    /// Ends the work on a batch, in one write: sends `messages`, deletes what is `done` for good,
+    /// and has what `failed` delivered again after a pause.
+    ///
+    /// A message that was received again in the meantime is left alone: its new receiver answers
+    /// for it.
+    pub fn finish(
         &self,
-        batch: Vec<Receipt>,
+        messages: Vec<Outgoing>,
+        done: Vec<Receipt>,
+        failed: Vec<Receipt>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        let now = self.clock.now();
+        let post = self.database.post().clone();
         self.database.write(move |connection| {
-            for Receipt { id, receive_count } in batch {
+            if let Some(message) = messages.iter().find(|message| message.body.len() > LARGEST) {
+                // Nothing may be acknowledged whose answer is not sent.
+                return Err(rusqlite::Error::ToSqlConversionFailure(too_large(message.body.len()).into()));
+            }
+            send(connection, &post, &messages, now)?;
+            for Receipt { id, receive_count } in done {
                 connection.change(
                     "DELETE FROM messages WHERE id = ?1 AND receive_count = ?2",
                     params![id, receive_count],
                 )?;
             }
-            Ok(())
-        })
-    }
-
-    /// Has messages of a batch delivered again, each after a while.
-    pub fn deliver_again(
-        &self,
-        batch: Vec<(Receipt, Duration)>,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
-        let now = self.clock.now();
-        let post = self.database.post().clone();
-        self.database.write(move |connection| {
-            for (Receipt { id, receive_count }, delay) in batch {
-                let visible_at = (now + delay).as_millis();
-                connection.change(
-                    "UPDATE messages SET visible_at = ?3 WHERE id = ?1 AND receive_count = ?2",
-                    params![id, receive_count, visible_at],
-                )?;
+            for receipt in failed {
+                let sql = "UPDATE messages SET visible_at = ?3 WHERE id = ?1 AND receive_count = ?2";
+                let visible_at = (now + receipt.pause()).as_millis();
+                connection.change(sql, params![receipt.id, receipt.receive_count, visible_at])?;
+                post.touch_all();
             }
-            post.touch_all();
             Ok(())
         })
     }
@@ -184,7 +182,7 @@ impl Receipt {
     }
 
     /// How long a message that failed rests: 1 s after the first receive, doubling.
-    pub fn pause(self) -> Duration {
+    fn pause(self) -> Duration {
         Duration::from_secs(1 << (self.receive_count.clamp(1, MAX_RECEIVE_COUNT) - 1))
     }
 }
@@ -196,26 +194,31 @@ impl Topics for SqliteTopics {
         let now = self.clock.now();
         let post = self.database.post().clone();
         let topics: Vec<_> = messages.iter().map(|message| (message.topic, message.body.len())).collect();
-        let sent = self.database.write(move |connection| {
-            for message in messages.iter().filter(|message| message.body.len() <= LARGEST) {
-                match &message.dead_letter {
-                    None => insert(connection, message, now)?,
-                    Some(failure) => bury(connection, message.topic, &message.body, failure, now)?,
-                }
-                post.touch(message.topic);
-            }
-            Ok(())
-        });
+        let sent = self.database.write(move |connection| send(connection, &post, &messages, now));
         let sent = sent.await;
         let answer = |(topic, length)| match &sent {
-            _ if length > LARGEST => {
-                Err(SendError { topic, reason: format!("{length} bytes are more than {LARGEST}") })
-            }
+            _ if length > LARGEST => Err(SendError { topic, reason: too_large(length) }),
             Ok(()) => Ok(()),
             Err(error) => Err(SendError { topic, reason: error.to_string() }),
         };
         topics.into_iter().map(answer).collect()
     }
+}
+
+fn too_large(length: usize) -> String {
+    format!("{length} bytes are more than the {LARGEST} a message may have")
+}
+
+/// Sends what is not too large.
+fn send(connection: &Connection, post: &Post, messages: &[Outgoing], now: Timestamp) -> rusqlite::Result<()> {
+    for message in messages.iter().filter(|message| message.body.len() <= LARGEST) {
+        match &message.dead_letter {
+            None => insert(connection, message, now)?,
+            Some(failure) => bury(connection, message.topic, &message.body, failure, now)?,
+        }
+        post.touch(message.topic);
+    }
+    Ok(())
 }
 
 fn insert(connection: &Connection, message: &Outgoing, now: Timestamp) -> rusqlite::Result<()> {
