@@ -10,6 +10,8 @@
 
 #[cfg(feature = "contract")]
 pub mod contract;
+#[cfg(feature = "aws")]
+pub mod dynamodb;
 pub mod payment;
 pub mod provider;
 pub mod service;

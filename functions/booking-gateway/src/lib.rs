@@ -12,6 +12,8 @@
 pub mod api;
 #[cfg(feature = "contract")]
 pub mod contract;
+#[cfg(feature = "aws")]
+pub mod dynamodb;
 pub mod gateway;
 pub mod idempotency;
 pub mod order;

@@ -9,6 +9,8 @@
 
 #[cfg(feature = "contract")]
 pub mod contract;
+#[cfg(feature = "aws")]
+pub mod dynamodb;
 pub mod mail;
 pub mod mailer;
 pub mod service;

@@ -10,6 +10,8 @@
 pub mod api;
 #[cfg(feature = "contract")]
 pub mod contract;
+#[cfg(feature = "aws")]
+pub mod dynamodb;
 pub mod flight;
 pub mod reservation;
 pub mod service;

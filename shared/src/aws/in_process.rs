@@ -4,6 +4,10 @@ use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
@@ -13,6 +17,9 @@ use aws_smithy_types::body::SdkBody;
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+use crate::entropy::OsEntropy;
+use crate::ids::OrderId;
 
 /// A client of a DynamoDB without any tables.
 #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "tests only")]
@@ -30,6 +37,44 @@ pub fn client() -> Client {
         }
     };
     Client::from_conf(config.build())
+}
+
+/// An index of a table: its name, and the attributes it is keyed by. All are strings, and the index
+/// carries nothing but keys.
+pub type KeysOnlyIndex<'a> = (&'a str, &'a str, &'a str);
+
+/// Makes a table that is keyed by one string; answers its name, which is new each time.
+#[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "tests only")]
+pub async fn table(client: &Client, key: &str, index: Option<KeysOnlyIndex<'_>>) -> String {
+    let name = format!("test-{}", OrderId::random(&OsEntropy));
+    let definition = |name: &str| {
+        let definition =
+            AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
+        definition.build().expect("a whole definition")
+    };
+    let schema = |name: &str, kind: KeyType| {
+        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a whole key")
+    };
+    let mut create = client
+        .create_table()
+        .table_name(&name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(definition(key))
+        .key_schema(schema(key, KeyType::Hash));
+    if let Some((index, partition, sort)) = index {
+        create = create.attribute_definitions(definition(partition));
+        let mut keys = GlobalSecondaryIndex::builder()
+            .index_name(index)
+            .key_schema(schema(partition, KeyType::Hash))
+            .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
+        if sort != key {
+            create = create.attribute_definitions(definition(sort));
+        }
+        keys = keys.key_schema(schema(sort, KeyType::Range));
+        create = create.global_secondary_indexes(keys.build().expect("a whole index"));
+    }
+    create.send().await.expect("the table is made");
+    name
 }
 
 /// Answers the SDK's HTTP requests from a database.

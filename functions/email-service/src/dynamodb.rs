@@ -1,0 +1,51 @@
+//! What was mailed, on DynamoDB: one item an order, `order_id`, `step` and `body`.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use shared::aws::dynamodb::{body, number, record, store_error, string};
+use shared::ids::OrderId;
+use shared::messages::NoticeOutcome;
+use shared::store::StoreError;
+
+use crate::store::MailStore;
+
+/// The last step mailed, in a table.
+pub struct DynamoMails {
+    /// The client.
+    pub client: Client,
+    /// The table's name.
+    pub table: String,
+}
+
+#[async_trait]
+impl MailStore for DynamoMails {
+    async fn last(&self, order: OrderId) -> Result<Option<NoticeOutcome>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).key("order_id", string(order.to_string()));
+        get.consistent_read(true).send().await.map_err(store_error)?.item().map(record).transpose()
+    }
+
+    async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item("order_id", string(order.to_string()))
+            .item("step", number(outcome.step()))
+            .item("body", body(&outcome)?)
+            .condition_expression("attribute_not_exists(#step) OR #step < :step")
+            .expression_attribute_names("#step", "step")
+            .expression_attribute_values(":step", number(outcome.step()));
+        match put.send().await {
+            Ok(_) => Ok(()),
+            // A later or equal step was mailed before.
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(store_error(error)),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! The Ticket Service's port, kept by the DynamoDB adapter.
+
+use std::sync::Arc;
+
+use shared::aws::in_process;
+use shared::entropy::OsEntropy;
+use ticket_service::dynamodb::{CATALOGUE, DynamoTickets};
+use ticket_service::store::TicketStore;
+
+async fn fresh() -> (Arc<dyn TicketStore>, ()) {
+    let client = in_process::client();
+    let table = in_process::table(&client, "id", Some((CATALOGUE, "catalogue", "id"))).await;
+    (Arc::new(DynamoTickets::new(client, table, Arc::new(OsEntropy))), ())
+}
+
+ticket_service::ticket_store_contract!(fresh);
