@@ -29,7 +29,11 @@ const NOT_KEPT = "Nothing stays charged to your card.";
 
 const wasPaid = ({ history }) => history.some(({ event }) => event === "payment_captured");
 const isExpired = ({ reason }) => reason === "expired";
-const moneyBack = (booking) => (wasPaid(booking) ? `${money(booking.amount)} goes back to your card.` : NOT_KEPT);
+function moneyBack(booking) {
+  if (wasPaid(booking)) return `${money(booking.amount)} goes back to your card.`;
+  return booking.amount ? NOT_KEPT : UNCHARGED; // before seats are held, no charge is even asked for
+}
+const ending = (booking) => (isExpired(booking) ? "Expired" : "Cancelled");
 const calledOff = ({ status }) => status === "cancelling" || status === "cancelled";
 
 const LABELS = {
@@ -47,7 +51,7 @@ export const label = ({ status }) => LABELS[status] ?? status;
 export function tone({ status }) {
   if (status === "confirmed") return "good";
   if (status === "rejected" || status === "payment_declined") return "bad";
-  return status === "cancelling" || status === "cancelled" ? "over" : "open";
+  return calledOff({ status }) ? "over" : "open";
 }
 
 /** The title and the sentence at the top. */
@@ -121,10 +125,11 @@ function present(booking) {
   }));
 }
 
-function future({ status, passenger }) {
+function future(booking) {
+  const { status, passenger } = booking;
   const ticket = { state: "next", title: "Confirmation", detail: `Ticket by e-mail to ${passenger.email}` };
   const payment = { state: "next", title: "Payment", detail: "Charged only once the seats are held" };
-  const end = { state: "next", title: "Cancelled", detail: "" };
+  const end = { state: "next", title: ending(booking), detail: "" };
   return { pending: [payment, ticket], tickets_reserved: [ticket], cancelling: [end] }[status] ?? [];
 }
 
@@ -132,7 +137,7 @@ function end(booking) {
   const { status, passenger, updated_at: at } = booking;
   const close = (title, detail, state) => [{ state, title, detail, at, time: stamp(at) }];
   if (status === "confirmed") return close("Confirmed", `Ticket by e-mail to ${passenger.email}`, "done");
-  if (status === "cancelled") return close(isExpired(booking) ? "Expired" : "Cancelled", "", "done");
+  if (status === "cancelled") return close(ending(booking), "", "done");
   return [];
 }
 

@@ -1,0 +1,41 @@
+//! A consumer as a Lambda function: one batch of an SQS event source mapping in, the failed
+//! records out.
+
+use std::time::{Duration, SystemTime};
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+
+use crate::consumer::{Consumer, Delivery, Service};
+use crate::topic::Topics;
+
+/// What is kept back of an invocation's time: to send what was decided, and to answer.
+const RESERVE: Duration = Duration::from_secs(3);
+
+/// Consumes a batch; answers the records that SQS is to deliver again (`ReportBatchItemFailures`).
+/// Records that are not finished when the time runs out are among them: they are given back, not
+/// killed with the invocation.
+pub async fn consume<S: Service>(
+    consumer: &Consumer<S>,
+    topics: &dyn Topics,
+    event: SqsEvent,
+    deadline: SystemTime,
+) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    // Without an id a record cannot be named as failed, and an unknown name would have the whole
+    // batch delivered again; SQS always gives one.
+    let batch: Vec<_> = event.records.into_iter().filter_map(delivery).collect();
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    for id in consumer.consume(&batch, left.saturating_sub(RESERVE), topics).await {
+        response.add_failure(id);
+    }
+    response
+}
+
+fn delivery(message: SqsMessage) -> Option<Delivery> {
+    let received = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    Some(Delivery {
+        id: message.message_id?,
+        body: message.body.unwrap_or_default(),
+        receive_count: received.unwrap_or(1),
+    })
+}
