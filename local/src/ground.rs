@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_service::service::BillingService;
-use booking_gateway::gateway::{Gateway, Secret};
+use booking_gateway::desk::{BookingDesk, Secret};
+use booking_gateway::gateway::Gateway;
 use booking_gateway::updates::OrderUpdates;
 use email_service::service::EmailService;
 use rusqlite::{Connection, params};
@@ -37,8 +38,8 @@ const RECONCILE_PAGES: usize = 50;
 
 /// The services and what they stand on, at work.
 pub struct Ground {
-    /// The Booking Gateway.
-    pub gateway: Gateway,
+    /// The Booking Gateway, and the desk where its orders are accepted.
+    pub desk: BookingDesk,
     /// The flights.
     pub tickets: Arc<SqliteTickets>,
     /// What `/local/*` acts on.
@@ -58,14 +59,16 @@ impl Ground {
     ) -> Result<Self, StoreError> {
         let topics = SqliteTopics::new(database.clone(), clock.clone());
         topics.take_back().await?;
-        let sends = Arc::new(topics.clone());
         let tickets = Arc::new(SqliteTickets(database.clone()));
         let provider = Arc::new(SimulatedProvider::new(database.clone()));
         let mailbox = Arc::new(Mailbox { database: database.clone(), clock: clock.clone() });
         let gateway = Gateway {
             orders: Arc::new(SqliteOrders(database.clone())),
-            topics: sends.clone(),
+            topics: Arc::new(topics.clone()),
             clock: clock.clone(),
+        };
+        let desk = BookingDesk {
+            gateway: gateway.clone(),
             entropy: entropy.clone(),
             secret: secret(&database, entropy.as_ref()).await?,
             deadline,
@@ -81,9 +84,9 @@ impl Ground {
         let mails = Arc::new(SqliteMails(database.clone()));
         services.start("email-service", EmailService { store: mails, mailer: mailbox.clone() });
 
-        let reconciler = tokio::spawn(reconcile(gateway.clone()));
+        let reconciler = tokio::spawn(reconcile(gateway));
         let control = Arc::new(Control { services: services.switches, provider, topics, mailbox });
-        Ok(Self { gateway, tickets, control, database, tasks: services.tasks, reconciler })
+        Ok(Self { desk, tickets, control, database, tasks: services.tasks, reconciler })
     }
 
     /// Lets every service finish what it has in hand, and closes the database.

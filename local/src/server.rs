@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
-use booking_gateway::gateway::DEADLINE;
+use booking_gateway::desk::DEADLINE;
 use shared::entropy::{Entropy, OsEntropy};
 use shared::store::StoreError;
 use shared::time::{Clock, SystemClock};
@@ -147,7 +147,7 @@ impl Server {
 }
 
 fn router(ground: &Ground) -> Router {
-    let router = booking_gateway::api::router(ground.gateway.clone())
+    let router = booking_gateway::api::router(ground.desk.clone())
         .merge(ticket_service::api::router(ground.tickets.clone()))
         .merge(control::router(ground.control.clone()));
     shared::http::close(router)

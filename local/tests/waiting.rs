@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use axum::http::Method;
+use booking_gateway::desk::BookingDesk;
 use booking_gateway::gateway::Gateway;
 use booking_gateway::reconciler::{GRACE, Run};
 use local::{Options, Server};
@@ -37,7 +38,7 @@ impl App {
     }
 
     fn gateway(&self) -> &Gateway {
-        &self.server.ground().gateway
+        &self.server.ground().desk.gateway
     }
 
     async fn switch(&self, service: &str, running: bool) {
@@ -100,9 +101,10 @@ async fn an_order_is_accepted_though_no_message_can_be_sent_and_the_reconciler_d
         let app = App::start().await;
         // The same API, on the same store, whose sends come to nothing.
         let gateway = Gateway { topics, ..app.gateway().clone() };
+        let desk = BookingDesk { gateway, ..app.server.ground().desk.clone() };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let cut_off = Http::new(&format!("http://{}", listener.local_addr().unwrap()));
-        tokio::spawn(async move { axum::serve(listener, booking_gateway::api::router(gateway)).await });
+        tokio::spawn(async move { axum::serve(listener, booking_gateway::api::router(desk)).await });
         let id = cut_off.book("OS-101", 1, "pm_card_visa").await["id"].as_str().unwrap().to_owned();
 
         assert_eq!(app.gateway().reconcile(1).await.unwrap(), Run::default(), "its time has not come");

@@ -1,24 +1,16 @@
-//! What the gateway does with an order: accept it, cancel it, move it on.
+//! What the gateway does with an order once it is accepted: move it on, cancel it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use shared::entropy::Entropy;
-use shared::event::TraceParent;
 use shared::ids::OrderId;
 use shared::store::StoreError;
 use shared::time::Clock;
 use shared::topic::{Outgoing, Topics};
 use tracing::{debug, info, warn};
 
-use crate::idempotency::IdempotencyKey;
-use crate::order::{Applied, Ignored, Input, Order, Request, apply, owed};
-use crate::store::{Created, OrderStore, Updated, Watch};
-
-/// The default deadline of an order: longer than the day of outage that it survives.
-pub const DEADLINE: Duration = Duration::from_secs(48 * 60 * 60);
+use crate::order::{Applied, Ignored, Input, Order, apply, owed};
+use crate::store::{OrderStore, Updated, Watch};
 
 /// How long an answer to a customer waits for its messages to be sent.
 const SEND_TIME: Duration = Duration::from_secs(1);
@@ -35,38 +27,6 @@ pub struct Gateway {
     pub topics: Arc<dyn Topics>,
     /// Its time.
     pub clock: Arc<dyn Clock>,
-    /// Its randomness.
-    pub entropy: Arc<dyn Entropy>,
-    /// The deployment's secret, which ids are derived from idempotency keys with.
-    pub secret: Secret,
-    /// How long an order may take.
-    pub deadline: Duration,
-}
-
-/// A secret of at least 32 bytes. `Debug` hides it.
-#[derive(Clone)]
-pub struct Secret(Arc<[u8]>);
-
-impl Secret {
-    /// Takes 32 bytes or more.
-    pub fn new(bytes: &[u8]) -> Option<Self> {
-        (bytes.len() >= 32).then(|| Self(bytes.into()))
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
-
-/// What became of a `POST`.
-#[derive(Debug)]
-pub enum Acceptance {
-    /// The order is accepted, now or under the same key before.
-    Accepted(Box<Order>),
-    /// The key was used for another request.
-    KeyReused,
 }
 
 /// What became of a `DELETE`.
@@ -96,38 +56,6 @@ pub enum Move {
 }
 
 impl Gateway {
-    /// Accepts a request: one write, one send. Under a key that was used before, the answer is
-    /// the order as it is now, and what it owes is sent again.
-    ///
-    /// **Crash contract:** before the write nothing was accepted, and the customer has no answer.
-    /// From the write on the order ends in a correct state, whatever becomes of the send.
-    pub async fn accept(
-        &self,
-        request: Request,
-        key: Option<&IdempotencyKey>,
-        traceparent: Option<TraceParent>,
-    ) -> Result<Acceptance, StoreError> {
-        let id = match key {
-            Some(key) => self.id_under(key),
-            None => OrderId::random(self.entropy.as_ref()),
-        };
-        let traceparent = traceparent.unwrap_or_else(|| TraceParent::random(self.entropy.as_ref()));
-        let new = Order::accept(id, request, traceparent, self.clock.now(), self.deadline);
-        let order = match self.orders.create(&new).await? {
-            Created::Created => {
-                let order = &new.request;
-                info!(order_id = %id, "order {id}: accepted, {} × {}", order.seats.get(), order.flight_id);
-                Box::new(new)
-            }
-            Created::Exists(order) if key.is_none() || order.request != new.request => {
-                return Ok(Acceptance::KeyReused);
-            }
-            Created::Exists(order) => order,
-        };
-        self.send_within_a_second(&order, self.commands(&order)).await;
-        Ok(Acceptance::Accepted(order))
-    }
-
     /// Cancels an order, as far as it can still be. A repeated call sends again what it owes.
     pub async fn cancel(&self, id: OrderId) -> Result<Cancellation, StoreError> {
         match self.advance(id, &Input::CancelRequested, None).await? {
@@ -195,7 +123,7 @@ impl Gateway {
     }
 
     /// The customer has been promised the order; a send that fails is the reconciler's to repeat.
-    async fn send_within_a_second(&self, order: &Order, commands: Vec<Outgoing>) {
+    pub(crate) async fn send_within_a_second(&self, order: &Order, commands: Vec<Outgoing>) {
         let id = order.id;
         match tokio::time::timeout(SEND_TIME, self.topics.send(commands)).await {
             Ok(sent) => {
@@ -205,16 +133,5 @@ impl Gateway {
             }
             Err(_) => warn!(order_id = %id, "order {id}: not sent within a second; the reconciler will"),
         }
-    }
-
-    /// One key, one id: the store's condition on the id makes concurrent twins one order, and the
-    /// key lives as long as its order. Keyed, so that nobody can compute another's id.
-    fn id_under(&self, key: &IdempotencyKey) -> OrderId {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret.0).expect("a key of any length");
-        mac.update(key.as_str().as_bytes());
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&mac.finalize().into_bytes()[..16]);
-        OrderId::from_bytes(bytes)
     }
 }

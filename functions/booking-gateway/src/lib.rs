@@ -4,7 +4,8 @@
 //! |---|---|
 //! | the order: a pure state machine | [`order`] |
 //! | the port to the orders | [`store`] |
-//! | accepting, cancelling, moving on | [`gateway`] |
+//! | accepting | [`desk`] |
+//! | cancelling, moving on | [`gateway`] |
 //! | the bookings API and the page | [`api`] |
 //! | the consumer of order-updates | [`updates`] |
 //! | the reconciler | [`reconciler`] |
@@ -12,6 +13,7 @@
 pub mod api;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod desk;
 #[cfg(feature = "aws")]
 pub mod dynamodb;
 pub mod gateway;

@@ -19,7 +19,8 @@ use shared::ids::OrderId;
 use shared::store::StoreError;
 use tracing::error;
 
-use crate::gateway::{Acceptance, Cancellation, Gateway};
+use crate::desk::{Acceptance, BookingDesk};
+use crate::gateway::Cancellation;
 use crate::order::{Ignored, Order, Status};
 
 pub use booking::Booking;
@@ -36,7 +37,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// `/bookings`, `/health` and the page.
-pub fn router(gateway: Gateway) -> Router {
+pub fn router(desk: BookingDesk) -> Router {
     Router::new()
         .route("/bookings", axum::routing::post(accept))
         .route("/bookings/{id}", get(show).delete(cancel))
@@ -44,12 +45,12 @@ pub fn router(gateway: Gateway) -> Router {
             "/health",
             get(|| async { json(StatusCode::OK, "application/json", &serde_json::json!({"status": "ok"})) }),
         )
-        .with_state(Arc::new(gateway))
+        .with_state(Arc::new(desk))
         .merge(page::router())
 }
 
 async fn accept(
-    State(gateway): State<Arc<Gateway>>,
+    State(desk): State<Arc<BookingDesk>>,
     OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     body: Body,
@@ -57,7 +58,7 @@ async fn accept(
     let key = request::idempotency_key(&headers)?;
     let request = request::parse(&headers, body).await?;
     let trace = headers.get(TRACEPARENT).and_then(|value| TraceParent::parse(value.to_str().ok()?).ok());
-    match gateway.accept(request, key.as_ref(), trace).await.map_err(unavailable)? {
+    match desk.accept(request, key.as_ref(), trace).await.map_err(unavailable)? {
         Acceptance::Accepted(order) => {
             let location = format!("{}/{}", uri.path().trim_end_matches('/'), order.id);
             let mut response = show_order(StatusCode::ACCEPTED, &order);
@@ -75,11 +76,11 @@ async fn accept(
 }
 
 async fn show(
-    State(gateway): State<Arc<Gateway>>,
+    State(desk): State<Arc<BookingDesk>>,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let order = gateway.orders.get(parse_id(id)?).await.map_err(unavailable)?.ok_or_else(unknown)?;
+    let order = desk.gateway.orders.get(parse_id(id)?).await.map_err(unavailable)?.ok_or_else(unknown)?;
     if request::if_none_match(&headers, &etag(&order)) {
         let headers = [(header::ETAG, etag(&order)), (header::CACHE_CONTROL, "no-cache".to_owned())];
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
@@ -88,10 +89,10 @@ async fn show(
 }
 
 async fn cancel(
-    State(gateway): State<Arc<Gateway>>,
+    State(desk): State<Arc<BookingDesk>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    match gateway.cancel(parse_id(id)?).await.map_err(unavailable)? {
+    match desk.gateway.cancel(parse_id(id)?).await.map_err(unavailable)? {
         Cancellation::Cancelling(order) => Ok(show_order(StatusCode::ACCEPTED, &order)),
         Cancellation::Refused(order, why) => Err(Problem::new(StatusCode::CONFLICT, refusal(&order, why))),
         Cancellation::Unknown => Err(unknown()),

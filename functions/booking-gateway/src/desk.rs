@@ -1,0 +1,105 @@
+//! The booking desk: accepts orders.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use shared::entropy::Entropy;
+use shared::event::TraceParent;
+use shared::ids::OrderId;
+use shared::store::StoreError;
+use tracing::info;
+
+use crate::gateway::Gateway;
+use crate::idempotency::IdempotencyKey;
+use crate::order::{Order, Request};
+use crate::store::Created;
+
+/// The default deadline of an order: longer than the day of outage that it survives.
+pub const DEADLINE: Duration = Duration::from_secs(48 * 60 * 60);
+
+/// Accepts orders for a gateway. It alone knows the deployment's secret.
+#[derive(Clone)]
+pub struct BookingDesk {
+    /// Where the orders go on.
+    pub gateway: Gateway,
+    /// Its randomness, which ids are made of.
+    pub entropy: Arc<dyn Entropy>,
+    /// The deployment's secret, which ids are derived from idempotency keys with.
+    pub secret: Secret,
+    /// How long an order may take.
+    pub deadline: Duration,
+}
+
+/// A secret of at least 32 bytes. `Debug` hides it.
+#[derive(Clone)]
+pub struct Secret(Arc<[u8]>);
+
+impl Secret {
+    /// Takes 32 bytes or more.
+    pub fn new(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() >= 32).then(|| Self(bytes.into()))
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// What became of a `POST`.
+#[derive(Debug)]
+pub enum Acceptance {
+    /// The order is accepted, now or under the same key before.
+    Accepted(Box<Order>),
+    /// The key was used for another request.
+    KeyReused,
+}
+
+impl BookingDesk {
+    /// Accepts a request: one write, one send. Under a key that was used before, the answer is
+    /// the order as it is now, and what it owes is sent again.
+    ///
+    /// **Crash contract:** before the write nothing was accepted, and the customer has no answer.
+    /// From the write on the order ends in a correct state, whatever becomes of the send.
+    pub async fn accept(
+        &self,
+        request: Request,
+        key: Option<&IdempotencyKey>,
+        traceparent: Option<TraceParent>,
+    ) -> Result<Acceptance, StoreError> {
+        let gateway = &self.gateway;
+        let id = match key {
+            Some(key) => self.id_under(key),
+            None => OrderId::random(self.entropy.as_ref()),
+        };
+        let traceparent = traceparent.unwrap_or_else(|| TraceParent::random(self.entropy.as_ref()));
+        let new = Order::accept(id, request, traceparent, gateway.clock.now(), self.deadline);
+        let order = match gateway.orders.create(&new).await? {
+            Created::Created => {
+                let order = &new.request;
+                info!(order_id = %id, "order {id}: accepted, {} × {}", order.seats.get(), order.flight_id);
+                Box::new(new)
+            }
+            Created::Exists(order) if key.is_none() || order.request != new.request => {
+                return Ok(Acceptance::KeyReused);
+            }
+            Created::Exists(order) => order,
+        };
+        gateway.send_within_a_second(&order, gateway.commands(&order)).await;
+        Ok(Acceptance::Accepted(order))
+    }
+
+    /// One key, one id: the store's condition on the id makes concurrent twins one order, and the
+    /// key lives as long as its order. Keyed, so that nobody can compute another's id.
+    fn id_under(&self, key: &IdempotencyKey) -> OrderId {
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret.0).expect("a key of any length");
+        mac.update(key.as_str().as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&mac.finalize().into_bytes()[..16]);
+        OrderId::from_bytes(bytes)
+    }
+}
