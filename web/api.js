@@ -15,7 +15,7 @@ export class Refusal extends Error {
 }
 
 /** No usable answer: the network, a timeout, or a desk in trouble. Worth trying again. */
-export class Silence extends Error {}
+class Silence extends Error {}
 
 export function sentence(text) {
   return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");

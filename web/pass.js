@@ -29,8 +29,9 @@ export function showTicket(booking, flight) {
 }
 
 function fill({ flight, flightId = flight?.id, count, name, amount, tone, status, id }) {
-  const price = flight && { value: flight.price.value * count, currency: flight.price.currency };
-  const total = amount ?? price;
+  // Until the seats are held there is no amount yet; what it will be is only shown while it may be.
+  const hopeful = flight && (tone === "draft" || tone === "open");
+  const total = amount ?? (hopeful && { value: flight.price.value * count, currency: flight.price.currency });
   const texts = {
     flight: flightId ?? "Flight",
     status,

@@ -1,15 +1,31 @@
 //! A consumer as a Lambda function: one batch of an SQS event source mapping in, the failed
 //! records out.
 
+use std::convert::Infallible;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use lambda_runtime::{LambdaEvent, service_fn};
 
+use super::sqs::SqsTopics;
 use crate::consumer::{Consumer, Delivery, Service};
 use crate::topic::Topics;
 
 /// What is kept back of an invocation's time: to send what was decided, and to answer.
 const RESERVE: Duration = Duration::from_secs(3);
+
+/// Runs a consumer until Lambda ends the process.
+pub async fn run<S: Service + 'static>(
+    consumer: Consumer<S>,
+    topics: SqsTopics,
+) -> Result<(), lambda_runtime::Error> {
+    let (consumer, topics) = (&consumer, &topics);
+    let handle = move |event: LambdaEvent<SqsEvent>| async move {
+        let deadline = event.context.deadline();
+        Ok::<_, Infallible>(consume(consumer, topics, event.payload, deadline).await)
+    };
+    lambda_runtime::run(service_fn(handle)).await
+}
 
 /// Consumes a batch; answers the records that SQS is to deliver again (`ReportBatchItemFailures`).
 /// Records that are not finished when the time runs out are among them: they are given back, not

@@ -1,8 +1,9 @@
-//! What the services share on AWS: how DynamoDB is spoken to, the topics on SQS, and a consumer as
-//! a Lambda function.
+//! What the services share on AWS: how DynamoDB is spoken to, the topics on SQS, a consumer as a
+//! Lambda function, and what a function does at init.
 
 pub mod dynamodb;
 #[cfg(feature = "in-process-dynamodb")]
 pub mod in_process;
 pub mod lambda;
+pub mod setup;
 pub mod sqs;
