@@ -99,7 +99,7 @@ fn billing_commands() {
         payment_method: PaymentMethod::parse("pm_card_visa").unwrap(),
         not_after: departure(),
     };
-    let data = r#"{"amount":{"currency":"EUR","value":25900},"not_after":"2026-11-29T06:40:00.000Z","payment_method":"pm_card_visa"}"#;
+    let data = r#"{"amount":{"value":25900,"currency":"EUR"},"payment_method":"pm_card_visa","not_after":"2026-11-29T06:40:00.000Z"}"#;
     golden(charge, &wire("charge", "charge", "booking-gateway", data));
     golden(BillingCommand::Reverse, &wire("reverse", "reverse", "booking-gateway", ""));
 }
@@ -118,7 +118,7 @@ fn email_commands() {
         amount: Some(money()),
         departs_at: Some(departure()),
     };
-    let data = r#"{"amount":{"currency":"EUR","value":25900},"departs_at":"2026-11-29T06:40:00.000Z","flight_id":"OS-101","outcome":"cancelled","passenger":{"email":"ada@example.com","name":"Ada Byron"},"reason":"expired","seats":2}"#;
+    let data = r#"{"outcome":"cancelled","reason":"expired","passenger":{"name":"Ada Byron","email":"ada@example.com"},"flight_id":"OS-101","seats":2,"amount":{"value":25900,"currency":"EUR"},"departs_at":"2026-11-29T06:40:00.000Z"}"#;
     golden(EmailCommand::Send(notice), &wire("send", "send-cancelled", "booking-gateway", data));
 }
 
@@ -129,7 +129,7 @@ fn order_updates() {
         (
             U::TicketsReserved { amount: money(), departs_at: departure() },
             "ticket-service",
-            r#"{"amount":{"currency":"EUR","value":25900},"departs_at":"2026-11-29T06:40:00.000Z"}"#,
+            r#"{"amount":{"value":25900,"currency":"EUR"},"departs_at":"2026-11-29T06:40:00.000Z"}"#,
         ),
         (
             U::TicketsUnavailable { reason: Unavailable::SoldOut },
@@ -152,7 +152,7 @@ fn order_updates() {
         (
             U::PaymentReversed { refunded: Some(money()) },
             "billing-service",
-            r#"{"refunded":{"currency":"EUR","value":25900}}"#,
+            r#"{"refunded":{"value":25900,"currency":"EUR"}}"#,
         ),
         (U::PaymentReversed { refunded: None }, "billing-service", r#"{"refunded":null}"#),
         (U::DeadlinePassed, "booking-gateway", ""),

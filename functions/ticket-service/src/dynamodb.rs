@@ -16,8 +16,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-    Update,
+    AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
+    TransactWriteItem, Update,
 };
 use shared::aws::dynamodb::{Item, body, count, number, record, retry_collisions, store_error, string};
 use shared::entropy::Entropy;
@@ -159,7 +159,15 @@ impl DynamoTickets {
 
     /// One transaction: the record says released, and the flight has its seats back. `None` if it
     /// collided with another, or the record is no longer this hold.
-    async fn try_release(&self, order: OrderId, hold: &Hold) -> Result<Option<()>, StoreError> {
+    ///
+    /// The condition is on the record in the very words it was read in: an earlier version may
+    /// have written it in others than this one would.
+    async fn try_release(
+        &self,
+        order: OrderId,
+        hold: &Hold,
+        held: AttributeValue,
+    ) -> Result<Option<()>, StoreError> {
         let record = Update::builder()
             .table_name(&self.table)
             .key("id", string(order_key(order)))
@@ -167,7 +175,7 @@ impl DynamoTickets {
             .condition_expression("#body = :held")
             .expression_attribute_names("#body", "body")
             .expression_attribute_values(":released", body(&Reservation::Released)?)
-            .expression_attribute_values(":held", body(&Reservation::Held(hold.clone()))?)
+            .expression_attribute_values(":held", held)
             .build()
             .map_err(StoreError::unavailable)?;
         let flight = Update::builder()
@@ -337,12 +345,14 @@ impl TicketStore for DynamoTickets {
 
     async fn release(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
         let attempt = || async {
-            match self.find(order).await? {
-                Some(Reservation::Held(hold)) => {
-                    let released = self.try_release(order, &hold).await?;
+            let Some(mut item) = self.item(order_key(order)).await? else { return Ok(Some(None)) };
+            match record(&item)? {
+                Reservation::Held(hold) => {
+                    let held = item.remove("body").ok_or_else(no_item)?;
+                    let released = self.try_release(order, &hold, held).await?;
                     Ok(released.map(|()| Some(Reservation::Released)))
                 }
-                record => Ok(Some(record)),
+                decided => Ok(Some(Some(decided))),
             }
         };
         retry_collisions(self.entropy.as_ref(), attempt).await
@@ -384,7 +394,7 @@ impl TicketStore for DynamoTickets {
         let attempt = || async {
             let found = self.item(flight_key(&flight.id)).await?;
             let held = match &found {
-                Some(item) => u32_of(item, "capacity")? - u32_of(item, "seats_left")?,
+                Some(item) => u32_of(item, "capacity")?.saturating_sub(u32_of(item, "seats_left")?),
                 None => 0,
             };
             if flight.capacity < held {
