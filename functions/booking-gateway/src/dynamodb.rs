@@ -12,9 +12,9 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{KeysAndAttributes, ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use futures_util::future::try_join_all;
-use shared::aws::dynamodb::{Item, body, number, record, store_error, string};
+use shared::aws::dynamodb::{Item, body, get_many, number, record, store_error, string};
 use shared::ids::OrderId;
 use shared::store::StoreError;
 use shared::time::Timestamp;
@@ -28,9 +28,6 @@ pub const UNSETTLED: &str = "unsettled";
 /// Over how many partitions the index is spread: one would take no more than 1,000 writes a
 /// second, and then hold back the table's.
 const SHARDS: u8 = 16;
-
-/// The most keys of one `BatchGetItem`.
-const KEYS: usize = 100;
 
 /// Orders in a table.
 pub struct DynamoOrders {
@@ -106,30 +103,11 @@ impl OrderStore for DynamoOrders {
         let mut ids: Vec<_> = ids.to_vec();
         ids.sort_unstable();
         ids.dedup();
-        let mut found = HashMap::new();
-        for page in ids.chunks(KEYS) {
-            let key = |id: &OrderId| HashMap::from([("id".to_owned(), string(id.to_string()))]);
-            let mut keys: Vec<Item> = page.iter().map(key).collect();
-            // What was too much for one answer is left over, and asked for again.
-            while !keys.is_empty() {
-                let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-                let wanted = wanted.map_err(StoreError::unavailable)?;
-                let got = self
-                    .client
-                    .batch_get_item()
-                    .request_items(&self.table, wanted)
-                    .send()
-                    .await
-                    .map_err(store_error)?;
-                for item in got.responses().and_then(|tables| tables.get(&self.table)).into_iter().flatten() {
-                    let order: Order = record(item)?;
-                    found.insert(order.id, order);
-                }
-                let left = got.unprocessed_keys().and_then(|tables| tables.get(&self.table));
-                keys = left.map(|left| left.keys().to_vec()).unwrap_or_default();
-            }
-        }
-        Ok(found)
+        let key = |id: &OrderId| HashMap::from([("id".to_owned(), string(id.to_string()))]);
+        let keys: Vec<Item> = ids.iter().map(key).collect();
+        let orders = get_many(&self.client, &self.table, &keys).await?;
+        let orders: Result<Vec<Order>, _> = orders.iter().map(record).collect();
+        Ok(orders?.into_iter().map(|order| (order.id, order)).collect())
     }
 
     async fn update(&self, next: &Order, watch: Watch) -> Result<Updated, StoreError> {

@@ -16,10 +16,11 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
-    TransactWriteItem, Update,
+    AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
-use shared::aws::dynamodb::{Item, body, count, number, record, retry_collisions, store_error, string};
+use shared::aws::dynamodb::{
+    Item, body, count, get_many, number, record, retry_collisions, store_error, string,
+};
 use shared::entropy::Entropy;
 use shared::flight::{FlightId, SeatCount};
 use shared::ids::OrderId;
@@ -34,9 +35,6 @@ pub const CATALOGUE: &str = "catalogue";
 
 /// The one partition of that index.
 const OFFERED: &str = "offered";
-
-/// The most keys of one `BatchGetItem`.
-const KEYS: usize = 100;
 
 /// Flights and reservations in a table.
 pub struct DynamoTickets {
@@ -201,31 +199,6 @@ impl DynamoTickets {
         }
     }
 
-    /// The flights of those keys, with their seats, as they are now.
-    async fn offers_of(&self, keys: &[Item]) -> Result<Vec<Offer>, StoreError> {
-        let mut offers = Vec::with_capacity(keys.len());
-        for page in keys.chunks(KEYS) {
-            let mut keys = page.to_vec();
-            while !keys.is_empty() {
-                let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-                let wanted = wanted.map_err(StoreError::unavailable)?;
-                let got = self
-                    .client
-                    .batch_get_item()
-                    .request_items(&self.table, wanted)
-                    .send()
-                    .await
-                    .map_err(store_error)?;
-                for item in got.responses().and_then(|tables| tables.get(&self.table)).into_iter().flatten() {
-                    offers.push(Offer { flight: record(item)?, seats_left: u32_of(item, "seats_left")? });
-                }
-                let left = got.unprocessed_keys().and_then(|tables| tables.get(&self.table));
-                keys = left.map(|left| left.keys().to_vec()).unwrap_or_default();
-            }
-        }
-        Ok(offers)
-    }
-
     /// Stores a flight, if it is still as it was found. `false` if it is not.
     async fn try_put(&self, flight: &Flight, found: Option<&Item>, held: u32) -> Result<bool, StoreError> {
         let revision = found.map_or(Ok(0), |item| count(item, "revision"))?;
@@ -383,7 +356,10 @@ impl TicketStore for DynamoTickets {
                 break;
             }
         }
-        let mut offers = self.offers_of(&keys).await?;
+        let offer =
+            |item: &Item| Ok(Offer { flight: record(item)?, seats_left: u32_of(item, "seats_left")? });
+        let items = get_many(&self.client, &self.table, &keys).await?;
+        let mut offers: Vec<Offer> = items.iter().map(offer).collect::<Result<_, StoreError>>()?;
         offers.sort_by(|one, other| {
             (one.flight.departs_at, &one.flight.id).cmp(&(other.flight.departs_at, &other.flight.id))
         });

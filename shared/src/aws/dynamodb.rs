@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
 
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -53,6 +54,28 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     StoreError::unavailable(DisplayErrorContext(&error))
+}
+
+/// The most keys of one `BatchGetItem`.
+const KEYS: usize = 100;
+
+/// The items of those keys, as far as they exist, read consistently. No key may stand there twice.
+pub async fn get_many(client: &Client, table: &str, keys: &[Item]) -> Result<Vec<Item>, StoreError> {
+    let mut items = Vec::with_capacity(keys.len());
+    for page in keys.chunks(KEYS) {
+        let mut keys = page.to_vec();
+        // What was too much for one answer is left over, and asked for again.
+        while !keys.is_empty() {
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let wanted = wanted.map_err(StoreError::unavailable)?;
+            let got =
+                client.batch_get_item().request_items(table, wanted).send().await.map_err(store_error)?;
+            items.extend(got.responses.and_then(|mut tables| tables.remove(table)).unwrap_or_default());
+            let left = got.unprocessed_keys.and_then(|mut tables| tables.remove(table));
+            keys = left.map(|left| left.keys).unwrap_or_default();
+        }
+    }
+    Ok(items)
 }
 
 /// How often a transaction that collided with another is tried before its message waits.
