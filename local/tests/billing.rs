@@ -10,7 +10,7 @@ use billing_service::provider::{
 };
 use billing_service::service::BillingService;
 use local::sqlite::database::Database;
-use local::sqlite::ledger::SimulatedProvider;
+use local::sqlite::ledger::{Mode, SimulatedProvider};
 use local::sqlite::payments::SqlitePayments;
 use shared::consumer::{Outcome, Service};
 use shared::event::Event;
@@ -307,4 +307,16 @@ async fn past_its_deadline_nothing_new_is_captured_and_what_was_is_told() {
     billing.answer(Fault::None, charge()).await;
     billing.clock.advance(deadline() * 2);
     assert_eq!(billing.answer(Fault::None, charge()).await, Some(OrderUpdate::PaymentCaptured));
+}
+
+#[tokio::test]
+async fn what_is_recorded_is_answered_though_the_provider_is_away_or_loses_its_replies() {
+    let billing = Billing::new();
+    assert_eq!(billing.answer(Fault::CaptureReplyLost, charge()).await, None);
+    // Nothing but `retrieve` answers from here on.
+    billing.provider.set_mode(Mode::Timeout);
+    assert_eq!(billing.answer(Fault::None, charge()).await, Some(OrderUpdate::PaymentCaptured));
+    billing.provider.set_mode(Mode::Unavailable);
+    assert_eq!(billing.answer(Fault::None, charge()).await, Some(OrderUpdate::PaymentCaptured));
+    assert_eq!(billing.ledger().await, (25_900, 0));
 }

@@ -23,6 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use tokio::time::Instant;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::backoff;
@@ -149,6 +150,7 @@ impl<S: Service> Consumer<S> {
 
     /// One verdict per record, in order.
     async fn verdicts(&self, batch: &[Delivery], time: Duration) -> Vec<Verdict> {
+        let deadline = Instant::now() + time;
         let mut verdicts: Vec<Verdict> = batch.iter().map(|_| Verdict::DeliverAgain).collect();
         let mut events = Vec::with_capacity(batch.len());
         for (record, delivery) in batch.iter().enumerate() {
@@ -173,7 +175,8 @@ impl<S: Service> Consumer<S> {
             Ok(Ok(Ok(loaded))) => loaded,
             _ => S::Loaded::default(),
         };
-        for lane in join_all(lanes.into_values().map(|lane| self.run_lane(batch, lane, &loaded, time))).await
+        for lane in
+            join_all(lanes.into_values().map(|lane| self.run_lane(batch, lane, &loaded, deadline))).await
         {
             for (record, verdict) in lane {
                 verdicts[record] = verdict;
@@ -188,7 +191,7 @@ impl<S: Service> Consumer<S> {
         batch: &[Delivery],
         lane: Lane<'_, S::Message>,
         loaded: &S::Loaded,
-        time: Duration,
+        deadline: Instant,
     ) -> Vec<(usize, Verdict)> {
         let mut done = Vec::with_capacity(lane.len());
         let run = async {
@@ -196,7 +199,7 @@ impl<S: Service> Consumer<S> {
                 done.push((record, self.decide_one(&batch[record], event, loaded).await));
             }
         };
-        if tokio::time::timeout(time, run).await.is_err() {
+        if tokio::time::timeout_at(deadline, run).await.is_err() {
             warn!(
                 "out of time: {} records of the lane are done, the rest will be delivered again",
                 done.len()

@@ -48,11 +48,11 @@ impl Problem {
         Self { errors, ..Self::new(StatusCode::BAD_REQUEST, detail) }
     }
 
-    /// `503`: the store is away, and nothing was accepted.
+    /// `503`: the store is away, and whether a write was applied is not known.
     pub fn unavailable() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "the store cannot be reached just now; nothing was changed, please try again",
+            "the store cannot be reached just now, and whether anything was changed is not known; ask again, and send a booking again under the same Idempotency-Key",
         )
     }
 }

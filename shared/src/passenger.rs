@@ -49,7 +49,10 @@ impl EmailAddress {
     /// Takes one bare address: no display name, no quoted local part, no address literal.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let bare = email_address::EmailAddress::from_str(text).is_ok_and(|address| {
-            address.as_str() == text && !text.contains(['"', '<', '[', ' ']) && address.domain().contains('.')
+            address.as_str() == text
+                && text.is_ascii()
+                && !text.contains(['"', '<', '[', ' '])
+                && address.domain().contains('.')
         });
         if bare && text.len() <= 254 && !text.chars().any(char::is_control) {
             Ok(Self(text.to_owned()))

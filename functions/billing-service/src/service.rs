@@ -89,6 +89,10 @@ impl BillingService {
         method: &PaymentMethod,
         not_after: Timestamp,
     ) -> Result<OrderUpdate, Stuck> {
+        // What is recorded is answered from, or driven on by its reference, before anything is opened.
+        if let Some(payment) = self.store.find(order).await? {
+            return self.drive(order, payment, Known::Unknown, not_after).await;
+        }
         let first = if self.clock.now() > not_after {
             Payment::Declined { reason: Declined::Expired }
         } else {

@@ -83,7 +83,8 @@ impl BookingDesk {
                 info!(order_id = %id, "order {id}: accepted, {} × {}", order.seats.get(), order.flight_id);
                 Box::new(new)
             }
-            Created::Exists(order) if key.is_none() || order.request != new.request => {
+            // Without a key this is the order itself, stored by a write whose reply was lost.
+            Created::Exists(order) if order.request != new.request => {
                 return Ok(Acceptance::KeyReused);
             }
             Created::Exists(order) => order,

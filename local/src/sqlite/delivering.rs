@@ -76,17 +76,26 @@ pub(super) struct Delivering {
     due: HashMap<Topic, Timestamp>,
     /// What this group delivers, told when it is committed.
     delivered: Vec<(Topic, Receiver, Vec<Delivery>)>,
+    /// How much of the undelivered this group gives back.
+    given_back: usize,
     failed: bool,
 }
 
 impl Delivering {
     pub(super) fn new(post: Arc<Post>, clock: Arc<dyn Clock>) -> Self {
-        Self { post, clock, due: HashMap::new(), delivered: Vec::new(), failed: false }
+        Self { post, clock, due: HashMap::new(), delivered: Vec::new(), given_back: 0, failed: false }
     }
 
     fn deliver(&mut self, connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Result<()> {
         while let Some(receiver) = self.post.next(topic) {
-            let deliveries = take(connection, topic, &receiver, now)?;
+            let deliveries = match take(connection, topic, &receiver, now) {
+                Ok(deliveries) => deliveries,
+                Err(error) => {
+                    // It waits on: the group fails, and is tried again.
+                    lock(&self.post.waiting).entry(topic).or_default().push_front(receiver);
+                    return Err(error);
+                }
+            };
             if deliveries.is_empty() {
                 lock(&self.post.waiting).entry(topic).or_default().push_front(receiver);
                 let earliest = "SELECT min(visible_at) FROM messages WHERE topic = ?1";
@@ -153,7 +162,8 @@ fn take(
 impl Hook for Delivering {
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let now = self.clock.now();
-        let undelivered = std::mem::take(&mut *lock(&self.post.undelivered));
+        let undelivered = lock(&self.post.undelivered).clone();
+        self.given_back = undelivered.len();
         for delivery in &undelivered {
             let sql = "UPDATE messages SET visible_at = ?2, receive_count = receive_count - 1 WHERE id = ?1 AND receive_count = ?3";
             connection.change(sql, params![delivery.id, now.as_millis(), delivery.receive_count])?;
@@ -170,6 +180,10 @@ impl Hook for Delivering {
 
     fn after_commit(&mut self, committed: bool) {
         self.failed = !committed;
+        if committed {
+            lock(&self.post.undelivered).drain(..self.given_back);
+        }
+        self.given_back = 0;
         for (topic, receiver, deliveries) in self.delivered.drain(..) {
             if committed {
                 if let Err(deliveries) = receiver.reply.send(deliveries) {
