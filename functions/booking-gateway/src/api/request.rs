@@ -58,12 +58,12 @@ pub(super) async fn parse(headers: &HeaderMap, body: Body) -> Result<Request, Pr
         return Err(too_large());
     }
     let bytes = to_bytes(body, LARGEST).await.map_err(|_| too_large())?;
-    let not_json =
-        |what: String| Problem::new(StatusCode::BAD_REQUEST, format!("the body is not JSON: {what}"));
+    let bad_body = |message: String| Problem::fields(vec![FieldError { field: "body".to_owned(), message }]);
+    let not_json = |what: String| bad_body(format!("is not JSON: {what}"));
     let text = std::str::from_utf8(&bytes).map_err(|error| not_json(error.to_string()))?;
     let value: Value = serde_json::from_str(text).map_err(|error| not_json(error.to_string()))?;
     let Value::Object(body) = value else {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "the body must be a JSON object"));
+        return Err(bad_body("must be a JSON object".to_owned()));
     };
     request(body).map_err(Problem::fields)
 }
