@@ -77,7 +77,7 @@ impl Service for BillingService {
 }
 
 impl BillingService {
-    /// Opens a payment, records it, captures it.
+    /// Opens a payment, records it, captures it; or drives on what is recorded already.
     ///
     /// **Crash contract:** until the record is there, no money can have moved, and another open
     /// payment at the provider is one that nobody will capture. From then on the record names what

@@ -12,9 +12,6 @@ use tracing::error;
 
 use crate::store::TicketStore;
 
-/// Every path and method this router answers, for whoever checks its documentation.
-pub const ROUTES: [(&str, &[&str]); 1] = [("/flights", &["get"])];
-
 /// `/flights`.
 pub fn router(store: Arc<dyn TicketStore>) -> Router {
     Router::new().route("/flights", get(flights)).with_state(store)

@@ -46,6 +46,11 @@ impl Post {
         self.touch(topic);
     }
 
+    /// Has a receiver that got nothing wait on, in its place.
+    fn wait_on(&self, topic: Topic, receiver: Receiver) {
+        lock(&self.waiting).entry(topic).or_default().push_front(receiver);
+    }
+
     /// The topic has messages, or somebody who waits for some.
     pub(super) fn touch(&self, topic: Topic) {
         self.touched.fetch_or(1 << topic as u8, Ordering::SeqCst);
@@ -92,12 +97,12 @@ impl Delivering {
                 Ok(deliveries) => deliveries,
                 Err(error) => {
                     // It waits on: the group fails, and is tried again.
-                    lock(&self.post.waiting).entry(topic).or_default().push_front(receiver);
+                    self.post.wait_on(topic, receiver);
                     return Err(error);
                 }
             };
             if deliveries.is_empty() {
-                lock(&self.post.waiting).entry(topic).or_default().push_front(receiver);
+                self.post.wait_on(topic, receiver);
                 let earliest = "SELECT min(visible_at) FROM messages WHERE topic = ?1";
                 let due: Option<i64> = connection.row(earliest, [topic.name()], |row| row.get(0))?.flatten();
                 match due {
@@ -190,7 +195,7 @@ impl Hook for Delivering {
                     self.post.take_back(deliveries);
                 }
             } else {
-                lock(&self.post.waiting).entry(topic).or_default().push_front(receiver);
+                self.post.wait_on(topic, receiver);
                 self.post.touch_all();
             }
         }

@@ -25,14 +25,6 @@ use crate::order::{Ignored, Order, Status};
 
 pub use booking::Booking;
 
-/// Every path and method this router answers, for whoever checks its documentation.
-pub const ROUTES: [(&str, &[&str]); 4] = [
-    ("/", &["get"]),
-    ("/health", &["get"]),
-    ("/bookings", &["post"]),
-    ("/bookings/{id}", &["get", "delete"]),
-];
-
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
