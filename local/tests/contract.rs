@@ -243,6 +243,32 @@ mod topics {
     }
 
     #[tokio::test]
+    async fn what_was_handed_to_somebody_who_stopped_waiting_comes_again_at_once() {
+        let (ends, _kept) = fresh().await;
+        let mut gone = Box::pin(ends.topics.receive(Topic::Email, 10, VISIBILITY));
+        let _ = tokio::time::timeout(Duration::from_millis(20), &mut gone).await;
+        // It is in the batch's hands by the time the send is answered, or a moment later.
+        let message = Outgoing {
+            topic: Topic::Email,
+            body: "kept".to_owned(),
+            delay: Duration::ZERO,
+            dead_letter: None,
+            order: None,
+        };
+        ends.send(vec![message]).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        drop(gone);
+        let received = ends.receive(Topic::Email, 10).await;
+        assert_eq!(
+            received
+                .iter()
+                .map(|delivery| (delivery.body.as_str(), delivery.receive_count))
+                .collect::<Vec<_>>(),
+            [("kept", 1)]
+        );
+    }
+
+    #[tokio::test]
     async fn messages_survive_a_restart() {
         let (ends, directory) = fresh().await;
         let message = Outgoing {
