@@ -6,7 +6,7 @@
 //! | the ground: the services, and what they stand on | [`ground`] |
 //! | what Lambda does on AWS: batches, retries, acknowledgements | [`workers`] |
 //! | topics, stores, ledger and mailbox on SQLite | [`sqlite`] |
-//! | the data directory, the flights | [`data_dir`], [`flights`] |
+//! | the data directory | [`data_dir`] |
 //! | `/local/*` | [`control`] |
 //! | expected state against actual | [`audit`] |
 //! | the load command | [`load`] |
@@ -14,7 +14,6 @@
 pub mod audit;
 pub mod control;
 pub mod data_dir;
-pub mod flights;
 pub mod ground;
 pub mod load;
 pub mod server;

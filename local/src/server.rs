@@ -13,12 +13,12 @@ use shared::store::StoreError;
 use shared::time::{Clock, SystemClock};
 use thiserror::Error;
 use ticket_service::store::TicketStore;
+use ticket_service::catalogue::{self, FlightsError};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use crate::data_dir::{DataDir, DataDirError};
-use crate::flights::{self, FlightsError};
 use crate::ground::Ground;
 use crate::sqlite::database::Database;
 use crate::sqlite::schema::SchemaError;
@@ -93,7 +93,7 @@ impl Server {
     /// Starts a server. It can serve once this answers.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         // What can be refused is refused before anything is changed.
-        let file = options.flights.as_deref().map(flights::read).transpose()?;
+        let file = options.flights.as_deref().map(catalogue::read).transpose()?;
         let data = DataDir::lock(&options.data)?;
         let address = format!("{}:{}", options.host, options.port);
         let listener =
@@ -104,9 +104,9 @@ impl Server {
             .map_err(|error| StartError::Database { path, error })?;
         let tickets = SqliteTickets(database.clone());
         match file {
-            Some(flights) => flights::upsert(&tickets, &flights).await?,
+            Some(flights) => catalogue::upsert(&tickets, &flights).await?,
             None if tickets.offers().await?.is_empty() => {
-                flights::upsert(&tickets, &flights::seed(options.clock.now())).await?;
+                catalogue::upsert(&tickets, &catalogue::seed(options.clock.now())).await?;
             }
             None => {}
         }

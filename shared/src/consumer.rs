@@ -30,6 +30,7 @@ use crate::backoff;
 use crate::entropy::Entropy;
 use crate::event::Event;
 use crate::messages::Message;
+use crate::metrics;
 use crate::store::StoreError;
 use crate::topic::{Failure, Outgoing, Topics};
 
@@ -255,6 +256,7 @@ impl<S: Service> Consumer<S> {
     /// the dead-letter queue, so an outage of any length loses nothing.
     fn copy_later(&self, event: &Event<S::Message>, reason: &str) -> Verdict {
         let delay = backoff::delay(event.attempt, self.entropy.as_ref());
+        metrics::count(metrics::RETRIES, 1, Some(("Topic", S::Message::TOPIC.name())));
         info!("order {}: {} waits {} ms: {reason}", event.order, event.message.name(), delay.as_millis());
         let copy = Event { attempt: event.attempt.saturating_add(1), ..event.clone() };
         Verdict::Acknowledge(vec![Outgoing::delayed(&copy, delay)])
@@ -265,6 +267,7 @@ impl<S: Service> Consumer<S> {
 fn park<M: Message>(delivery: &Delivery, event: Option<&Event<M>>, failure: String) -> Verdict {
     let order = event.map(|event| event.order);
     error!(order_id = order.map(tracing::field::display), "a message of {} is parked: {failure}", M::TOPIC);
+    metrics::count(metrics::PARKED, 1, Some(("Topic", M::TOPIC.name())));
     let attempts = delivery.receive_count.saturating_add(event.map_or(0, |event| event.attempt));
     Verdict::Acknowledge(vec![Outgoing {
         topic: M::TOPIC,

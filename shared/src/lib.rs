@@ -6,6 +6,7 @@
 //! | the wire: one CloudEvent per message, one enum per topic | [`event`], [`messages`] |
 //! | the port to the topics | [`topic`] |
 //! | the one batch consumer, and how long it waits | [`consumer`], [`backoff`] |
+//! | what is counted | [`metrics`] |
 //! | what the services share on AWS | `aws` |
 //! | what is injected: clock and randomness | [`time::Clock`], [`entropy::Entropy`] |
 
@@ -22,6 +23,7 @@ pub mod flight;
 pub mod http;
 pub mod ids;
 pub mod messages;
+pub mod metrics;
 pub mod money;
 pub mod passenger;
 pub mod payment;

@@ -98,7 +98,7 @@ fn sqs(judge: impl Fn(&str, usize) -> Verdict + Send + Sync + 'static) -> (SqsTo
     let client = mock_client!(aws_sdk_sqs, RuleMode::MatchAny, [&rule]);
     let queues = |topic: Topic| Queues {
         url: format!("q/{topic}"),
-        dead_letter_url: format!("q/{}", topic.dead_letter_name()),
+        dead_letter_url: Some(format!("q/{}", topic.dead_letter_name())),
     };
     let queues = [Topic::Tickets, Topic::Billing].map(|topic| (topic, queues(topic)));
     (SqsTopics::new(client, BTreeMap::from(queues), Arc::new(SeededEntropy::new(1))), calls)

@@ -1,5 +1,7 @@
 //! The payments on DynamoDB: one item each, `order_id` and `body`.
 
+mod simulated;
+
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
@@ -11,6 +13,8 @@ use shared::store::StoreError;
 
 use crate::payment::Payment;
 use crate::store::{Begun, PaymentStore};
+
+pub use simulated::DynamoSimulatedProvider;
 
 /// Payments in a table.
 pub struct DynamoPayments {

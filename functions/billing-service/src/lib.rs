@@ -7,11 +7,14 @@
 //! | the port to whoever moves the money | [`provider`] |
 //! | the simulated provider's rules | [`simulated`] |
 //! | the consumer of billing | [`service`] |
+//! | what stands on AWS | `dynamodb`, `lambda` |
 
 #[cfg(feature = "contract")]
 pub mod contract;
 #[cfg(feature = "aws")]
 pub mod dynamodb;
+#[cfg(feature = "aws")]
+pub mod lambda;
 pub mod payment;
 pub mod provider;
 pub mod service;

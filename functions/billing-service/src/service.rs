@@ -61,7 +61,7 @@ impl Service for BillingService {
         let order = event.order;
         let driven = match &event.message {
             BillingCommand::Charge { amount, payment_method, not_after } => {
-                self.charge(order, amount, payment_method, *not_after).await
+                self.charge(order, amount, payment_method, *not_after, event.attempt).await
             }
             BillingCommand::Reverse => self.reverse(order).await,
         };
@@ -88,9 +88,14 @@ impl BillingService {
         amount: &Money,
         method: &PaymentMethod,
         not_after: Timestamp,
+        attempt: u32,
     ) -> Result<OrderUpdate, Stuck> {
-        // What is recorded is answered from, or driven on by its reference, before anything is opened.
-        if let Some(payment) = self.store.find(order).await? {
+        // A first attempt finds no record, but for a duplicate now and then, and `begin` tells. A
+        // later one answers from the record, or drives it on by its reference, before it opens
+        // anything: a provider that loses replies cannot hold up what is known.
+        if attempt > 0
+            && let Some(payment) = self.store.find(order).await?
+        {
             return self.drive(order, payment, Known::Unknown, not_after).await;
         }
         let first = if self.clock.now() > not_after {

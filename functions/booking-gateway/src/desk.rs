@@ -8,6 +8,7 @@ use sha2::Sha256;
 use shared::entropy::Entropy;
 use shared::event::TraceParent;
 use shared::ids::OrderId;
+use shared::metrics;
 use shared::store::StoreError;
 use tracing::info;
 
@@ -80,6 +81,7 @@ impl BookingDesk {
         let order = match gateway.orders.create(&new).await? {
             Created::Created => {
                 let order = &new.request;
+                metrics::count(metrics::ACCEPTED, 1, None);
                 info!(order_id = %id, "order {id}: accepted, {} × {}", order.seats.get(), order.flight_id);
                 Box::new(new)
             }

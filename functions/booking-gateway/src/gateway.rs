@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::ids::OrderId;
+use shared::metrics;
 use shared::store::StoreError;
 use shared::time::Clock;
 use shared::topic::{Outgoing, Topics};
 use tracing::{debug, info, warn};
 
-use crate::order::{Applied, Ignored, Input, Order, apply, owed};
+use crate::order::{Applied, Ignored, Input, Order, Status, apply, owed};
 use crate::store::{OrderStore, Updated, Watch};
 
 /// How long an answer to a customer waits for its messages to be sent.
@@ -92,6 +93,9 @@ impl Gateway {
                         Updated::Updated => {
                             let (from, to) = (order.state.status(), next.state.status());
                             info!(order_id = %id, "order {id}: {from:?} → {to:?} by {}", input.name());
+                            if next.state.is_settled() && !order.state.is_settled() {
+                                count_settled(&order, &next);
+                            }
                             let commands = self.commands(&next);
                             return Ok(Move::Taken(next, commands));
                         }
@@ -133,5 +137,15 @@ impl Gateway {
             }
             Err(_) => warn!(order_id = %id, "order {id}: not sent within a second; the reconciler will"),
         }
+    }
+}
+
+fn count_settled(before: &Order, after: &Order) {
+    let status = Some(("Status", after.state.status().name()));
+    metrics::count(metrics::SETTLED, 1, status);
+    // An order that is cancelled after it was confirmed took no time to settle worth comparing.
+    if before.history.iter().all(|change| change.status != Status::Confirmed) {
+        let took = after.updated_at().since(after.created_at);
+        metrics::time(metrics::TIME_TO_SETTLE, took, status);
     }
 }

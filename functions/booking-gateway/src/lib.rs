@@ -9,6 +9,7 @@
 //! | the bookings API and the page | [`api`] |
 //! | the consumer of order-updates | [`updates`] |
 //! | the reconciler | [`reconciler`] |
+//! | what stands on AWS | `dynamodb`, `lambda` |
 
 pub mod api;
 #[cfg(feature = "contract")]
@@ -18,6 +19,8 @@ pub mod desk;
 pub mod dynamodb;
 pub mod gateway;
 pub mod idempotency;
+#[cfg(feature = "aws")]
+pub mod lambda;
 pub mod order;
 pub mod reconciler;
 pub mod store;

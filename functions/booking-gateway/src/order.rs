@@ -140,6 +140,21 @@ pub enum Awaiting {
     Payment,
 }
 
+impl Status {
+    /// As it stands on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Status::Pending => "pending",
+            Status::TicketsReserved => "tickets_reserved",
+            Status::Confirmed => "confirmed",
+            Status::Rejected => "rejected",
+            Status::PaymentDeclined => "payment_declined",
+            Status::Cancelling => "cancelling",
+            Status::Cancelled => "cancelled",
+        }
+    }
+}
+
 impl State {
     /// What the customer sees.
     pub fn status(self) -> Status {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use shared::event::Event;
 use shared::messages::OrderUpdate;
+use shared::metrics;
 use shared::store::StoreError;
 use shared::time::Timestamp;
 use shared::topic::Outgoing;
@@ -23,6 +24,9 @@ pub const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
 /// How long after its deadline an order is called off: time for what was captured just before it
 /// to be told, and for clocks to differ.
 pub const GRACE: Duration = Duration::from_secs(60 * 60);
+
+/// How long an order may wait for one answer before somebody should know.
+const OVERDUE: Duration = Duration::from_secs(60 * 60);
 
 /// How many checks are taken at once.
 const PAGE: usize = 100;
@@ -73,6 +77,9 @@ impl Gateway {
 
     fn drive(&self, order: &Order, now: Timestamp, run: &mut Run) -> Vec<Outgoing> {
         let id = order.id;
+        if order.waiting_since().is_some_and(|since| now >= since + OVERDUE) {
+            metrics::count(metrics::OVERDUE, 1, None);
+        }
         let may_expire = matches!(order.state, State::Pending | State::TicketsReserved);
         if may_expire && now >= order.not_after + GRACE {
             info!(order_id = %id, "order {id}: unfinished an hour after its deadline, {}", order.not_after);

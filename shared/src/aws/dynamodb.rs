@@ -59,13 +59,22 @@ where
 /// The most keys of one `BatchGetItem`.
 const KEYS: usize = 100;
 
+/// How often what one answer left over is asked for.
+const LEFTOVERS: u32 = 6;
+
 /// The items of those keys, as far as they exist, read consistently. No key may stand there twice.
 pub async fn get_many(client: &Client, table: &str, keys: &[Item]) -> Result<Vec<Item>, StoreError> {
     let mut items = Vec::with_capacity(keys.len());
     for page in keys.chunks(KEYS) {
         let mut keys = page.to_vec();
-        // What was too much for one answer is left over, and asked for again.
-        while !keys.is_empty() {
+        for attempt in 0.. {
+            // What was too much for one answer (16 MB), or for the table's throughput, is left over.
+            if attempt == LEFTOVERS {
+                return Err(StoreError::unavailable("the table keeps leaving keys unread"));
+            }
+            if attempt > 0 {
+                tokio::time::sleep(Duration::from_millis(25 << attempt)).await;
+            }
             let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
             let wanted = wanted.map_err(StoreError::unavailable)?;
             let got =
@@ -73,6 +82,9 @@ pub async fn get_many(client: &Client, table: &str, keys: &[Item]) -> Result<Vec
             items.extend(got.responses.and_then(|mut tables| tables.remove(table)).unwrap_or_default());
             let left = got.unprocessed_keys.and_then(|mut tables| tables.remove(table));
             keys = left.map(|left| left.keys).unwrap_or_default();
+            if keys.is_empty() {
+                break;
+            }
         }
     }
     Ok(items)

@@ -12,19 +12,27 @@ use crate::consumer::{Consumer, Delivery, Service};
 use crate::topic::Topics;
 
 /// What is kept back of an invocation's time: to send what was decided, and to answer.
-const RESERVE: Duration = Duration::from_secs(3);
+const RESERVE: Duration = Duration::from_secs(5);
 
-/// Runs a consumer until Lambda ends the process.
-pub async fn run<S: Service + 'static>(
-    consumer: Consumer<S>,
-    topics: SqsTopics,
-) -> Result<(), lambda_runtime::Error> {
-    let (consumer, topics) = (&consumer, &topics);
-    let handle = move |event: LambdaEvent<SqsEvent>| async move {
+/// A consumer and the topics it sends to: what a function that a queue triggers is made of.
+pub struct ConsumerFunction<S> {
+    /// What is done with each record.
+    pub consumer: Consumer<S>,
+    /// Where its answers go.
+    pub topics: SqsTopics,
+}
+
+impl<S: Service + 'static> ConsumerFunction<S> {
+    /// Runs until Lambda ends the process.
+    pub async fn run(self) -> Result<(), lambda_runtime::Error> {
+        lambda_runtime::run(service_fn(|event| self.invoke(event))).await
+    }
+
+    /// One invocation.
+    pub async fn invoke(&self, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Infallible> {
         let deadline = event.context.deadline();
-        Ok::<_, Infallible>(consume(consumer, topics, event.payload, deadline).await)
-    };
-    lambda_runtime::run(service_fn(handle)).await
+        Ok(consume(&self.consumer, &self.topics, event.payload, deadline).await)
+    }
 }
 
 /// Consumes a batch; answers the records that SQS is to deliver again (`ReportBatchItemFailures`).

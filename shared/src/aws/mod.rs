@@ -2,8 +2,11 @@
 //! Lambda function, and what a function does at init.
 
 pub mod dynamodb;
+pub mod emf;
 #[cfg(feature = "in-process-dynamodb")]
 pub mod in_process;
 pub mod lambda;
+#[cfg(feature = "secrets")]
+pub mod secret;
 pub mod setup;
 pub mod sqs;

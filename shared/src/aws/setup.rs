@@ -1,104 +1,200 @@
-//! What a function does once, at init: reads its configuration, and makes its clients. What is
-//! missing or malformed is named here, not on the first order.
+//! What a function does once, at init: reads its configuration, makes its clients, and opens their
+//! connections, so that the first order does not wait for a TLS handshake. What is missing or
+//! malformed is named here, not on the first order.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_sqs::error::DisplayErrorContext;
+use aws_sdk_sqs::types::QueueAttributeName;
 use thiserror::Error;
+use tracing::warn;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
+use super::emf::Emf;
 use super::sqs::{Queues, SqsTopics};
 use crate::entropy::{Entropy, OsEntropy};
+use crate::metrics;
+use crate::store::StoreError;
+use crate::time::{Clock, SystemClock};
 use crate::topic::Topic;
 
-/// A function cannot start.
-#[derive(Debug, Error)]
+/// A function cannot start. `Debug` is what a reader sees when `main` ends with it, so it speaks
+/// as `Display` does.
+#[derive(Error)]
 pub enum SetupError {
     /// A variable is not there, or empty.
     #[error("the environment variable {0} is missing")]
-    Missing(String),
+    Missing(&'static str),
     /// A variable has a value that cannot be.
     #[error("the environment variable {name} {reason}, and is {value:?}")]
     Malformed {
         /// Its name.
-        name: String,
+        name: &'static str,
         /// What is wrong with it: `must be …`.
         reason: String,
         /// What it is.
         value: String,
     },
-    /// What a variable names does not answer.
-    #[error("{what} cannot be reached: {reason}")]
-    Unreachable {
-        /// What it is.
-        what: String,
-        /// Why.
+    /// A secret cannot be used. What it is stays unsaid.
+    #[error("the secret that {name} names {reason}")]
+    Secret {
+        /// The variable that names it.
+        name: &'static str,
+        /// What is wrong with it: `must be …`.
         reason: String,
     },
 }
 
+impl fmt::Debug for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// A function's surroundings.
 pub struct Setup {
-    /// Region, credentials and endpoint, from the function's own environment.
+    /// Region, credentials, endpoint and timeouts of every client.
     pub config: SdkConfig,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// The environment's variables.
+    pub variables: BTreeMap<String, String>,
 }
 
 impl Setup {
-    /// Starts the logs, and reads what the SDK needs.
-    pub async fn load() -> Self {
-        // Lambda stamps the time itself.
-        tracing_subscriber::fmt()
+    /// Reads a function's environment and starts its logs.
+    ///
+    /// # Errors
+    /// Names the first variable that cannot be used.
+    pub async fn load() -> Result<Self, SetupError> {
+        let setup = Self::of_process().await;
+        setup.log()?;
+        Ok(setup)
+    }
+
+    /// Reads the process's environment.
+    pub async fn of_process() -> Self {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let variables: BTreeMap<_, _> = std::env::vars_os().filter_map(text).collect();
+        let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;
+        Self { config, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), variables }
+    }
+
+    /// JSON lines on stdout, metrics among them.
+    fn log(&self) -> Result<(), SetupError> {
+        let level = self.variable("LOG_LEVEL").unwrap_or("info");
+        let level: tracing::Level = level
+            .parse()
+            .map_err(|_| self.malformed("LOG_LEVEL", "must be error, warn, info, debug or trace"))?;
+        let namespace = self.required("METRICS_NAMESPACE")?;
+        let logs = tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
             .with_current_span(true)
             .with_span_list(false)
             .with_target(false)
+            // CloudWatch stamps the time itself.
             .without_time()
-            .with_env_filter(
-                tracing_subscriber::EnvFilter::try_from_env("LOG_LEVEL")
-                    .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
-            )
-            .init();
-        let config = aws_config::defaults(BehaviorVersion::latest()).load().await;
-        Self { config, entropy: Arc::new(OsEntropy) }
+            .with_filter(EnvFilter::new(format!("{level},{}=off", metrics::TARGET)));
+        let emf = Emf::new(namespace, |line: &str| println!("{line}"));
+        // A second start in one process, in tests, keeps the first one's logs.
+        let _ = tracing_subscriber::registry().with(logs).with(emf).try_init();
+        Ok(())
     }
 
-    /// A DynamoDB client, and the name of the function's table (`TABLE`).
+    /// A variable, unless it is absent or empty.
+    pub fn variable(&self, name: &'static str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A variable that must be there.
+    pub fn required(&self, name: &'static str) -> Result<&str, SetupError> {
+        self.variable(name).ok_or(SetupError::Missing(name))
+    }
+
+    /// The error of a variable whose value cannot be; `reason` reads `must be …`.
+    pub fn malformed(&self, name: &'static str, reason: impl fmt::Display) -> SetupError {
+        let value = self.variable(name).unwrap_or_default().to_owned();
+        SetupError::Malformed { name, reason: reason.to_string(), value }
+    }
+
+    /// The name of the function's table, `TABLE`, and a client for it.
     pub fn table(&self) -> Result<(aws_sdk_dynamodb::Client, String), SetupError> {
-        Ok((aws_sdk_dynamodb::Client::new(&self.config), required("TABLE")?))
+        let name = self.required("TABLE")?;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if !(3..=255).contains(&name.len()) || !name.chars().all(allowed) {
+            return Err(self.malformed("TABLE", "must be the name of a table"));
+        }
+        Ok((aws_sdk_dynamodb::Client::new(&self.config), name.to_owned()))
     }
 
-    /// The topics that a function may send to, by `<TOPIC>_QUEUE_URL` and `<TOPIC>_DLQ_URL`.
-    pub fn topics(&self, topics: &[Topic]) -> Result<SqsTopics, SetupError> {
-        let queues: Result<BTreeMap<_, _>, _> =
-            topics.iter().map(|&topic| Ok((topic, queues(topic)?))).collect();
-        Ok(SqsTopics::new(aws_sdk_sqs::Client::new(&self.config), queues?, self.entropy.clone()))
+    /// The topics that a function sends to, by `<TOPIC>_QUEUE_URL`. A consumer also parks what it
+    /// cannot handle, in the queue of `<TOPIC>_DLQ_URL`.
+    pub async fn topics(&self, sends: &[Topic], consumes: Option<Topic>) -> Result<SqsTopics, SetupError> {
+        let mut queues = BTreeMap::new();
+        for &topic in sends.iter().chain(&consumes) {
+            let (url, dead_letter_url) = variables(topic);
+            let dead_letter_url = if consumes == Some(topic) { Some(self.url(dead_letter_url)?) } else { None };
+            queues.insert(topic, Queues { url: self.url(url)?, dead_letter_url });
+        }
+        let client = aws_sdk_sqs::Client::new(&self.config);
+        if let Some(queues) = queues.values().next() {
+            let ask = client
+                .get_queue_attributes()
+                .queue_url(&queues.url)
+                .attribute_names(QueueAttributeName::QueueArn);
+            if let Err(error) = ask.send().await {
+                warn!("the queue {} does not answer yet: {}", queues.url, DisplayErrorContext(error));
+            }
+        }
+        Ok(SqsTopics::new(client, queues, self.entropy.clone()))
+    }
+
+    /// Takes note of the first answer of the function's table. One that is away is no reason not
+    /// to start: messages wait for it better than a function that cannot begin.
+    pub fn first_answer<T>(&self, answer: Result<T, StoreError>) {
+        if let Err(error) = answer {
+            let table = self.variable("TABLE").unwrap_or_default();
+            warn!("the table {table} does not answer yet: {error}");
+        }
+    }
+
+    fn url(&self, name: &'static str) -> Result<String, SetupError> {
+        let value = self.required(name)?;
+        if value.starts_with("https://") || value.starts_with("http://") {
+            return Ok(value.to_owned());
+        }
+        Err(self.malformed(name, "must be the URL of a queue"))
     }
 }
 
-/// A variable that must be there.
-pub fn required(name: &str) -> Result<String, SetupError> {
-    match std::env::var(name) {
-        Ok(value) if !value.is_empty() => Ok(value),
-        _ => Err(SetupError::Missing(name.to_owned())),
+/// The variables that name a topic's queue and its dead-letter queue.
+fn variables(topic: Topic) -> (&'static str, &'static str) {
+    match topic {
+        Topic::Tickets => ("TICKETS_QUEUE_URL", "TICKETS_DLQ_URL"),
+        Topic::OrderUpdates => ("ORDER_UPDATES_QUEUE_URL", "ORDER_UPDATES_DLQ_URL"),
+        Topic::Billing => ("BILLING_QUEUE_URL", "BILLING_DLQ_URL"),
+        Topic::Email => ("EMAIL_QUEUE_URL", "EMAIL_DLQ_URL"),
     }
 }
 
-fn queues(topic: Topic) -> Result<Queues, SetupError> {
-    let name = topic.name().to_uppercase().replace('-', "_");
-    Ok(Queues { url: url(&format!("{name}_QUEUE_URL"))?, dead_letter_url: url(&format!("{name}_DLQ_URL"))? })
-}
-
-fn url(name: &str) -> Result<String, SetupError> {
-    let value = required(name)?;
-    if value.starts_with("https://") || value.starts_with("http://") {
-        return Ok(value);
-    }
-    Err(SetupError::Malformed {
-        name: name.to_owned(),
-        reason: "must be the URL of a queue".to_owned(),
-        value,
-    })
+/// A call that hangs is a call that failed, well before the invocation's time is over: its message
+/// then waits as a delayed copy, which no dead-letter queue counts.
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(5))
+        .build()
 }

@@ -26,11 +26,12 @@ const TRIES: u32 = 4;
 pub struct Queues {
     /// Where its consumer reads.
     pub url: String,
-    /// Where what cannot be handled waits for a person.
-    pub dead_letter_url: String,
+    /// Where what cannot be handled waits for a person. Only a topic's consumer parks messages.
+    pub dead_letter_url: Option<String>,
 }
 
 /// The topics that a function may send to.
+#[derive(Clone)]
 pub struct SqsTopics {
     client: Client,
     queues: BTreeMap<Topic, Queues>,
@@ -179,12 +180,13 @@ impl Topics for SqsTopics {
                 );
                 continue;
             }
-            match self.queues.get(&message.topic) {
-                Some(queues) if message.dead_letter.is_some() => {
-                    by_queue.entry(&queues.dead_letter_url).or_default().push((place, message));
-                }
-                Some(queues) => by_queue.entry(&queues.url).or_default().push((place, message)),
-                None => refuse(place, "this function was not given the topic's queues".to_owned()),
+            let url = self.queues.get(&message.topic).and_then(|queues| match message.dead_letter {
+                None => Some(&queues.url),
+                Some(_) => queues.dead_letter_url.as_ref(),
+            });
+            match url {
+                Some(url) => by_queue.entry(url).or_default().push((place, message)),
+                None => refuse(place, "this function was not given the queue".to_owned()),
             }
         }
         let calls = by_queue.into_iter().flat_map(|(url, messages)| {

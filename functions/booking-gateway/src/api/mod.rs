@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{OriginalUri, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -43,7 +43,6 @@ pub fn router(desk: BookingDesk) -> Router {
 
 async fn accept(
     State(desk): State<Arc<BookingDesk>>,
-    OriginalUri(uri): OriginalUri,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
@@ -52,7 +51,8 @@ async fn accept(
     let trace = headers.get(TRACEPARENT).and_then(|value| TraceParent::parse(value.to_str().ok()?).ok());
     match desk.accept(request, key.as_ref(), trace).await.map_err(unavailable)? {
         Acceptance::Accepted(order) => {
-            let location = format!("{}/{}", uri.path().trim_end_matches('/'), order.id);
+            // Relative to /bookings: it resolves under whatever stage that was asked for.
+            let location = format!("bookings/{}", order.id);
             let mut response = show_order(StatusCode::ACCEPTED, &order);
             response.headers_mut().extend([(header::RETRY_AFTER, header::HeaderValue::from_static("1"))]);
             if let Ok(location) = location.parse() {

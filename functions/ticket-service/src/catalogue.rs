@@ -1,4 +1,4 @@
-//! The flights that a server offers: from a file, or, so that there is something to book, a seed.
+//! The flights on offer: from a file, or, so that there is something to book, a seed.
 
 use std::fs;
 use std::io;
@@ -11,8 +11,9 @@ use shared::money::{Currency, Money};
 use shared::store::StoreError;
 use shared::time::Timestamp;
 use thiserror::Error;
-use ticket_service::flight::Flight;
-use ticket_service::store::{FlightPut, TicketStore};
+
+use crate::flight::Flight;
+use crate::store::{FlightPut, TicketStore};
 
 /// A flights file cannot be used. None of it was.
 #[derive(Debug, Error)]

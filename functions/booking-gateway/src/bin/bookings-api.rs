@@ -1,0 +1,9 @@
+//! The bookings API and the page, on Lambda.
+
+use booking_gateway::lambda::bookings_api;
+use shared::aws::setup::Setup;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    lambda_http::run(bookings_api(&Setup::load().await?).await?).await
+}

@@ -1,0 +1,91 @@
+//! The gateway's functions on Lambda: what each is wired of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use shared::aws::lambda::ConsumerFunction;
+use shared::aws::setup::{Setup, SetupError};
+use shared::consumer::Consumer;
+use shared::ids::OrderId;
+use shared::time::Timestamp;
+use shared::topic::Topic;
+
+use crate::api;
+use crate::desk::{BookingDesk, DEADLINE, Secret};
+use crate::dynamodb::DynamoOrders;
+use crate::gateway::Gateway;
+use crate::store::OrderStore;
+use crate::updates::OrderUpdates;
+
+/// Where a gateway's commands go.
+const COMMANDS: [Topic; 3] = [Topic::Tickets, Topic::Billing, Topic::Email];
+
+/// The longest deadline of an order that a deployment can choose, in hours.
+const LONGEST_DEADLINE: u64 = 365 * 24;
+
+/// The bookings API and the page.
+///
+/// # Errors
+/// Names what of the configuration cannot be used.
+pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
+    let deadline = deadline(setup)?;
+    let orders = orders(setup)?;
+    let name = "IDEMPOTENCY_SECRET_ARN";
+    let (secret, topics, answer) =
+        tokio::join!(setup.secret(name), setup.topics(&COMMANDS, None), orders.get(nobody()));
+    setup.first_answer(answer);
+    let reason = || SetupError::Secret { name, reason: "must have 32 bytes or more".to_owned() };
+    let secret = Secret::new(secret?.as_bytes()).ok_or_else(reason)?;
+    let gateway =
+        Gateway { orders: Arc::new(orders), topics: Arc::new(topics?), clock: setup.clock.clone() };
+    let desk = BookingDesk { gateway, entropy: setup.entropy.clone(), secret, deadline };
+    Ok(shared::http::close(api::router(desk)))
+}
+
+/// The consumer of order-updates.
+///
+/// # Errors
+/// Names what of the configuration cannot be used.
+pub async fn order_updates_consumer(setup: &Setup) -> Result<ConsumerFunction<OrderUpdates>, SetupError> {
+    let orders = orders(setup)?;
+    let (topics, answer) =
+        tokio::join!(setup.topics(&COMMANDS, Some(Topic::OrderUpdates)), orders.get(nobody()));
+    setup.first_answer(answer);
+    let topics = topics?;
+    let gateway =
+        Gateway { orders: Arc::new(orders), topics: Arc::new(topics.clone()), clock: setup.clock.clone() };
+    Ok(ConsumerFunction { consumer: Consumer::new(OrderUpdates(gateway), setup.entropy.clone()), topics })
+}
+
+/// The gateway that the reconciler drives.
+///
+/// # Errors
+/// Names what of the configuration cannot be used.
+pub async fn reconciler(setup: &Setup) -> Result<Gateway, SetupError> {
+    let orders = orders(setup)?;
+    let sends = [Topic::Tickets, Topic::Billing, Topic::Email, Topic::OrderUpdates];
+    let (topics, answer) =
+        tokio::join!(setup.topics(&sends, None), orders.due(Timestamp::from_millis(0), 1));
+    setup.first_answer(answer);
+    Ok(Gateway { orders: Arc::new(orders), topics: Arc::new(topics?), clock: setup.clock.clone() })
+}
+
+fn orders(setup: &Setup) -> Result<DynamoOrders, SetupError> {
+    let (client, table) = setup.table()?;
+    Ok(DynamoOrders { client, table })
+}
+
+/// An id that no order has.
+fn nobody() -> OrderId {
+    OrderId::from_bytes([0; 16])
+}
+
+fn deadline(setup: &Setup) -> Result<Duration, SetupError> {
+    let name = "HOLD_DEADLINE_HOURS";
+    let Some(hours) = setup.variable(name) else { return Ok(DEADLINE) };
+    match hours.parse() {
+        Ok(hours) if (1..=LONGEST_DEADLINE).contains(&hours) => Ok(Duration::from_secs(hours * 60 * 60)),
+        _ => Err(setup.malformed(name, format_args!("must be from 1 to {LONGEST_DEADLINE}"))),
+    }
+}

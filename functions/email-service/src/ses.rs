@@ -1,0 +1,77 @@
+//! The mailer on SES. It cannot tell what it sent before, so mail on AWS is at least once.
+//!
+//! Version 1 of the API, which LocalStack's free edition has too.
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_ses::Client;
+use aws_sdk_ses::error::{BuildError, DisplayErrorContext};
+use aws_sdk_ses::operation::send_email::SendEmailError;
+use aws_sdk_ses::types::{Body, Content, Destination, Message};
+use shared::ids::OrderId;
+use shared::messages::NoticeOutcome;
+use shared::passenger::EmailAddress;
+use tracing::warn;
+
+use crate::mail::Mail;
+use crate::mailer::{Mailer, MailerError};
+
+/// A recipient that SES refuses at once, having no domain.
+const NOBODY: &str = "nobody";
+
+/// Sends mail from one verified address.
+pub struct SesMailer {
+    client: Client,
+    sender: EmailAddress,
+}
+
+fn text(text: &str) -> Result<Content, BuildError> {
+    Content::builder().data(text).charset("UTF-8").build()
+}
+
+impl SesMailer {
+    /// Mail from that address.
+    pub fn new(config: &SdkConfig, sender: EmailAddress) -> Self {
+        Self { client: Client::new(config), sender }
+    }
+
+    /// Opens the connection: asks for a mail to nobody, which is refused. SES has no call that only
+    /// reads and that a policy can allow for one identity.
+    pub async fn connect(&self) {
+        match self.send_to(NOBODY, "", "").await {
+            Err(error) if error.as_service_error().is_some() => {}
+            Err(error) => warn!("the mailer does not answer yet: {}", DisplayErrorContext(error)),
+            Ok(()) => warn!("the mailer took a mail to nobody"),
+        }
+    }
+
+    async fn send_to(
+        &self,
+        recipient: &str,
+        subject: &str,
+        body: &str,
+    ) -> Result<(), aws_sdk_ses::error::SdkError<SendEmailError>> {
+        let unbuilt = aws_sdk_ses::error::SdkError::construction_failure;
+        let message = Message::builder()
+            .subject(text(subject).map_err(unbuilt)?)
+            .body(Body::builder().text(text(body).map_err(unbuilt)?).build())
+            .build();
+        self.client
+            .send_email()
+            .source(self.sender.as_str())
+            .destination(Destination::builder().to_addresses(recipient).build())
+            .message(message)
+            .send()
+            .await
+            .map(drop)
+    }
+}
+
+#[async_trait]
+impl Mailer for SesMailer {
+    async fn send(&self, _: OrderId, _: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+        self.send_to(mail.to.as_str(), &mail.subject, &mail.body)
+            .await
+            .map_err(|error| MailerError(DisplayErrorContext(error).to_string()))
+    }
+}

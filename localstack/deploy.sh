@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Builds the stack of template.yaml for this machine's architecture, deploys it to LocalStack and
+# puts flights on offer. Run again it updates.
+#
+#   localstack/deploy.sh [--flights FILE]
+#
+# AWS_ENDPOINT_URL   where LocalStack is; http://localhost:4566 by default
+# STACK              the stack's name; bookings by default
+#
+# Its last line is `API http://HOST:PORT/_aws/execute-api/ID/STAGE`, the base of all paths.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+usage() { echo "usage: localstack/deploy.sh [--flights FILE]" >&2; exit 2; }
+flights=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --flights)
+            [ $# -ge 2 ] || usage
+            [ -r "$2" ] || { echo "the flights file $2 cannot be read" >&2; exit 1; }
+            flights=("$(realpath "$2")"); shift 2 ;;
+        *) usage ;;
+    esac
+done
+. localstack/environment.sh
+
+case $(uname -m) in
+    x86_64) architecture=x86_64 ;;
+    aarch64 | arm64) architecture=arm64 ;;
+    *) echo "Lambda has no $(uname -m)" >&2; exit 1 ;;
+esac
+for tool in sam aws cargo-lambda; do
+    command -v "$tool" >/dev/null || { echo "$tool is missing: see localstack/README.md" >&2; exit 1; }
+done
+
+# Quick to build rather than quick to run; what AWS gets is built by a plain `sam build`.
+export CARGO_PROFILE_RELEASE_LTO=${CARGO_PROFILE_RELEASE_LTO:-off}
+export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=${CARGO_PROFILE_RELEASE_CODEGEN_UNITS:-16}
+export CARGO_PROFILE_RELEASE_OPT_LEVEL=${CARGO_PROFILE_RELEASE_OPT_LEVEL:-1}
+
+sam build --parameter-overrides "Architecture=$architecture"
+
+# LocalStack sends no mail to verify an address with, and its CloudFormation knows no identities.
+sender=tickets@example.com
+localstack ses verify-email-identity --email-address "$sender"
+localstack s3 mb "s3://$stack-artifacts" 2>/dev/null || true
+sam deploy --stack-name "$stack" --s3-bucket "$stack-artifacts" --capabilities CAPABILITY_IAM \
+    --no-confirm-changeset --no-progressbar --no-fail-on-empty-changeset --parameter-overrides \
+    "Architecture=$architecture" "EmailSender=$sender" VerifyEmailSender=no
+
+TABLE=$(output TicketsTable) cargo run --quiet --package ticket-service --bin put-flights -- "${flights[@]}"
+echo "API $AWS_ENDPOINT_URL/_aws/execute-api/$(output ApiId)/$(output Stage)"

@@ -1,0 +1,49 @@
+//! What is counted. A metric is a tracing event under [`TARGET`], so a handler needs no port for it:
+//! on AWS a layer writes it in CloudWatch's embedded metric format, elsewhere it is passed over.
+//!
+//! | metric | counted in | by |
+//! |---|---|---|
+//! | [`ACCEPTED`] | orders | |
+//! | [`SETTLED`] | orders | `Status` |
+//! | [`TIME_TO_SETTLE`] | milliseconds, from acceptance to the first rest | `Status` |
+//! | [`RETRIES`] | messages that wait for another attempt | `Topic` |
+//! | [`PARKED`] | messages given up into the dead-letter queue | `Topic` |
+//! | [`OVERDUE`] | orders found unsettled an hour after they began to wait | |
+
+use std::time::Duration;
+
+use tracing::info;
+
+/// The target of the tracing events that are metrics.
+pub const TARGET: &str = "metrics";
+
+/// Orders that were accepted.
+pub const ACCEPTED: &str = "Accepted";
+/// Orders that came to rest.
+pub const SETTLED: &str = "Settled";
+/// How long that took.
+pub const TIME_TO_SETTLE: &str = "TimeToSettle";
+/// Messages that wait for another attempt.
+pub const RETRIES: &str = "Retries";
+/// Messages that were parked.
+pub const PARKED: &str = "Parked";
+/// Orders that wait too long.
+pub const OVERDUE: &str = "Overdue";
+
+/// A metric's dimension and its value there, `("Status", "confirmed")`.
+pub type Dimension<'a> = Option<(&'static str, &'a str)>;
+
+/// Counts.
+pub fn count(metric: &'static str, number: usize, dimension: Dimension<'_>) {
+    record(metric, number as f64, "Count", dimension);
+}
+
+/// Takes a time.
+pub fn time(metric: &'static str, time: Duration, dimension: Dimension<'_>) {
+    record(metric, time.as_millis() as f64, "Milliseconds", dimension);
+}
+
+fn record(metric: &'static str, value: f64, unit: &'static str, dimension: Dimension<'_>) {
+    let (dimension, of) = dimension.unzip();
+    info!(target: TARGET, metric, value, unit, dimension, of);
+}
