@@ -27,8 +27,7 @@ pub async fn billing_consumer(setup: &Setup) -> Result<ConsumerFunction<BillingS
         store.find(OrderId::from_bytes([0; 16])),
     );
     setup.first_answer(answer);
-    let service =
-        BillingService { store: Arc::new(store), provider: provider?, clock: setup.clock.clone() };
+    let service = BillingService { store: Arc::new(store), provider: provider?, clock: setup.clock.clone() };
     Ok(ConsumerFunction { consumer: Consumer::new(service, setup.entropy.clone()), topics: topics? })
 }
 

@@ -25,6 +25,7 @@ macro_rules! mail_store_contract {
     ($make:path) => {
         shared::contract_tests!($make; $crate::contract {
             what_was_mailed_is_remembered_per_order,
+            many_orders_are_read_in_one_call,
             an_earlier_step_never_replaces_a_later_one,
             of_concurrent_marks_the_latest_step_stands,
         });
@@ -59,6 +60,20 @@ pub async fn what_was_mailed_is_remembered_per_order(store: Arc<dyn MailStore>) 
         assert_eq!(store.last(order(1)).await.unwrap(), Some(NoticeOutcome::Confirmed));
     }
     assert_eq!(store.last(order(2)).await.unwrap(), None);
+}
+
+pub async fn many_orders_are_read_in_one_call(store: Arc<dyn MailStore>) {
+    for number in 0..120 {
+        store.mark(order(number), NoticeOutcome::Confirmed).await.unwrap();
+    }
+    store.mark(order(7), NoticeOutcome::Cancelled).await.unwrap();
+    let asked: Vec<_> = (0..130).chain([7, 7]).map(order).collect();
+    let last = store.last_of_many(&asked).await.unwrap();
+    let expected = (0..120).map(|number| match number {
+        7 => (order(7), NoticeOutcome::Cancelled),
+        _ => (order(number), NoticeOutcome::Confirmed),
+    });
+    assert_eq!(last, expected.collect());
 }
 
 pub async fn an_earlier_step_never_replaces_a_later_one(store: Arc<dyn MailStore>) {

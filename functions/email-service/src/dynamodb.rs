@@ -1,8 +1,10 @@
 //! What was mailed, on DynamoDB: one item an order, `order_id`, `step` and `body`.
 
+use std::collections::{BTreeSet, HashMap};
+
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
-use shared::aws::dynamodb::{body, number, record, store_error, string};
+use shared::aws::dynamodb::{Item, body, get_many, number, record, store_error, string};
 use shared::ids::OrderId;
 use shared::messages::NoticeOutcome;
 use shared::store::StoreError;
@@ -17,11 +19,24 @@ pub struct DynamoMails {
     pub table: String,
 }
 
+fn id(item: &Item) -> Result<OrderId, StoreError> {
+    let id = item.get("order_id").and_then(|id| id.as_s().ok()?.parse().ok());
+    id.ok_or_else(|| StoreError::unreadable("an item has no order_id"))
+}
+
 #[async_trait]
 impl MailStore for DynamoMails {
     async fn last(&self, order: OrderId) -> Result<Option<NoticeOutcome>, StoreError> {
         let get = self.client.get_item().table_name(&self.table).key("order_id", string(order.to_string()));
         get.consistent_read(true).send().await.map_err(store_error)?.item().map(record).transpose()
+    }
+
+    async fn last_of_many(&self, orders: &[OrderId]) -> Result<HashMap<OrderId, NoticeOutcome>, StoreError> {
+        let orders: BTreeSet<_> = orders.iter().map(OrderId::to_string).collect();
+        let key = |order| HashMap::from([("order_id".to_owned(), string(order))]);
+        let keys: Vec<Item> = orders.into_iter().map(key).collect();
+        let items = get_many(&self.client, &self.table, &keys).await?;
+        items.iter().map(|item| Ok((id(item)?, record(item)?))).collect()
     }
 
     async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError> {

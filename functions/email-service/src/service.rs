@@ -1,11 +1,13 @@
 //! The consumer of email.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use shared::consumer::{Outcome, Service};
 use shared::event::Event;
-use shared::messages::EmailCommand;
+use shared::ids::OrderId;
+use shared::messages::{EmailCommand, NoticeOutcome};
 use shared::store::StoreError;
 use tracing::{debug, info};
 
@@ -21,17 +23,36 @@ pub struct EmailService {
     pub mailer: Arc<dyn Mailer>,
 }
 
+/// What a batch's orders were mailed, read in one call. Each is good for one decision.
+#[derive(Default)]
+pub struct Loaded(Mutex<HashMap<OrderId, Option<NoticeOutcome>>>);
+
 #[async_trait]
 impl Service for EmailService {
     type Message = EmailCommand;
-    type Loaded = ();
+    type Loaded = Loaded;
+
+    async fn load(&self, batch: &[&Event<EmailCommand>]) -> Result<Loaded, StoreError> {
+        // A single record reads its own.
+        if batch.len() < 2 {
+            return Ok(Loaded::default());
+        }
+        let orders: Vec<_> = batch.iter().map(|event| event.order).collect();
+        let last = self.store.last_of_many(&orders).await?;
+        let all = orders.into_iter().map(|order| (order, last.get(&order).copied())).collect();
+        Ok(Loaded(Mutex::new(all)))
+    }
 
     /// **Crash contract:** the mail goes out before it is marked. If the process dies in between,
     /// it goes out again, unless the mailer can tell.
-    async fn handle(&self, event: &Event<EmailCommand>, (): &()) -> Result<Outcome, StoreError> {
+    async fn handle(&self, event: &Event<EmailCommand>, loaded: &Loaded) -> Result<Outcome, StoreError> {
         let order = event.order;
         let EmailCommand::Send(notice) = &event.message;
-        let last = self.store.last(order).await?;
+        let seen = loaded.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&order);
+        let last = match seen {
+            Some(last) => last,
+            None => self.store.last(order).await?,
+        };
         if last.is_some_and(|last| last.step() >= notice.outcome.step()) {
             debug!("order {order}: {:?} was mailed, or overtaken, before", notice.outcome);
             return Ok(Outcome::Done(Vec::new()));

@@ -1,5 +1,7 @@
 //! The port to what was mailed.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use shared::ids::OrderId;
 use shared::messages::NoticeOutcome;
@@ -13,6 +15,9 @@ use shared::store::StoreError;
 pub trait MailStore: Send + Sync {
     /// The latest outcome that the order's customer was mailed. Consistent.
     async fn last(&self, order: OrderId) -> Result<Option<NoticeOutcome>, StoreError>;
+
+    /// The same of many orders, in one call. Orders that were mailed nothing are not in it.
+    async fn last_of_many(&self, orders: &[OrderId]) -> Result<HashMap<OrderId, NoticeOutcome>, StoreError>;
 
     /// Records that `outcome` was mailed, unless a later or equal step was.
     async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError>;

@@ -8,7 +8,7 @@ use shared::aws::in_process;
 
 async fn fresh() -> (Arc<dyn MailStore>, ()) {
     let client = in_process::client();
-    let table = in_process::table(&client, "order_id", None).await;
+    let table = in_process::table(&client, "EmailsTable").await;
     (Arc::new(DynamoMails { client, table }), ())
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use shared::aws::in_process;
 use shared::entropy::OsEntropy;
-use ticket_service::dynamodb::{CATALOGUE, DynamoTickets};
+use ticket_service::dynamodb::DynamoTickets;
 use ticket_service::store::TicketStore;
 
 async fn fresh() -> (Arc<dyn TicketStore>, ()) {
     let client = in_process::client();
-    let table = in_process::table(&client, "id", Some((CATALOGUE, "catalogue", "id"))).await;
+    let table = in_process::table(&client, "TicketsTable").await;
     (Arc::new(DynamoTickets::new(client, table, Arc::new(OsEntropy))), ())
 }
 

@@ -1,5 +1,7 @@
 //! The Email Service's record of what was mailed.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use email_service::store::MailStore;
 use rusqlite::{Connection, params};
@@ -21,6 +23,21 @@ impl MailStore for SqliteMails {
             connection.row(sql, [order.as_bytes()], |row| row.get::<_, Json<NoticeOutcome>>(0))
         };
         Ok(self.0.read(read).await?.map(|Json(outcome)| outcome))
+    }
+
+    async fn last_of_many(&self, orders: &[OrderId]) -> Result<HashMap<OrderId, NoticeOutcome>, StoreError> {
+        let orders = orders.to_vec();
+        let sql = "SELECT outcome FROM mails WHERE order_id = ?1";
+        let read = move |connection: &Connection| {
+            let mut last = HashMap::with_capacity(orders.len());
+            for order in orders {
+                let found =
+                    connection.row(sql, [order.as_bytes()], |row| row.get::<_, Json<NoticeOutcome>>(0))?;
+                last.extend(found.map(|Json(outcome)| (order, outcome)));
+            }
+            Ok(last)
+        };
+        self.0.read(read).await
     }
 
     async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError> {

@@ -107,8 +107,7 @@ mod tests {
             },
         );
         let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lines: Vec<Value> =
-            lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        let mut lines: Vec<Value> = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
         for line in &mut lines {
             assert!(line["_aws"]["Timestamp"].take().as_u64() > Some(1_700_000_000_000));
         }

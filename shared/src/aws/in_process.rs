@@ -4,10 +4,6 @@ use std::sync::{Arc, Mutex};
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
-};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
@@ -18,11 +14,11 @@ use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::template::create_table;
 use crate::entropy::OsEntropy;
 use crate::ids::OrderId;
 
 /// A client of a DynamoDB without any tables.
-#[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "tests only")]
 pub fn client() -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -31,55 +27,26 @@ pub fn client() -> Client {
     let config = match std::env::var("AWS_ENDPOINT_URL") {
         Ok(url) => config.endpoint_url(url),
         Err(_) => {
-            let database = Database::memory().expect("an in-memory database");
-            let connector = SharedHttpConnector::new(InProcess(Arc::new(Mutex::new(database))));
+            let connector = SharedHttpConnector::new(InProcess::default());
             config.http_client(http_client_fn(move |_, _| connector.clone()))
         }
     };
     Client::from_conf(config.build())
 }
 
-/// An index of a table: its name, and the attributes it is keyed by. All are strings, and the index
-/// carries nothing but keys.
-pub type KeysOnlyIndex<'a> = (&'a str, &'a str, &'a str);
-
-/// Makes a table that is keyed by one string; answers its name, which is new each time.
+/// Makes the table that template.yaml describes under this name; answers its name, which is new each
+/// time.
 #[expect(clippy::expect_used, clippy::missing_panics_doc, reason = "tests only")]
-pub async fn table(client: &Client, key: &str, index: Option<KeysOnlyIndex<'_>>) -> String {
+pub async fn table(client: &Client, resource: &str) -> String {
     let name = format!("test-{}", OrderId::random(&OsEntropy));
-    let definition = |name: &str| {
-        let definition =
-            AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S);
-        definition.build().expect("a whole definition")
-    };
-    let schema = |name: &str, kind: KeyType| {
-        KeySchemaElement::builder().attribute_name(name).key_type(kind).build().expect("a whole key")
-    };
-    let mut create = client
-        .create_table()
-        .table_name(&name)
-        .billing_mode(BillingMode::PayPerRequest)
-        .attribute_definitions(definition(key))
-        .key_schema(schema(key, KeyType::Hash));
-    if let Some((index, partition, sort)) = index {
-        create = create.attribute_definitions(definition(partition));
-        let mut keys = GlobalSecondaryIndex::builder()
-            .index_name(index)
-            .key_schema(schema(partition, KeyType::Hash))
-            .projection(Projection::builder().projection_type(ProjectionType::KeysOnly).build());
-        if sort != key {
-            create = create.attribute_definitions(definition(sort));
-        }
-        keys = keys.key_schema(schema(sort, KeyType::Range));
-        create = create.global_secondary_indexes(keys.build().expect("a whole index"));
-    }
-    create.send().await.expect("the table is made");
+    let create = create_table(resource, &name).expect("a table of the template");
+    create.send_with(client).await.expect("the table is made");
     name
 }
 
 /// Answers the SDK's HTTP requests from a database.
 #[derive(Clone)]
-struct InProcess(Arc<Mutex<Database>>);
+pub struct InProcess(Arc<Mutex<Database>>);
 
 impl std::fmt::Debug for InProcess {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -93,13 +60,24 @@ impl HttpConnector for InProcess {
     }
 }
 
+impl Default for InProcess {
+    #[expect(clippy::expect_used, reason = "tests only")]
+    fn default() -> Self {
+        Self(Arc::new(Mutex::new(Database::memory().expect("an in-memory database"))))
+    }
+}
+
 impl InProcess {
     fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let operation = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
-        let body = request.body().bytes().unwrap_or_default();
+        self.run(operation.unwrap_or_default(), request.body().bytes().unwrap_or_default())
+    }
+
+    /// Runs one operation of DynamoDB's JSON protocol.
+    pub fn run(&self, operation: &str, body: &[u8]) -> Result<HttpResponse, ConnectorError> {
         let database =
             self.0.lock().map_err(|_| ConnectorError::other("a test panicked here".into(), None))?;
-        let answer = run(&database, operation.unwrap_or_default(), body);
+        let answer = run(&database, operation, body);
         let (status, body) = match answer {
             Ok(body) => (200, body),
             Err(error) => (400, error.to_json()),

@@ -3,6 +3,8 @@
 
 pub mod dynamodb;
 pub mod emf;
+#[cfg(feature = "aws-http")]
+pub mod http;
 #[cfg(feature = "in-process-dynamodb")]
 pub mod in_process;
 pub mod lambda;
@@ -10,3 +12,5 @@ pub mod lambda;
 pub mod secret;
 pub mod setup;
 pub mod sqs;
+#[cfg(feature = "in-process-dynamodb")]
+pub mod template;

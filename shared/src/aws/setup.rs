@@ -145,11 +145,14 @@ impl Setup {
         let mut queues = BTreeMap::new();
         for &topic in sends.iter().chain(&consumes) {
             let (url, dead_letter_url) = variables(topic);
-            let dead_letter_url = if consumes == Some(topic) { Some(self.url(dead_letter_url)?) } else { None };
+            let dead_letter_url =
+                if consumes == Some(topic) { Some(self.url(dead_letter_url)?) } else { None };
             queues.insert(topic, Queues { url: self.url(url)?, dead_letter_url });
         }
         let client = aws_sdk_sqs::Client::new(&self.config);
-        if let Some(queues) = queues.values().next() {
+        // Its own queue, whose attributes the event source mapping asks for as well.
+        let own = consumes.and_then(|topic| queues.get(&topic));
+        if let Some(queues) = own.or_else(|| queues.values().next()) {
             let ask = client
                 .get_queue_attributes()
                 .queue_url(&queues.url)

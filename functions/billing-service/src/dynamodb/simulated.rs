@@ -98,9 +98,10 @@ impl DynamoSimulatedProvider {
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
                     let item = failed.item();
-                    let stands =
-                        item.and_then(|item| Some((record(item).ok()?, item.get("body")?.clone())));
-                    stands.map(Some).ok_or_else(|| StoreError::unreadable("a payment of the simulated provider"))
+                    let stands = item.and_then(|item| Some((record(item).ok()?, item.get("body")?.clone())));
+                    stands
+                        .map(Some)
+                        .ok_or_else(|| StoreError::unreadable("a payment of the simulated provider"))
                 }
                 _ => Err(store_error(error)),
             },

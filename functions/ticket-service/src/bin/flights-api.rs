@@ -1,9 +1,10 @@
 //! The flights API, on Lambda.
 
+use shared::aws::http;
 use shared::aws::setup::Setup;
 use ticket_service::lambda::flights_api;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_http::Error> {
-    lambda_http::run(flights_api(&Setup::load().await?).await?).await
+async fn main() -> Result<(), lambda_runtime::Error> {
+    http::run(flights_api(&Setup::load().await?).await?).await
 }

@@ -1,0 +1,131 @@
+//! A call to AWS, read from its HTTP request: what it needs permission for.
+
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use serde_json::Value;
+
+use crate::template::{Permission, short};
+
+/// One call of a function.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Who made it, `TicketsConsumer`.
+    pub function: String,
+    /// `dynamodb`, `sqs`, `secretsmanager` or `ses`.
+    pub service: &'static str,
+    /// `PutItem`
+    pub operation: String,
+    /// What it needs to be allowed. A transaction needs what its items need.
+    pub permissions: Vec<Permission>,
+    /// Whether it is about the simulated provider's own books.
+    pub simulated_provider: bool,
+    /// Write units that it used up, indexes included.
+    pub write_units: f64,
+    /// Read units.
+    pub read_units: f64,
+}
+
+/// A request's service and operation, and its body: JSON, or for SES the form's fields.
+pub(crate) struct Asked {
+    pub(crate) service: &'static str,
+    pub(crate) operation: String,
+    pub(crate) body: Value,
+}
+
+impl Asked {
+    pub(crate) fn of(request: &HttpRequest) -> Self {
+        let bytes = request.body().bytes().expect("a body in memory");
+        match request.headers().get("x-amz-target").and_then(|target| target.split_once('.')) {
+            Some((api, operation)) => Self {
+                service: match api {
+                    "DynamoDB_20120810" => "dynamodb",
+                    "AmazonSQS" => "sqs",
+                    "secretsmanager" => "secretsmanager",
+                    other => panic!("nobody here answers {other}"),
+                },
+                operation: operation.to_owned(),
+                body: serde_json::from_slice(bytes).expect("JSON"),
+            },
+            // SES speaks the query protocol.
+            None => {
+                let form: Value = form(bytes);
+                Self {
+                    service: "ses",
+                    operation: form["Action"].as_str().unwrap_or("?").to_owned(),
+                    body: form,
+                }
+            }
+        }
+    }
+
+    /// Whether the call is about the simulated provider's own books.
+    pub(crate) fn is_simulated_provider(&self) -> bool {
+        let key = |place: &str| self.body[place]["order_id"]["S"].as_str();
+        key("Item").or(key("Key")).is_some_and(|key| key.starts_with("simulated/"))
+    }
+
+    /// What the call needs to be allowed.
+    pub(crate) fn permissions(&self) -> Vec<Permission> {
+        let body = &self.body;
+        let on = |resource: &str| vec![(format!("{}:{}", self.service, self.operation), short(resource))];
+        let string = |value: &Value| value.as_str().unwrap_or("?").to_owned();
+        match (self.service, self.operation.as_str()) {
+            ("dynamodb", "BatchGetItem") => body["RequestItems"]
+                .as_object()
+                .into_iter()
+                .flat_map(|tables| tables.keys())
+                .flat_map(|table| on(table))
+                .collect(),
+            ("dynamodb", "TransactWriteItems") => body["TransactItems"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|item| item.as_object()?.iter().next())
+                .map(|(kind, item)| {
+                    let action = match kind.as_str() {
+                        "ConditionCheck" => "dynamodb:ConditionCheckItem".to_owned(),
+                        kind => format!("dynamodb:{kind}Item"),
+                    };
+                    (action, string(&item["TableName"]))
+                })
+                .collect(),
+            ("dynamodb", "Query") if body["IndexName"].is_string() => {
+                on(&format!("{}/index/{}", string(&body["TableName"]), string(&body["IndexName"])))
+            }
+            ("dynamodb", _) => on(&string(&body["TableName"])),
+            // A batch is authorised as its messages are.
+            ("sqs", "SendMessageBatch") => vec![("sqs:SendMessage".to_owned(), queue(body))],
+            ("sqs", _) => on(&queue(body)),
+            ("secretsmanager", _) => on(&string(&body["SecretId"])),
+            _ => on(&format!("identity/{}", string(&body["Source"]))),
+        }
+    }
+}
+
+/// The queue that a request to SQS is about.
+pub(crate) fn queue(body: &Value) -> String {
+    let url = body["QueueUrl"].as_str().unwrap_or("?");
+    url.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+fn form(bytes: &[u8]) -> Value {
+    let text = std::str::from_utf8(bytes).expect("a form");
+    let fields = text.split('&').filter_map(|field| field.split_once('='));
+    fields.map(|(name, value)| (name.to_owned(), Value::from(unescape(value)))).collect()
+}
+
+/// What a form's escapes stand for.
+fn unescape(value: &str) -> String {
+    let mut bytes = Vec::with_capacity(value.len());
+    let mut rest = value.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let hex: String = rest.by_ref().take(2).map(char::from).collect();
+                u8::from_str_radix(&hex, 16).expect("an escaped byte")
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).expect("UTF-8")
+}

@@ -1,0 +1,154 @@
+//! What answers the functions' calls: DynamoDB in this process, queues that keep what they are
+//! sent, one secret, and a mailer that keeps the mails. Each call is written down.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Value, json};
+use shared::aws::in_process::InProcess;
+
+use crate::call::{Asked, Call, queue};
+
+/// A message in a queue.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Its body.
+    pub body: String,
+    /// Seconds that it is kept back.
+    pub delay: i64,
+    /// Its attributes, for what was parked.
+    pub attributes: Value,
+    /// How often it was delivered.
+    pub received: u32,
+}
+
+/// The account that a stack stands in.
+#[derive(Default)]
+pub struct Cloud {
+    pub(crate) database: InProcess,
+    /// What waits in each queue, oldest first.
+    pub queues: Mutex<BTreeMap<String, Vec<Message>>>,
+    /// The mails, as SES was asked to send them.
+    pub mails: Mutex<Vec<Value>>,
+    /// All calls so far.
+    pub calls: Mutex<Vec<Call>>,
+    /// The tables that do not answer.
+    pub away: Mutex<BTreeSet<String>>,
+}
+
+/// A lock that a failed test does not take with it.
+pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// One function's way to the account.
+#[derive(Clone)]
+pub(crate) struct Line {
+    pub(crate) function: String,
+    pub(crate) cloud: Arc<Cloud>,
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Line of {}", self.function)
+    }
+}
+
+impl HttpConnector for Line {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let asked = Asked::of(&request);
+        let permissions = asked.permissions();
+        let away = permissions.iter().any(|(_, resource)| lock(&self.cloud.away).contains(resource));
+        let (response, units) = if away {
+            (
+                answer(400, &json!({"__type": "com.amazonaws#AccessDeniedException", "message": "away"})),
+                (0.0, 0.0),
+            )
+        } else {
+            self.cloud.answer(&asked)
+        };
+        let (write_units, read_units) = units;
+        let simulated_provider = asked.is_simulated_provider();
+        let Asked { service, operation, .. } = asked;
+        let function = self.function.clone();
+        let call =
+            Call { function, service, operation, permissions, simulated_provider, write_units, read_units };
+        lock(&self.cloud.calls).push(call);
+        HttpConnectorFuture::ready(Ok(response))
+    }
+}
+
+impl Cloud {
+    /// The answer, and the write and read units it took.
+    fn answer(&self, asked: &Asked) -> (HttpResponse, (f64, f64)) {
+        let Asked { service, operation, body } = asked;
+        let nothing = (0.0, 0.0);
+        match (*service, operation.as_str()) {
+            ("dynamodb", _) => self.dynamodb(operation, body.clone()),
+            ("sqs", "SendMessageBatch") => (self.send(body), nothing),
+            ("sqs", "GetQueueAttributes") => {
+                (answer(200, &json!({"Attributes": {"QueueArn": queue(body)}})), nothing)
+            }
+            ("secretsmanager", "GetSecretValue") => {
+                let secret = "a secret of more than thirty-two bytes";
+                (answer(200, &json!({"ARN": body["SecretId"], "SecretString": secret})), nothing)
+            }
+            ("ses", "SendEmail") => (self.mail(body), nothing),
+            (service, operation) => panic!("nobody here answers {operation} of {service}"),
+        }
+    }
+
+    fn dynamodb(&self, operation: &str, mut body: Value) -> (HttpResponse, (f64, f64)) {
+        body["ReturnConsumedCapacity"] = "TOTAL".into();
+        let response = self.database.run(operation, body.to_string().as_bytes()).expect("DynamoDB answers");
+        let said = response.body().bytes().and_then(|bytes| serde_json::from_slice::<Value>(bytes).ok());
+        let consumed = said.map(|mut said| said["ConsumedCapacity"].take()).unwrap_or_default();
+        let total: f64 = match &consumed {
+            Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
+            table => table["CapacityUnits"].as_f64().unwrap_or_default(),
+        };
+        let reads = ["GetItem", "BatchGetItem", "Query"].contains(&operation);
+        (response, if reads { (0.0, total) } else { (total, 0.0) })
+    }
+
+    fn send(&self, body: &Value) -> HttpResponse {
+        let entries = body["Entries"].as_array().expect("entries");
+        let mut queues = lock(&self.queues);
+        let queue = queues.entry(queue(body)).or_default();
+        queue.extend(entries.iter().map(|entry| Message {
+            body: entry["MessageBody"].as_str().expect("a body").to_owned(),
+            delay: entry["DelaySeconds"].as_i64().unwrap_or_default(),
+            attributes: entry["MessageAttributes"].clone(),
+            received: 0,
+        }));
+        let taken = |entry: &Value| json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "-"});
+        answer(200, &json!({"Successful": entries.iter().map(taken).collect::<Vec<_>>(), "Failed": []}))
+    }
+
+    fn mail(&self, body: &Value) -> HttpResponse {
+        let to = body["Destination.ToAddresses.member.1"].as_str().unwrap_or_default();
+        let (status, text) = if to.contains('@') {
+            lock(&self.mails).push(body.clone());
+            (
+                200,
+                "<SendEmailResponse><SendEmailResult><MessageId>1</MessageId></SendEmailResult></SendEmailResponse>",
+            )
+        } else {
+            (
+                400,
+                "<ErrorResponse><Error><Code>InvalidParameterValue</Code><Message>Missing final '@domain'</Message></Error></ErrorResponse>",
+            )
+        };
+        HttpResponse::new(status.try_into().expect("a status"), SdkBody::from(text))
+    }
+}
+
+fn answer(status: u16, body: &Value) -> HttpResponse {
+    let mut response =
+        HttpResponse::new(status.try_into().expect("a status"), SdkBody::from(body.to_string()));
+    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    response
+}

@@ -1,0 +1,210 @@
+//! The functions, wired as on Lambda by their crates and by the template's environment, and what
+//! triggers them: the API's requests, the queues, the schedule.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_config::retry::RetryConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use billing_service::lambda::billing_consumer;
+use billing_service::service::BillingService;
+use booking_gateway::gateway::Gateway;
+use booking_gateway::lambda::{bookings_api, order_updates_consumer, reconciler};
+use booking_gateway::updates::OrderUpdates;
+use email_service::lambda::email_consumer;
+use email_service::service::EmailService;
+use lambda_http::tower::Service;
+use lambda_http::{Adapter, LambdaEvent};
+use lambda_runtime::Context;
+use serde_json::{Value, json};
+use shared::aws::http::beneath_its_stage;
+use shared::aws::lambda::ConsumerFunction;
+use shared::aws::setup::Setup;
+use shared::aws::template::create_table;
+use shared::entropy::SeededEntropy;
+use shared::time::{ManualClock, Timestamp};
+use shared::topic::Topic;
+use ticket_service::catalogue;
+use ticket_service::dynamodb::DynamoTickets;
+use ticket_service::lambda::{flights_api, tickets_consumer};
+use ticket_service::service::TicketService;
+
+use crate::cloud::{Cloud, Line, Message, lock};
+use crate::template::Template;
+
+/// A stack of its own, at a time of its own.
+pub struct Stack {
+    /// The account it stands in.
+    pub cloud: Arc<Cloud>,
+    /// Its time.
+    pub clock: Arc<ManualClock>,
+    bookings: Router,
+    flights: Router,
+    tickets: ConsumerFunction<TicketService>,
+    order_updates: ConsumerFunction<OrderUpdates>,
+    billing: ConsumerFunction<BillingService>,
+    email: ConsumerFunction<EmailService>,
+    reconciler: Gateway,
+}
+
+/// What a function needs of its surroundings in a test.
+pub fn setup(cloud: &Arc<Cloud>, clock: &Arc<ManualClock>, function: &str) -> Setup {
+    let line = Line { function: function.to_owned(), cloud: cloud.clone() };
+    let connector = SharedHttpConnector::new(line);
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
+            "id", "key", None, None, "test",
+        )))
+        .retry_config(RetryConfig::disabled())
+        .http_client(http_client_fn(move |_, _| connector.clone()))
+        .build();
+    let functions = Template::load().functions();
+    let function = functions.into_iter().find(|other| other.name == function).expect("the template has it");
+    let entropy = Arc::new(SeededEntropy::new(1));
+    Setup { config, clock: clock.clone(), entropy, variables: function.environment }
+}
+
+impl Stack {
+    /// Makes the tables, starts all functions, and puts the default flights on offer.
+    pub async fn start() -> Self {
+        let cloud = Arc::new(Cloud::default());
+        let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+        let of = |function| setup(&cloud, &clock, function);
+        let operator = Client::new(&of("TicketsConsumer").config);
+        for table in Template::load().tables() {
+            let create = create_table(&table, &table).expect("a table of the template");
+            create.send_with(&operator).await.expect("the table is made");
+        }
+        let flights = DynamoTickets::new(operator, "TicketsTable", Arc::new(SeededEntropy::new(2)));
+        let seed = catalogue::seed(Timestamp::from_millis(1_800_000_000_000));
+        catalogue::upsert(&flights, &seed).await.expect("the flights are put on offer");
+        lock(&cloud.calls).clear();
+        Self {
+            bookings: bookings_api(&of("BookingsApi")).await.expect("it starts"),
+            flights: flights_api(&of("FlightsApi")).await.expect("it starts"),
+            tickets: tickets_consumer(&of("TicketsConsumer")).await.expect("it starts"),
+            order_updates: order_updates_consumer(&of("OrderUpdatesConsumer")).await.expect("it starts"),
+            billing: billing_consumer(&of("BillingConsumer")).await.expect("it starts"),
+            email: email_consumer(&of("EmailConsumer")).await.expect("it starts"),
+            reconciler: reconciler(&of("Reconciler")).await.expect("it starts"),
+            cloud,
+            clock,
+        }
+    }
+
+    /// An event of the API, as its function's Lambda entry point takes it.
+    pub async fn api(&self, event: &Value) -> Value {
+        let path = event["path"].as_str().unwrap_or_default();
+        let router = if path == "/flights" { &self.flights } else { &self.bookings };
+        let mut function = Adapter::from(beneath_its_stage(router.clone()));
+        let event = serde_json::from_value(event.clone()).expect("an event of a REST API");
+        let answer = function.call(LambdaEvent::new(event, Context::default())).await.expect("an answer");
+        serde_json::to_value(answer).expect("JSON")
+    }
+
+    /// A request to the API, without the detour through Lambda's events.
+    pub async fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
+        let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        let request = request.body(body).expect("a request");
+        let answer = self.bookings.clone().call(request).await.expect("an answer");
+        let bytes = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");
+        serde_json::from_slice(&bytes).expect("JSON")
+    }
+
+    /// Books seats; answers the booking's id.
+    pub async fn book(&self, flight: &str, seats: u32, card: &str) -> String {
+        let body = json!({
+            "flight_id": flight, "seats": seats, "payment_method": card,
+            "passenger": {"name": "Ada Byron", "email": "ada@example.com"},
+        });
+        let booking = self.request("POST", "/bookings", Some(&body)).await;
+        booking["id"].as_str().expect("an id").to_owned()
+    }
+
+    /// A batch, as the function's Lambda entry point takes it; answers what SQS is to deliver again.
+    pub async fn batch(&self, topic: Topic, event: SqsEvent) -> SqsBatchResponse {
+        let mut context = Context::default();
+        let deadline = SystemTime::now() + Duration::from_secs(30);
+        let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_millis();
+        context.deadline = u64::try_from(deadline).expect("milliseconds");
+        let event = LambdaEvent::new(event, context);
+        match topic {
+            Topic::Tickets => self.tickets.invoke(event).await,
+            Topic::OrderUpdates => self.order_updates.invoke(event).await,
+            Topic::Billing => self.billing.invoke(event).await,
+            Topic::Email => self.email.invoke(event).await,
+        }
+        .expect("a consumer answers always")
+    }
+
+    /// Delivers up to `most` messages of a topic to its consumer, in one batch, as the event source
+    /// mapping does; answers how many.
+    pub async fn deliver(&self, topic: Topic, most: usize) -> usize {
+        let mut batch = {
+            let mut queues = lock(&self.cloud.queues);
+            let queue = queues.entry(queue(topic)).or_default();
+            let most = most.min(queue.len());
+            queue.drain(..most).collect::<Vec<_>>()
+        };
+        if batch.is_empty() {
+            return 0;
+        }
+        let records: Vec<_> = batch.iter_mut().enumerate().map(|(id, message)| record(id, message)).collect();
+        let event = serde_json::from_value(json!({"Records": records})).expect("an event of SQS");
+        let again = self.batch(topic, event).await.batch_item_failures;
+        let again =
+            again.iter().map(|failure| &batch[failure.item_identifier.parse::<usize>().expect("an id")]);
+        lock(&self.cloud.queues).entry(queue(topic)).or_default().extend(again.cloned());
+        batch.len()
+    }
+
+    /// Delivers whatever waits, and lets the time pass that delayed copies wait for.
+    pub async fn settle(&self) {
+        for _ in 0..100 {
+            let mut delivered = 0;
+            for topic in Topic::ALL {
+                delivered += self.deliver(topic, 10).await;
+            }
+            if delivered == 0 {
+                return;
+            }
+        }
+        panic!("the queues never become empty");
+    }
+
+    /// One run of the reconciler.
+    pub async fn reconcile(&self) {
+        self.reconciler.reconcile(20).await.expect("a run");
+    }
+}
+
+/// The logical id of a topic's queue.
+pub fn queue(topic: Topic) -> String {
+    let name = match topic {
+        Topic::Tickets => "TicketsQueue",
+        Topic::OrderUpdates => "OrderUpdatesQueue",
+        Topic::Billing => "BillingQueue",
+        Topic::Email => "EmailQueue",
+    };
+    name.to_owned()
+}
+
+fn record(id: usize, message: &mut Message) -> Value {
+    message.received += 1;
+    json!({
+        "messageId": id.to_string(),
+        "body": message.body,
+        "attributes": {"ApproximateReceiveCount": message.received.to_string()},
+        "messageAttributes": {},
+    })
+}

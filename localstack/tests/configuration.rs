@@ -1,0 +1,72 @@
+//! What cannot be used is named at init, not on the first order.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use billing_service::lambda::billing_consumer;
+use booking_gateway::lambda::{bookings_api, order_updates_consumer, reconciler};
+use email_service::lambda::email_consumer;
+use localstack::cloud::Cloud;
+use localstack::stack::setup;
+use localstack::template::Template;
+use shared::aws::setup::{Setup, SetupError};
+use shared::time::{ManualClock, Timestamp};
+use ticket_service::lambda::{flights_api, tickets_consumer};
+
+/// What a function says when it starts with one variable changed, or, for an empty value, without it.
+async fn start(function: &str, name: &str, value: &str) -> Result<(), SetupError> {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+    let mut setup = setup(&Arc::new(Cloud::default()), &clock, function);
+    setup.variables.insert(name.to_owned(), value.to_owned());
+    run(function, &setup).await
+}
+
+async fn run(function: &str, setup: &Setup) -> Result<(), SetupError> {
+    match function {
+        "BookingsApi" => bookings_api(setup).await.map(drop),
+        "OrderUpdatesConsumer" => order_updates_consumer(setup).await.map(drop),
+        "Reconciler" => reconciler(setup).await.map(drop),
+        "FlightsApi" => flights_api(setup).await.map(drop),
+        "TicketsConsumer" => tickets_consumer(setup).await.map(drop),
+        "BillingConsumer" => billing_consumer(setup).await.map(drop),
+        "EmailConsumer" => email_consumer(setup).await.map(drop),
+        other => panic!("a new function: {other}"),
+    }
+}
+
+/// What a function may do without.
+const OPTIONAL: [&str; 3] = ["HOLD_DEADLINE_HOURS", "PAYMENT_PROVIDER_SECRET_ARN", "LOG_LEVEL"];
+
+#[tokio::test]
+async fn every_variable_of_the_template_is_needed_and_named_when_it_is_missing() {
+    for function in Template::load().functions() {
+        assert!(start(&function.name, "OTHER", "").await.is_ok(), "{} starts", function.name);
+        for name in function.environment.keys() {
+            // The logs' namespace is read when the process starts, which a test's does not.
+            if OPTIONAL.contains(&name.as_str()) || name == "METRICS_NAMESPACE" {
+                continue;
+            }
+            let error = start(&function.name, name, "").await.unwrap_err();
+            assert_eq!(error.to_string(), format!("the environment variable {name} is missing"));
+            assert_eq!(format!("{error:?}"), error.to_string(), "as `main` prints it");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_variable_is_named_with_what_it_must_be() {
+    for (function, name, value, must_be) in [
+        ("FlightsApi", "TABLE", "a table", "must be the name of a table"),
+        ("TicketsConsumer", "TICKETS_QUEUE_URL", "tickets", "must be the URL of a queue"),
+        ("TicketsConsumer", "TICKETS_DLQ_URL", "tickets", "must be the URL of a queue"),
+        ("BookingsApi", "HOLD_DEADLINE_HOURS", "0", "must be from 1 to 8760"),
+        ("BookingsApi", "HOLD_DEADLINE_HOURS", "two days", "must be from 1 to 8760"),
+        ("BookingsApi", "IDEMPOTENCY_SECRET_ARN", "secret", "must be the ARN of a secret"),
+        ("BillingConsumer", "PAYMENT_PROVIDER", "cash", "must be simulated"),
+        ("EmailConsumer", "EMAIL_SENDER", "nobody", "must be an e-mail address"),
+    ] {
+        let error = start(function, name, value).await.unwrap_err().to_string();
+        let expected = format!("the environment variable {name} {must_be}");
+        assert!(error.starts_with(&expected) && error.contains(value), "{error}");
+    }
+}

@@ -1,0 +1,136 @@
+//! What one booking costs: calls to AWS, and DynamoDB's write and read units, from its `POST` to
+//! the mail. Init and polls that find nothing are not counted; a batch's receive and delete are, by
+//! the event source mapping's contract: one call each.
+
+use std::collections::BTreeMap;
+
+use localstack::call::Call;
+use localstack::cloud::lock;
+use localstack::stack::Stack;
+use shared::topic::Topic;
+
+/// What a step took.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    sqs: usize,
+    dynamodb: usize,
+    ses: usize,
+    /// Calls and write units of the simulated provider's own books: with Stripe, they are Stripe's.
+    provider: usize,
+    provider_units: f64,
+    write_units: f64,
+    read_units: f64,
+}
+
+impl Cost {
+    fn add(&mut self, call: &Call) {
+        let books = call.simulated_provider;
+        match call.service {
+            _ if books => {
+                self.provider += 1;
+                self.provider_units += call.write_units;
+                return;
+            }
+            "sqs" => self.sqs += 1,
+            "dynamodb" => self.dynamodb += 1,
+            "ses" => self.ses += 1,
+            other => panic!("{other} is not called for a booking"),
+        }
+        self.write_units += call.write_units;
+        self.read_units += call.read_units;
+    }
+
+    fn calls(self) -> usize {
+        self.sqs + self.dynamodb + self.ses
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            sqs: self.sqs + other.sqs,
+            dynamodb: self.dynamodb + other.dynamodb,
+            ses: self.ses + other.ses,
+            provider: self.provider + other.provider,
+            provider_units: self.provider_units + other.provider_units,
+            write_units: self.write_units + other.write_units,
+            read_units: self.read_units + other.read_units,
+        }
+    }
+}
+
+/// Books, and follows the messages step by step through batches as full as can be; answers what
+/// each step took, in order.
+async fn book(stack: &Stack, bookings: usize) -> Vec<(&'static str, Cost)> {
+    let taken = || {
+        let mut cost = Cost::default();
+        lock(&stack.cloud.calls).drain(..).for_each(|call| cost.add(&call));
+        cost
+    };
+    lock(&stack.cloud.calls).clear();
+    let mut steps = Vec::new();
+    for _ in 0..bookings {
+        stack.book("OS-900", 1, "pm_card_visa").await;
+    }
+    steps.push(("accept", taken()));
+    for (step, topic) in [
+        ("hold seats", Topic::Tickets),
+        ("seats are held", Topic::OrderUpdates),
+        ("charge", Topic::Billing),
+        ("it is paid", Topic::OrderUpdates),
+        ("mail", Topic::Email),
+    ] {
+        assert_eq!(stack.deliver(topic, 10).await, bookings, "{step}: one batch");
+        let mut cost = taken();
+        // The mapping receives the batch, and deletes it.
+        cost.sqs += 2;
+        steps.push((step, cost));
+    }
+    assert_eq!(lock(&stack.cloud.mails).drain(..).count(), bookings);
+    steps
+}
+
+/// Prints the table, per booking; answers the sum.
+fn print(title: &str, bookings: usize, steps: &[(&str, Cost)]) -> Cost {
+    let per = |number: f64| number / bookings as f64;
+    println!(
+        "\n{title}, per booking\n{:<16}{:>6}{:>10}{:>6}{:>7}{:>13}{:>12}",
+        "", "SQS", "DynamoDB", "SES", "calls", "write units", "read units"
+    );
+    let line = |step: &str, cost: &Cost| {
+        println!(
+            "{step:<16}{:>6.1}{:>10.1}{:>6.1}{:>7.1}{:>13.1}{:>12.1}",
+            per(cost.sqs as f64),
+            per(cost.dynamodb as f64),
+            per(cost.ses as f64),
+            per(cost.calls() as f64),
+            per(cost.write_units),
+            per(cost.read_units),
+        );
+    };
+    steps.iter().for_each(|(step, cost)| line(step, cost));
+    let sum = steps.iter().fold(Cost::default(), |sum, (_, cost)| sum.plus(*cost));
+    line("in all", &sum);
+    let (calls, units) = (per(sum.provider as f64), per(sum.provider_units));
+    println!("and {calls:.1} call, {units:.1} write units of the simulated provider's own books");
+    sum
+}
+
+#[tokio::test]
+async fn a_booking_takes_no_more_calls_and_units_than_it_must() {
+    let stack = Stack::start().await;
+    // The first booking of a flight also reads it.
+    book(&stack, 1).await;
+    let one = print("one booking, batches of 1", 1, &book(&stack, 1).await);
+    let ten = print("ten bookings, batches of 10", 10, &book(&stack, 10).await);
+    assert!(one.calls() <= 26, "{} calls", one.calls());
+    assert!(ten.calls() <= 110, "{} calls for ten", ten.calls());
+    for (cost, bookings) in [(one, 1.0), (ten, 10.0)] {
+        let units = cost.write_units + cost.provider_units;
+        assert!(units <= 13.0 * bookings, "{units} write units for {bookings}");
+    }
+    let by_kind: BTreeMap<_, _> = [("SQS", one.sqs), ("DynamoDB", one.dynamodb), ("SES", one.ses)].into();
+    assert_eq!(
+        by_kind,
+        [("SQS", 15), ("DynamoDB", 10), ("SES", 1)].into(),
+        "five messages, ten decisions, a mail"
+    );
+}

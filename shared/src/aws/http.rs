@@ -1,0 +1,33 @@
+//! A router as a Lambda function behind a REST API.
+
+use std::convert::Infallible;
+
+use axum::Router;
+use axum::http::uri::PathAndQuery;
+use axum::http::{Request, Uri};
+use axum::response::Response;
+use lambda_http::tower::{Service, ServiceExt};
+use lambda_http::{Body, Error, RequestExt};
+
+/// Runs until Lambda ends the process.
+pub async fn run(router: Router) -> Result<(), Error> {
+    lambda_http::run(beneath_its_stage(router)).await
+}
+
+/// The router, asked by paths without the API's stage, which is the deployment's and not its own.
+pub fn beneath_its_stage(
+    router: Router,
+) -> impl Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> {
+    router.map_request(|mut request: Request<Body>| {
+        let path = request.raw_http_path();
+        let path = match request.uri().query() {
+            Some(query) => format!("{path}?{query}"),
+            None => path.to_owned(),
+        };
+        // What is no path at all stays as it came, and is not found.
+        if let Ok(path) = PathAndQuery::try_from(path) {
+            *request.uri_mut() = Uri::from(path);
+        }
+        request
+    })
+}
