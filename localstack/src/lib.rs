@@ -10,7 +10,6 @@
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,
-    clippy::missing_errors_doc,
     reason = "tests only: what cannot be made fails the test"
 )]
 

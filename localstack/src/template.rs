@@ -61,7 +61,9 @@ impl Template {
         let mut environment = BTreeMap::new();
         for of in [&self.0["Globals"]["Function"], properties] {
             let variables = of["Environment"]["Variables"].as_mapping().into_iter().flatten();
-            environment.extend(variables.map(|(name, value)| (text(name), self.resolve(value))));
+            // What only `sam local invoke` has depends on a condition.
+            let always = variables.filter(|(_, value)| !is_conditional(value));
+            environment.extend(always.map(|(name, value)| (text(name), self.resolve(value))));
         }
         let role = &self.0["Resources"][format!("{name}Role")]["Properties"];
         let policies = role["Policies"].as_sequence().expect("its role's policies");
@@ -80,7 +82,7 @@ impl Template {
 
     fn permissions(&self, statement: &Value) -> Vec<Permission> {
         // The one conditional statement is Stripe's; these tests stand on the simulated provider.
-        if matches!(statement, Value::Tagged(_)) {
+        if is_conditional(statement) {
             return Vec::new();
         }
         assert_eq!(statement["Effect"].as_str(), Some("Allow"));
@@ -136,6 +138,10 @@ impl Template {
 /// A resource's short name: what stands behind the last `:` of an ARN.
 pub fn short(resource: &str) -> String {
     resource.rsplit(':').next().unwrap_or_default().to_owned()
+}
+
+fn is_conditional(value: &Value) -> bool {
+    matches!(value, Value::Tagged(tagged) if tagged.tag == "!If")
 }
 
 fn text(value: &Value) -> String {
