@@ -190,7 +190,12 @@ impl OrderStore for DynamoOrders {
 
 impl DynamoOrders {
     /// The due checks of one shard, the longest overdue first.
-    async fn due_in(&self, shard: String, now: Timestamp, limit: usize) -> Result<Vec<Check>, StoreError> {
+    pub(crate) async fn due_in(
+        &self,
+        shard: String,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Check>, StoreError> {
         let mut checks = Vec::new();
         let mut start = None;
         loop {
