@@ -26,7 +26,6 @@ pub struct Message {
 }
 
 /// The account that a stack stands in.
-#[derive(Default)]
 pub struct Cloud {
     pub(crate) database: InProcess,
     /// What waits in each queue, oldest first.
@@ -35,8 +34,23 @@ pub struct Cloud {
     pub mails: Mutex<Vec<Value>>,
     /// All calls so far.
     pub calls: Mutex<Vec<Call>>,
+    /// What Secrets Manager holds.
+    pub secret: Mutex<Option<String>>,
     /// The tables that do not answer.
     pub away: Mutex<BTreeSet<String>>,
+}
+
+impl Default for Cloud {
+    fn default() -> Self {
+        Self {
+            database: InProcess::default(),
+            queues: Mutex::default(),
+            mails: Mutex::default(),
+            calls: Mutex::default(),
+            secret: Mutex::new(Some("a secret of more than thirty-two bytes".to_owned())),
+            away: Mutex::default(),
+        }
+    }
 }
 
 /// A lock that a failed test does not take with it.
@@ -93,8 +107,13 @@ impl Cloud {
                 (answer(200, &json!({"Attributes": {"QueueArn": queue(body)}})), nothing)
             }
             ("secretsmanager", "GetSecretValue") => {
-                let secret = "a secret of more than thirty-two bytes";
-                (answer(200, &json!({"ARN": body["SecretId"], "SecretString": secret})), nothing)
+                let answer = match lock(&self.secret).as_deref() {
+                    Some(secret) => answer(200, &json!({"ARN": body["SecretId"], "SecretString": secret})),
+                    None => {
+                        answer(400, &json!({"__type": "ResourceNotFoundException", "message": "no secret"}))
+                    }
+                };
+                (answer, nothing)
             }
             ("ses", "SendEmail") => (self.mail(body), nothing),
             (service, operation) => panic!("nobody here answers {operation} of {service}"),

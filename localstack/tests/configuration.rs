@@ -6,7 +6,7 @@ use std::sync::Arc;
 use billing_service::lambda::billing_consumer;
 use booking_gateway::lambda::{bookings_api, order_updates_consumer, reconciler};
 use email_service::lambda::email_consumer;
-use localstack::cloud::Cloud;
+use localstack::cloud::{Cloud, lock};
 use localstack::stack::setup;
 use localstack::template::Template;
 use shared::aws::setup::{Setup, SetupError};
@@ -18,6 +18,7 @@ async fn start(function: &str, name: &str, value: &str) -> Result<(), SetupError
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
     let mut setup = setup(&Arc::new(Cloud::default()), &clock, function);
     setup.variables.insert(name.to_owned(), value.to_owned());
+    setup.start_logs()?;
     run(function, &setup).await
 }
 
@@ -42,8 +43,7 @@ async fn every_variable_of_the_template_is_needed_and_named_when_it_is_missing()
     for function in Template::load().functions() {
         assert!(start(&function.name, "OTHER", "").await.is_ok(), "{} starts", function.name);
         for name in function.environment.keys() {
-            // The logs' namespace is read when the process starts, which a test's does not.
-            if OPTIONAL.contains(&name.as_str()) || name == "METRICS_NAMESPACE" {
+            if OPTIONAL.contains(&name.as_str()) {
                 continue;
             }
             let error = start(&function.name, name, "").await.unwrap_err();
@@ -56,6 +56,7 @@ async fn every_variable_of_the_template_is_needed_and_named_when_it_is_missing()
 #[tokio::test]
 async fn a_malformed_variable_is_named_with_what_it_must_be() {
     for (function, name, value, must_be) in [
+        ("FlightsApi", "LOG_LEVEL", "loud", "must be error, warn, info, debug or trace"),
         ("FlightsApi", "TABLE", "a table", "must be the name of a table"),
         ("TicketsConsumer", "TICKETS_QUEUE_URL", "tickets", "must be the URL of a queue"),
         ("TicketsConsumer", "TICKETS_DLQ_URL", "tickets", "must be the URL of a queue"),
@@ -68,5 +69,21 @@ async fn a_malformed_variable_is_named_with_what_it_must_be() {
         let error = start(function, name, value).await.unwrap_err().to_string();
         let expected = format!("the environment variable {name} {must_be}");
         assert!(error.starts_with(&expected) && error.contains(value), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_cannot_be_used_is_named_by_its_variable_and_stays_unsaid() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+    for (secret, reason) in [(Some("too short"), "must have 32 bytes or more"), (None, "cannot be read: ")] {
+        let cloud = Arc::new(Cloud::default());
+        *lock(&cloud.secret) = secret.map(str::to_owned);
+        let error =
+            bookings_api(&setup(&cloud, &clock, "BookingsApi")).await.map(drop).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("the secret that IDEMPOTENCY_SECRET_ARN names {reason}")),
+            "{error}"
+        );
+        assert!(!error.contains("too short"), "{error}");
     }
 }

@@ -77,7 +77,7 @@ impl Setup {
     /// Names the first variable that cannot be used.
     pub async fn load() -> Result<Self, SetupError> {
         let setup = Self::of_process().await;
-        setup.log()?;
+        setup.start_logs()?;
         Ok(setup)
     }
 
@@ -91,8 +91,11 @@ impl Setup {
         Self { config, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), variables }
     }
 
-    /// JSON lines on stdout, metrics among them.
-    fn log(&self) -> Result<(), SetupError> {
+    /// From now on logs are JSON lines on stdout, metrics among them.
+    ///
+    /// # Errors
+    /// Names the variable that cannot be used.
+    pub fn start_logs(&self) -> Result<(), SetupError> {
         let level = self.variable("LOG_LEVEL").unwrap_or("info");
         let level: tracing::Level = level
             .parse()
