@@ -7,15 +7,18 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::SharedCredentialsProvider;
 use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
 use thiserror::Error;
 use tracing::warn;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
 
 use super::emf::Emf;
 use super::sqs::{Queues, SqsTopics};
@@ -75,20 +78,31 @@ impl Setup {
     ///
     /// # Errors
     /// Names the first variable that cannot be used.
-    pub async fn load() -> Result<Self, SetupError> {
-        let setup = Self::of_process().await;
-        setup.start_logs()?;
-        Ok(setup)
-    }
-
-    /// Reads the process's environment.
-    pub async fn of_process() -> Self {
+    pub fn load() -> Result<Self, SetupError> {
         let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        let variables: BTreeMap<_, _> = std::env::vars_os().filter_map(text).collect();
-        let config = aws_config::defaults(BehaviorVersion::latest()).timeout_config(timeouts()).load().await;
-        Self { config, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), variables }
+        let variables = std::env::vars_os().filter_map(text).collect();
+        let config = SdkConfig::builder().build();
+        let mut setup =
+            Self { config, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), variables };
+        setup.start_logs()?;
+        setup.config = setup.sdk()?;
+        Ok(setup)
+    }
+
+    /// Region, credentials and endpoint are in a function's environment, and nowhere else: looking
+    /// for them where they are on other machines would be a third of its code.
+    fn sdk(&self) -> Result<SdkConfig, SetupError> {
+        let region = Region::new(self.required("AWS_REGION")?.to_owned());
+        let credentials = EnvironmentVariableCredentialsProvider::new();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(region)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .timeout_config(timeouts());
+        config.set_endpoint_url(self.variable("AWS_ENDPOINT_URL").map(str::to_owned));
+        Ok(config.build())
     }
 
     /// From now on logs are JSON lines on stdout, metrics among them.
@@ -109,7 +123,7 @@ impl Setup {
             .with_target(false)
             // CloudWatch stamps the time itself.
             .without_time()
-            .with_filter(EnvFilter::new(format!("{level},{}=off", metrics::TARGET)));
+            .with_filter(Targets::new().with_default(level).with_target(metrics::TARGET, LevelFilter::OFF));
         let emf = Emf::new(namespace, |line: &str| println!("{line}"));
         // A second start in one process, in tests, keeps the first one's logs.
         let _ = tracing_subscriber::registry().with(logs).with(emf).try_init();
@@ -197,7 +211,7 @@ fn variables(topic: Topic) -> (&'static str, &'static str) {
 
 /// A call that hangs is a call that failed, well before the invocation's time is over: its message
 /// then waits as a delayed copy, which no dead-letter queue counts.
-pub fn timeouts() -> TimeoutConfig {
+fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))
         .operation_attempt_timeout(Duration::from_secs(2))

@@ -6,5 +6,5 @@ use shared::aws::setup::Setup;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    http::run(bookings_api(&Setup::load().await?).await?).await
+    http::run(bookings_api(&Setup::load()?).await?).await
 }

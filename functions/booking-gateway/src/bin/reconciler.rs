@@ -11,7 +11,7 @@ const PAGES: usize = 20;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let gateway = lambda::reconciler(&Setup::load().await?).await?;
+    let gateway = lambda::reconciler(&Setup::load()?).await?;
     let run = async |_: LambdaEvent<IgnoredAny>| {
         let Run { resent, expired } = gateway.reconcile(PAGES).await?;
         tracing::info!(resent, expired, "checked the orders that wait");

@@ -5,5 +5,5 @@ use shared::aws::setup::Setup;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    email_consumer(&Setup::load().await?).await?.run().await
+    email_consumer(&Setup::load()?).await?.run().await
 }

@@ -6,5 +6,5 @@ use ticket_service::lambda::flights_api;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    http::run(flights_api(&Setup::load().await?).await?).await
+    http::run(flights_api(&Setup::load()?).await?).await
 }

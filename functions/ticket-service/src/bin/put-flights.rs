@@ -8,8 +8,12 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use shared::aws::setup::Setup;
+use aws_config::BehaviorVersion;
+use aws_sdk_dynamodb::Client;
+use shared::entropy::OsEntropy;
+use shared::time::{Clock, SystemClock};
 use ticket_service::catalogue;
 use ticket_service::dynamodb::DynamoTickets;
 
@@ -28,13 +32,13 @@ async fn main() -> ExitCode {
 }
 
 async fn put() -> Result<usize, Box<dyn std::error::Error>> {
-    let setup = Setup::of_process().await;
-    let (client, table) = setup.table()?;
+    let table = std::env::var("TABLE").map_err(|_| "TABLE must name the stack's table of tickets")?;
+    let config = aws_config::load_defaults(BehaviorVersion::latest()).await;
     let flights = match std::env::args().nth(1) {
         Some(file) => catalogue::read(Path::new(&file))?,
-        None => catalogue::seed(setup.clock.now()),
+        None => catalogue::seed(SystemClock.now()),
     };
-    let store = DynamoTickets::new(client, table, setup.entropy);
+    let store = DynamoTickets::new(Client::new(&config), table, Arc::new(OsEntropy));
     catalogue::upsert(&store, &flights).await?;
     Ok(flights.len())
 }

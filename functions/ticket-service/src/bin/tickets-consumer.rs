@@ -5,5 +5,5 @@ use ticket_service::lambda::tickets_consumer;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    tickets_consumer(&Setup::load().await?).await?.run().await
+    tickets_consumer(&Setup::load()?).await?.run().await
 }
