@@ -45,6 +45,9 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Compare expected state with actual, order by order; fails if they differ
     Audit(Audit),
+    /// See what was given up and why, and send it back
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
     /// Have many customers book at once, and report how fast and how well that went
     Load(Load),
 }
@@ -78,6 +81,42 @@ pub(crate) struct Audit {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `dead-letters`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// Show all of them, a line each
+    List {
+        #[command(flatten)]
+        server: RunningServer,
+    },
+    /// Say why one was given up, how often it was tried, and how its order stands
+    Explain {
+        /// Its number in the list
+        id: i64,
+        #[command(flatten)]
+        server: RunningServer,
+    },
+    /// Send one back to its topic, or all
+    Redrive {
+        /// Its number in the list
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<i64>,
+        /// Every one of them
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        server: RunningServer,
+    },
+}
+
+/// A server that runs.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunningServer {
+    /// Where the server answers
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
 }
 
 /// `load`

@@ -10,14 +10,16 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use shared::http::{Problem, json};
 use shared::store::StoreError;
+use shared::topic::Topic;
 use tokio::sync::watch;
 use tracing::warn;
 
+use crate::dead_letters;
 use crate::sqlite::ledger::{Mode, SimulatedProvider};
 use crate::sqlite::mailbox::Mailbox;
 use crate::sqlite::topics::SqliteTopics;
@@ -53,6 +55,9 @@ pub fn router(control: Arc<Control>) -> Router {
         .route("/local/services/{service}", put(set_service))
         .route("/local/payment-provider", put(set_provider))
         .route("/local/topics", get(topics))
+        .route("/local/dead-letters", get(dead_letters))
+        .route("/local/dead-letters/redrive", post(redrive_all))
+        .route("/local/dead-letters/{id}/redrive", post(redrive_one))
         .route("/local/mail", get(mail))
         .route("/local/payments", get(payments))
         .with_state(control)
@@ -91,12 +96,46 @@ async fn topics(State(control): State<Arc<Control>>) -> Result<Response, Problem
     Ok(json(StatusCode::OK, "application/json", &by_name))
 }
 
+async fn dead_letters(State(control): State<Arc<Control>>) -> Result<Response, Problem> {
+    let mut letters = Vec::new();
+    for topic in Topic::ALL {
+        letters.extend(control.topics.dead_letters(topic).await.map_err(unavailable)?);
+    }
+    let letters: Vec<_> = letters.iter().map(dead_letters::Letter::of).collect();
+    Ok(json(StatusCode::OK, "application/json", &letters))
+}
+
+async fn redrive_all(State(control): State<Arc<Control>>) -> Result<Response, Problem> {
+    redrive(&control, None).await
+}
+
+async fn redrive_one(
+    State(control): State<Arc<Control>>,
+    id: Result<Path<i64>, PathRejection>,
+) -> Result<Response, Problem> {
+    let Path(id) = id.map_err(|_| no_such_letter())?;
+    redrive(&control, Some(id)).await
+}
+
+async fn redrive(control: &Control, one: Option<i64>) -> Result<Response, Problem> {
+    let redriven = control.topics.redrive(one).await.map_err(unavailable)?;
+    if one.is_some() && redriven == 0 {
+        return Err(no_such_letter());
+    }
+    warn!("{redriven} dead letters are redriven");
+    Ok(json(StatusCode::OK, "application/json", &serde_json::json!({"redriven": redriven})))
+}
+
 async fn mail(State(control): State<Arc<Control>>) -> Result<Response, Problem> {
     Ok(json(StatusCode::OK, "application/json", &control.mailbox.sent().await.map_err(unavailable)?))
 }
 
 async fn payments(State(control): State<Arc<Control>>) -> Result<Response, Problem> {
     Ok(json(StatusCode::OK, "application/json", &control.provider.ledger().await.map_err(unavailable)?))
+}
+
+fn no_such_letter() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is no such dead letter")
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8], shape: &str) -> Result<T, Problem> {

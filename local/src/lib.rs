@@ -9,11 +9,14 @@
 //! | the data directory | [`data_dir`] |
 //! | `/local/*` | [`control`] |
 //! | expected state against actual | [`audit`] |
+//! | what an operator does about dead letters | [`dead_letters`] |
 //! | the load command | [`load`] |
 
 pub mod audit;
+pub mod client;
 pub mod control;
 pub mod data_dir;
+pub mod dead_letters;
 pub mod ground;
 pub mod load;
 pub mod server;

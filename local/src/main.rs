@@ -10,6 +10,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use local::dead_letters::{DeadLetters, DeadLettersError};
 use local::load::Load;
 use local::{Options, Server};
 use shared::time::{Clock, SystemClock};
@@ -36,6 +37,10 @@ fn main() -> ExitCode {
         match command {
             Command::Serve(serve) => run_server(serve).await,
             Command::Audit(audit) => run_audit(&audit),
+            Command::DeadLetters(command) => match run_dead_letters(command).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&error.to_string()),
+            },
             Command::Load(load) => run_load(load).await,
         }
     })
@@ -85,6 +90,23 @@ fn run_audit(options: &cli::Audit) -> ExitCode {
         println!("{audit}");
     }
     if audit.discrepancies.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+async fn run_dead_letters(command: cli::DeadLetters) -> Result<(), DeadLettersError> {
+    match command {
+        cli::DeadLetters::List { server } => {
+            let letters = DeadLetters::at(&server.url)?.list().await?;
+            letters.iter().for_each(|letter| println!("{letter}"));
+            eprintln!("{} dead letters", letters.len());
+        }
+        cli::DeadLetters::Explain { id, server } => {
+            print!("{}", DeadLetters::at(&server.url)?.explain(id).await?);
+        }
+        cli::DeadLetters::Redrive { id, all: _, server } => {
+            println!("{} redriven", DeadLetters::at(&server.url)?.redrive(id).await?);
+        }
+    }
+    Ok(())
 }
 
 async fn run_load(load: cli::Load) -> ExitCode {

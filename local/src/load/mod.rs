@@ -3,7 +3,6 @@
 //! `concurrency` is how many of them there are, so it is also how many orders are under way at
 //! once: the rate is end to end, as a customer of a synchronous chain would see it too.
 
-mod client;
 mod report;
 
 use std::path::Path;
@@ -15,9 +14,8 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use crate::client::{Client, ClientError};
 use crate::server::{Options, Server, StartError};
-use client::Client;
-pub use client::ClientError;
 pub use report::Report;
 use report::Tally;
 

@@ -62,6 +62,8 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// The consumer that gave it up.
     pub source: String,
+    /// When.
+    pub parked_at: Timestamp,
 }
 
 impl SqliteTopics {
@@ -139,15 +141,34 @@ impl SqliteTopics {
 
     /// What is in a topic's dead-letter queue, oldest first.
     pub async fn dead_letters(&self, topic: Topic) -> Result<Vec<DeadLetter>, StoreError> {
-        let sql = "SELECT id, body, failure, attempts, source FROM dead_letters WHERE topic = ?1 ORDER BY id";
+        let sql = "SELECT id, body, failure, attempts, source, parked_at FROM dead_letters
+                   WHERE topic = ?1 ORDER BY id";
         let read = move |connection: &Connection| {
             connection.rows(sql, [topic.name()], |row| {
                 let (id, body, failure, attempts, source) =
                     (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
-                Ok(DeadLetter { id, topic, body, failure, attempts, source })
+                let parked_at = Timestamp::from_millis(row.get(5)?);
+                Ok(DeadLetter { id, topic, body, failure, attempts, source, parked_at })
             })
         };
         self.database.scan(read).await
+    }
+
+    /// Moves dead letters back to their topics: one, or all of them; answers how many.
+    ///
+    /// **Crash contract:** each is in one of the two places, before and after, and never in both.
+    pub async fn redrive(&self, one: Option<i64>) -> Result<usize, StoreError> {
+        let now = self.clock.now().as_millis();
+        let post = self.database.post().clone();
+        let write = move |connection: &Connection| {
+            let send = "INSERT INTO messages (topic, visible_at, sent_at, body)
+                        SELECT topic, ?2, ?2, body FROM dead_letters WHERE ?1 IS NULL OR id = ?1 ORDER BY id";
+            let moved = connection.change(send, params![one, now])?;
+            connection.change("DELETE FROM dead_letters WHERE ?1 IS NULL OR id = ?1", [one])?;
+            post.touch_all();
+            Ok(moved)
+        };
+        self.database.write(write).await
     }
 }
 

@@ -28,14 +28,14 @@ pub enum ClientError {
 
 /// Talks to one server.
 #[derive(Clone, Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     base: String,
     http: Hyper<HttpConnector, Full<Bytes>>,
 }
 
 impl Client {
     /// A client of the server at that URL.
-    pub(super) fn new(url: &str) -> Result<Self, ClientError> {
+    pub(crate) fn new(url: &str) -> Result<Self, ClientError> {
         let base = url.trim_end_matches('/').to_owned();
         let is_http = base
             .parse::<Uri>()
@@ -48,11 +48,11 @@ impl Client {
         Ok(Self { base, http: Hyper::builder(TokioExecutor::new()).build(connector) })
     }
 
-    pub(super) async fn get(&self, path: &str) -> Result<Value, ClientError> {
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, ClientError> {
         self.ask(Method::GET, path, Bytes::new()).await
     }
 
-    pub(super) async fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
         self.ask(Method::POST, path, body.to_string().into()).await
     }
 
