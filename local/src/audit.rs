@@ -208,12 +208,19 @@ impl Findings {
     }
 }
 
+impl fmt::Display for Discrepancy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { booking_id, expected, actual } = self;
+        let about = booking_id.map(|id| format!("order {id}: ")).unwrap_or_default();
+        write!(f, "{about}{actual}\n  expected: {expected}")
+    }
+}
+
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} orders, {} of them at rest", self.orders, self.at_rest)?;
-        for Discrepancy { booking_id, expected, actual } in &self.discrepancies {
-            let about = booking_id.map(|id| format!("order {id}: ")).unwrap_or_default();
-            writeln!(f, "{about}{actual}\n  expected: {expected}")?;
+        for discrepancy in &self.discrepancies {
+            writeln!(f, "{discrepancy}")?;
         }
         match self.discrepancies.len() {
             0 => write!(f, "everything is as it should be"),

@@ -48,6 +48,8 @@ pub(crate) enum Command {
     /// See what was given up and why, and send it back
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// Break things while customers book, mend them, and show that nothing was lost or paid for nothing
+    Drill(Drill),
     /// Have many customers book at once, and report how fast and how well that went
     Load(Load),
 }
@@ -117,6 +119,17 @@ pub(crate) struct RunningServer {
     /// Where the server answers
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     pub(crate) url: String,
+}
+
+/// `drill`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Drill {
+    /// How many bookings are made
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    pub(crate) bookings: u32,
+    /// How many of them a second
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) rate: u32,
 }
 
 /// `load`

@@ -49,22 +49,41 @@ impl Client {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Result<Value, ClientError> {
-        self.ask(Method::GET, path, Bytes::new()).await
+        self.ask(Method::GET, path, None, Bytes::new()).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
-        self.ask(Method::POST, path, body.to_string().into()).await
+        self.ask(Method::POST, path, None, body.to_string().into()).await
     }
 
-    async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Value, ClientError> {
+    /// A `POST` that may be repeated: the same key is the same order.
+    pub(crate) async fn post_once(&self, path: &str, key: &str, body: &Value) -> Result<Value, ClientError> {
+        self.ask(Method::POST, path, Some(key), body.to_string().into()).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        self.ask(Method::PUT, path, None, body.to_string().into()).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Result<Value, ClientError> {
+        self.ask(Method::DELETE, path, None, Bytes::new()).await
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        key: Option<&str>,
+        body: Bytes,
+    ) -> Result<Value, ClientError> {
         let url = format!("{}{path}", self.base);
         let no_answer = |reason: String| ClientError::NoAnswer { url: url.clone(), reason };
-        let request = Request::builder()
-            .method(method)
-            .uri(&url)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(body))
-            .map_err(|_| ClientError::BadUrl(url.clone()))?;
+        let mut request =
+            Request::builder().method(method).uri(&url).header(header::CONTENT_TYPE, "application/json");
+        if let Some(key) = key {
+            request = request.header("Idempotency-Key", key);
+        }
+        let request = request.body(Full::new(body)).map_err(|_| ClientError::BadUrl(url.clone()))?;
         let exchange = async {
             let response = self.http.request(request).await.map_err(|error| no_answer(chain(&error)))?;
             let status = response.status();

@@ -11,12 +11,14 @@
 //! | expected state against actual | [`audit`] |
 //! | what an operator does about dead letters | [`dead_letters`] |
 //! | the load command | [`load`] |
+//! | the outage drill | [`drill`] |
 
 pub mod audit;
 pub mod client;
 pub mod control;
 pub mod data_dir;
 pub mod dead_letters;
+pub mod drill;
 pub mod ground;
 pub mod load;
 pub mod server;

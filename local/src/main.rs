@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use cli::{Cli, Command};
 use local::dead_letters::{DeadLetters, DeadLettersError};
+use local::drill::Drill;
 use local::load::Load;
 use local::{Options, Server};
 use shared::time::{Clock, SystemClock};
@@ -19,7 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command.unwrap_or_else(|| Command::Serve(cli::Serve::default()));
-    let quiet = matches!(command, Command::Load(_));
+    let quiet = matches!(command, Command::Load(_) | Command::Drill(_));
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(if quiet { "error" } else { "info,metrics=off" }));
     tracing_subscriber::fmt()
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => fail(&error.to_string()),
             },
+            Command::Drill(drill) => run_drill(&drill).await,
             Command::Load(load) => run_load(load).await,
         }
     })
@@ -107,6 +109,21 @@ async fn run_dead_letters(command: cli::DeadLetters) -> Result<(), DeadLettersEr
         }
     }
     Ok(())
+}
+
+async fn run_drill(options: &cli::Drill) -> ExitCode {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return fail(&format!("this program does not know where it is: {error}")),
+    };
+    let drill = Drill { bookings: options.bookings, rate: options.rate, program };
+    match drill.run(|news| eprintln!("{news}")).await {
+        Ok(outcome) => {
+            println!("{outcome}");
+            if outcome.violations() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => fail(&error.to_string()),
+    }
 }
 
 async fn run_load(load: cli::Load) -> ExitCode {

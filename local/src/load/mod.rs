@@ -3,7 +3,7 @@
 //! `concurrency` is how many of them there are, so it is also how many orders are under way at
 //! once: the rate is end to end, as a customer of a synchronous chain would see it too.
 
-mod report;
+pub(crate) mod report;
 
 use std::path::Path;
 use std::sync::Arc;

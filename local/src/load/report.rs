@@ -130,7 +130,8 @@ impl fmt::Display for Report {
     }
 }
 
-fn quantile(sorted: &[Duration], quantile: f64) -> Duration {
+/// That quantile of sorted times.
+pub(crate) fn quantile(sorted: &[Duration], quantile: f64) -> Duration {
     let index = ((sorted.len() as f64) * quantile) as usize;
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
