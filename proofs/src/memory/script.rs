@@ -44,11 +44,26 @@ pub enum Fault {
     LandsLater,
     /// The provider no longer knows that it opened a payment for the order, and opens another.
     Forgotten,
+    /// The call goes well; of the messages that are sent next, the one in that place is not.
+    NotSent(u8),
+    /// The call goes well; then the process dies, before any of the messages that are sent next.
+    DiesUnsent,
 }
+
+/// The name of the call that sends a message.
+pub const SEND: &str = "Topics::send";
 
 impl Fault {
     /// Every one of them.
-    pub const ALL: [Fault; 4] = [Fault::Refused, Fault::ReplyLost, Fault::LandsLater, Fault::Forgotten];
+    pub const ALL: [Fault; 7] = [
+        Fault::Refused,
+        Fault::ReplyLost,
+        Fault::LandsLater,
+        Fault::Forgotten,
+        Fault::NotSent(0),
+        Fault::NotSent(1),
+        Fault::DiesUnsent,
+    ];
 
     /// Whether this can go wrong with that call, and leaves something else behind than another
     /// fault would: a read whose reply is lost is a read that was refused.
@@ -58,6 +73,7 @@ impl Fault {
             Fault::ReplyLost => *kind != Kind::Read,
             Fault::LandsLater => matches!(kind, Kind::Request(_)),
             Fault::Forgotten => *kind == Kind::Open,
+            Fault::NotSent(_) | Fault::DiesUnsent => false,
         }
     }
 }
@@ -117,23 +133,44 @@ impl Hash for Answer {
     }
 }
 
-/// The calls that a handler has had answered, and the one that it may make now.
+/// What is carried out, once all the answers are given.
+#[derive(Debug, Default)]
+enum Live {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// One call, with this fault.
+    Call(Option<Fault>),
+    /// The messages sent next, of which this one is the first; with this fault.
+    Sends(u8, Option<Fault>),
+}
+
+/// The calls that a handler has had answered, and what it may do now.
+///
+/// Sends are carried out together with the call before them. Nothing is lost by that: a message
+/// that is sent late is one that is delivered late. What dies in between is [`Fault::DiesUnsent`].
 #[derive(Debug, Default)]
 pub struct Script {
     answers: Vec<Answer>,
     next: usize,
-    live: Option<Option<Fault>>,
+    live: Live,
     /// The call at which the handler was stopped.
     pub stopped_at: Option<&'static str>,
-    /// What must not happen in a run of the script: the fault did not fit the call, or the handler
-    /// made another call than the one that was answered before.
+    /// What must not happen in a run of the script: the handler made another call than the one that
+    /// was answered before.
     pub impossible: Option<&'static str>,
 }
 
 impl Script {
-    /// Answers like those, then one call that is carried out, perhaps with a fault, then nothing.
+    /// Answers like those, then one call that is carried out, perhaps with a fault, with the sends
+    /// that follow it, then nothing.
     pub fn new(answers: Vec<Answer>, fault: Option<Fault>) -> Self {
-        Self { answers, live: Some(fault), ..Self::default() }
+        Self { answers, live: Live::Call(fault), ..Self::default() }
+    }
+
+    /// Whether the fault was one that could happen here, and did.
+    pub fn fault_happened(&self) -> bool {
+        !matches!(self.live, Live::Call(Some(_)) | Live::Sends(_, Some(_)))
     }
 
     /// All the answers that were given.
@@ -159,14 +196,33 @@ impl Script {
             }
             return again;
         }
-        let Some(fault) = self.live.take() else {
-            self.stopped_at = Some(call.name);
-            return None;
+        let fault = match std::mem::take(&mut self.live) {
+            Live::Call(fault @ Some(Fault::NotSent(_) | Fault::DiesUnsent)) => {
+                self.live = Live::Sends(0, fault);
+                None
+            }
+            Live::Call(fault) if fault.is_none_or(|fault| fault.fits(&call.kind)) => {
+                self.live = Live::Sends(0, None);
+                fault
+            }
+            Live::Sends(number, Some(Fault::NotSent(unsent))) if call.name == SEND && number == unsent => {
+                self.live = Live::Sends(number + 1, None);
+                Some(Fault::Refused)
+            }
+            Live::Sends(0, Some(Fault::DiesUnsent)) if call.name == SEND => {
+                self.stopped_at = Some(call.name);
+                return None;
+            }
+            Live::Sends(number, fault) if call.name == SEND => {
+                self.live = Live::Sends(number + 1, fault);
+                None
+            }
+            unused => {
+                self.live = unused;
+                self.stopped_at = Some(call.name);
+                return None;
+            }
         };
-        if fault.is_some_and(|fault| !fault.fits(&call.kind)) {
-            self.impossible = Some("no such fault");
-            return None;
-        }
         let result = match (fault, &call.kind) {
             (Some(Fault::Refused), _) => Err(Failed::Refused),
             (Some(Fault::LandsLater), Kind::Request(late)) => {

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use shared::topic::{Outgoing, SendError, Topic, Topics};
 
 use super::contents::Sent;
+use super::script::SEND;
 use super::{Away, Memory};
 
 /// Nothing was sent, or nobody knows.
@@ -24,7 +25,7 @@ impl Memory {
             parked: message.dead_letter.map(|letter| letter.failure),
             body: message.body,
         };
-        let done: Result<(), NotSent> = self.write("Topics::send", |contents| contents.sent.push(sent)).await;
+        let done: Result<(), NotSent> = self.write(SEND, |contents| contents.sent.push(sent)).await;
         done.map_err(|NotSent(reason)| SendError { topic, reason })
     }
 }

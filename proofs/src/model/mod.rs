@@ -16,7 +16,7 @@ use crate::memory::contents::{Contents, Seats, Stored};
 use crate::memory::provider::land;
 use crate::memory::script::Fault;
 use running::{Next, Product, start};
-use state::{Action, Phase, Run, State, Work};
+use state::{Action, Phase, Room, Run, State, Work};
 use stories::{Bounds, Story};
 
 /// The product among customers, crashes, and a network that keeps no order.
@@ -66,6 +66,7 @@ impl Booking {
                     next.looked.insert(*order, looked.version);
                 }
             }
+            Next::Dead => again(&mut next, &run.work),
             Next::Again => {
                 if well {
                     next.wrong = Some(format!("{:?} is delivered again", run.work));
@@ -121,17 +122,17 @@ impl Model for Booking {
 
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         let faults = || Fault::ALL.into_iter().map(Some).filter(|_| state.left.faults > 0);
-        for place in 0..state.runs.len() {
+        for place in state.able() {
             actions.push(Action::Go(place, None));
             actions.extend(faults().map(|fault| Action::Go(place, fault)));
             if state.left.faults > 0 {
                 actions.push(Action::Crash(place));
             }
         }
-        for place in 0..state.contents.late.len() {
-            actions.push(Action::Land(place));
+        if state.able().all(|place| state.runs[place].room() == Room::Billing) {
+            actions.extend((0..state.contents.late.len()).map(Action::Land));
         }
-        if state.phase != Phase::Over {
+        if state.phase != Phase::Over && state.is_time_of_interest() {
             actions.push(Action::TimePasses);
         }
         if state.runs.len() == self.bounds.at_once {
@@ -221,7 +222,13 @@ fn again(state: &mut State, work: &Work) {
 /// Sorts what has no order, and forgets looks that count for nothing any more.
 fn tidy(mut state: State) -> State {
     state.waiting.sort();
-    state.runs.sort_by_cached_key(crate::memory::contents::digest);
+    if let [first, second] = &state.runs[..]
+        && !first.minds(second)
+    {
+        // The order of these says which of them goes on.
+    } else {
+        state.runs.sort_by_cached_key(crate::memory::contents::digest);
+    }
     let contents = &state.contents;
     state.looked.retain(|order, version| {
         contents.checks.contains_key(order)

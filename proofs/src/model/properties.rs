@@ -10,7 +10,7 @@ use billing_service::simulated::Stage;
 use booking_gateway::order::{Order, State as At, Undoing};
 use shared::ids::OrderId;
 use shared::messages::{NoticeOutcome, OrderUpdate};
-use shared::reason::{Reason, Unavailable};
+use shared::reason::Reason;
 use stateright::Property;
 use ticket_service::reservation::Reservation;
 

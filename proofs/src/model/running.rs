@@ -26,7 +26,7 @@ use ticket_service::service::TicketService;
 use super::state::{Letter, Phase, Work};
 use crate::memory::Memory;
 use crate::memory::contents::{Contents, Sent};
-use crate::memory::script::{Answer, Fault, Script};
+use crate::memory::script::{Answer, Fault, SEND, Script};
 
 /// When every story begins.
 pub fn start() -> Timestamp {
@@ -70,6 +70,8 @@ pub enum Next {
     Done,
     /// Nothing: it is done, and its message is to be delivered again.
     Again,
+    /// Nothing: its process has died.
+    Dead,
 }
 
 /// What a handler's future answers: whether its message is to be delivered again.
@@ -107,12 +109,14 @@ impl Product {
             handling.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         };
         let (contents, script) = memory.take();
-        match script.impossible {
-            Some("no such fault") => return None,
-            Some(why) => panic!("{work:?}: {why}"),
-            None => {}
+        if let Some(why) = script.impossible {
+            panic!("{work:?}: {why}");
+        }
+        if !script.fault_happened() {
+            return None;
         }
         let next = match (polled, script.stopped_at) {
+            (Poll::Pending, Some(SEND)) => Next::Dead,
             (Poll::Ready(true), _) => Next::Again,
             (Poll::Ready(false), _) => Next::Done,
             (Poll::Pending, Some(call)) => Next::Call(call),

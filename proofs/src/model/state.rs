@@ -196,6 +196,27 @@ impl State {
             && self.looked.get(&order).copied() != version
     }
 
+    /// The places of the handlers that may go on now.
+    ///
+    /// Of two that mind each other, either. Of two that do not, the one that began last (and stands
+    /// last): their calls touch different things, so a call of the other one might as well have
+    /// come before this one began, or come when it is done.
+    pub fn able(&self) -> std::ops::Range<usize> {
+        match &self.runs[..] {
+            [first, second] if !first.minds(second) => 1..2,
+            runs => 0..runs.len(),
+        }
+    }
+
+    /// Whether it matters that time passes now: to a charge, or to the reconciler. To everything
+    /// else it might as well pass later.
+    pub fn is_time_of_interest(&self) -> bool {
+        self.waiting.iter().any(|letter| letter.name == CHARGE)
+            || self.runs.iter().any(|run| matches!(&run.work, Work::Consume(letter) if letter.name == CHARGE))
+            || self.runs.iter().any(|run| matches!(run.work, Work::Look(_)))
+            || self.contents.checks.keys().any(|order| self.left.looks > 0 || self.waits_for_a_look(*order))
+    }
+
     /// Whether nothing will happen any more, unless a customer comes or time passes.
     ///
     /// What is stuck is at rest too: an order that the reconciler has looked at, whose messages
@@ -213,7 +234,45 @@ impl State {
     }
 }
 
+/// The name of the one command that is obeyed by the clock.
+const CHARGE: &str = "charge";
+
+/// Whose records a handler reads and writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// The gateway's.
+    Gateway,
+    /// The Ticket Service's.
+    Tickets,
+    /// The Billing Service's, and the provider's.
+    Billing,
+    /// The Email Service's.
+    Email,
+}
+
 impl Run {
+    /// Whose records it reads and writes.
+    pub fn room(&self) -> Room {
+        match &self.work {
+            Work::Post(_) | Work::Delete(_) | Work::Look(_) => Room::Gateway,
+            Work::Consume(letter) => match letter.topic {
+                Topic::Tickets => Room::Tickets,
+                Topic::OrderUpdates => Room::Gateway,
+                Topic::Billing => Room::Billing,
+                Topic::Email => Room::Email,
+            },
+        }
+    }
+
+    /// Whether the two read or write the same records. Orders share none but the seats.
+    pub fn minds(&self, other: &Run) -> bool {
+        let one_order = match (self.order(), other.order()) {
+            (Some(one), Some(other)) => one == other,
+            _ => true,
+        };
+        self.room() == other.room() && (one_order || self.room() == Room::Tickets)
+    }
+
     /// The order it is about; a `POST` may be about any.
     pub fn order(&self) -> Option<OrderId> {
         match &self.work {
