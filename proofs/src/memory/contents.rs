@@ -93,6 +93,40 @@ pub struct Contents {
     pub sent: Vec<Sent>,
 }
 
+/// Whose records something is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Room {
+    /// The gateway's.
+    Gateway,
+    /// The Ticket Service's.
+    Tickets,
+    /// The Billing Service's, and the provider's.
+    Billing,
+    /// The Email Service's.
+    Email,
+}
+
+impl Contents {
+    /// What one service can reach; the rest is left out.
+    pub fn room(&self, room: Room) -> Contents {
+        let mut contents = Contents::default();
+        contents.put(room, self.clone());
+        contents
+    }
+
+    /// Replaces what one service can reach.
+    pub fn put(&mut self, room: Room, from: Contents) {
+        match room {
+            Room::Gateway => (self.orders, self.checks) = (from.orders, from.checks),
+            Room::Tickets => (self.flights, self.reservations) = (from.flights, from.reservations),
+            Room::Billing => {
+                (self.payments, self.ledger, self.late) = (from.payments, from.ledger, from.late);
+            }
+            Room::Email => (self.mailed, self.mailbox) = (from.mailed, from.mailbox),
+        }
+    }
+}
+
 /// A flight and how many of its seats are held. Kept apart from the reservations, so that the two
 /// can be held against each other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

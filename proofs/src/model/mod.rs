@@ -4,7 +4,10 @@ pub mod running;
 pub mod state;
 pub mod stories;
 
-use std::collections::BTreeMap;
+use std::collections::hash_map::DefaultHasher;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use booking_gateway::order::{Change, Order};
 use shared::ids::OrderId;
@@ -12,11 +15,11 @@ use shared::time::Timestamp;
 use shared::topic::Topic;
 use stateright::{Model, Property};
 
-use crate::memory::contents::{Contents, Seats, Stored};
+use crate::memory::contents::{Contents, Room, Seats, Stored};
 use crate::memory::provider::land;
 use crate::memory::script::Fault;
-use running::{Next, Product, start};
-use state::{Action, Phase, Room, Run, State, Work};
+use running::{Next, Product, Progress, Situation, start};
+use state::{Action, Phase, Run, State, Work};
 use stories::{Bounds, Story};
 
 /// The product among customers, crashes, and a network that keeps no order.
@@ -24,6 +27,7 @@ pub struct Booking {
     product: Product,
     stories: Vec<Story>,
     bounds: Bounds,
+    known: RwLock<HashMap<Situation, Arc<Option<Progress>>>>,
 }
 
 impl Booking {
@@ -32,31 +36,39 @@ impl Booking {
     /// # Errors
     /// The machine has no runtime to give.
     pub fn new(stories: Vec<Story>, bounds: Bounds) -> std::io::Result<Self> {
-        Ok(Self { product: Product::new()?, stories, bounds })
+        Ok(Self { product: Product::new()?, stories, bounds, known: RwLock::default() })
     }
 
     /// Has a handler make its next call, from where `run` left it.
     fn go(&self, state: &State, run: &Run, fault: Option<Fault>) -> Option<State> {
-        let story = &self.stories[state.story];
-        let mut contents = state.contents.clone();
+        let room = run.work.room();
+        // A service is given its own records and no others: what it does depends on nothing else.
+        let mut records = state.contents.room(room);
         if let Work::Look(order) = run.work {
-            only(&mut contents, order);
+            only(&mut records, order);
         }
-        let now = state.phase.now();
-        let mut progress = self.product.go(&run.work, &story.requests, &contents, &run.answers, fault, now)?;
+        let situation = Situation {
+            story: state.story,
+            work: run.work.clone(),
+            answers: run.answers.clone(),
+            fault,
+            phase: state.phase,
+            records,
+        };
+        let progress = self.progress(situation);
+        let progress = progress.as_ref().as_ref()?;
+
         let mut next = state.clone();
         if fault.is_some() {
             next.left.faults -= 1;
         }
-        let (letters, parked) = self.product.letters(std::mem::take(&mut progress.contents.sent));
-        next.waiting.extend(letters);
-        next.wrong = parked.into_iter().next().map(|why| format!("parked: {why}"));
-        next.contents = progress.contents;
-        timeless(&mut next.contents);
+        next.waiting.extend(progress.sent.iter().cloned());
+        next.wrong = progress.parked.first().map(|why| format!("parked: {why}"));
+        next.contents.put(room, progress.records.clone());
         let well = run.well && fault.is_none();
         match progress.next {
             Next::Call(call) => {
-                let (work, answers) = (run.work.clone(), progress.answers);
+                let (work, answers) = (run.work.clone(), progress.answers.clone());
                 next.runs.push(Run { work, answers, next: call, well });
             }
             Next::Done => {
@@ -75,6 +87,24 @@ impl Booking {
             }
         }
         Some(tidy(next))
+    }
+
+    /// What the product does in a situation. It does the same whenever it comes up, so it is run
+    /// once in each.
+    fn progress(&self, situation: Situation) -> Arc<Option<Progress>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&situation).cloned();
+        if let Some(progress) = known {
+            return progress;
+        }
+        let requests = &self.stories[situation.story].requests;
+        let mut progress = self.product.go(&situation, requests);
+        if let Some(progress) = &mut progress {
+            timeless(&mut progress.records);
+        }
+        let progress = Arc::new(progress);
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        known.insert(situation, progress.clone());
+        progress
     }
 
     fn begin(&self, state: &State, work: Work, fault: Option<Fault>, copy: bool) -> Option<State> {
@@ -129,7 +159,7 @@ impl Model for Booking {
                 actions.push(Action::Crash(place));
             }
         }
-        if state.able().all(|place| state.runs[place].room() == Room::Billing) {
+        if state.able().all(|place| state.runs[place].work.room() == Room::Billing) {
             actions.extend((0..state.contents.late.len()).map(Action::Land));
         }
         if state.phase != Phase::Over && state.is_time_of_interest() {
@@ -227,7 +257,11 @@ fn tidy(mut state: State) -> State {
     {
         // The order of these says which of them goes on.
     } else {
-        state.runs.sort_by_cached_key(crate::memory::contents::digest);
+        state.runs.sort_by_cached_key(|run| {
+            let mut hasher = DefaultHasher::new();
+            run.hash(&mut hasher);
+            hasher.finish()
+        });
     }
     let contents = &state.contents;
     state.looked.retain(|order, version| {

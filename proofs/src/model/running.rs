@@ -52,10 +52,31 @@ pub struct Product {
     letters: Mutex<HashMap<String, Letter>>,
 }
 
+/// All that a handler's next call depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Situation {
+    /// Whose customers.
+    pub story: usize,
+    /// What the handler works on.
+    pub work: Work,
+    /// What it was answered so far.
+    pub answers: Vec<Answer>,
+    /// What goes wrong now.
+    pub fault: Option<Fault>,
+    /// What the time is.
+    pub phase: Phase,
+    /// The records it can reach.
+    pub records: Contents,
+}
+
 /// How far a handler got.
 pub struct Progress {
-    /// What the stores and the provider hold now.
-    pub contents: Contents,
+    /// The records it can reach, as they are now.
+    pub records: Contents,
+    /// What it sent.
+    pub sent: Vec<Letter>,
+    /// Why it gave up messages.
+    pub parked: Vec<String>,
     /// What it was answered so far.
     pub answers: Vec<Answer>,
     /// What it does next.
@@ -84,23 +105,17 @@ impl Product {
         Ok(Self { runtime, letters: Mutex::default() })
     }
 
-    /// Brings a handler back to where its `answers` left it, and has it make one more call.
+    /// Brings a handler back to where it was, and has it make one more call.
     ///
     /// `None` where the fault does not fit that call.
     ///
     /// # Panics
     /// Where the handler does not do again what it did before: then it is no function of its
     /// ports, and nothing here would prove anything.
-    pub fn go(
-        &self,
-        work: &Work,
-        requests: &[Request],
-        before: &Contents,
-        answers: &[Answer],
-        fault: Option<Fault>,
-        now: Timestamp,
-    ) -> Option<Progress> {
-        let memory = Memory::scripted(before.clone(), Script::new(answers.to_vec(), fault), now);
+    pub fn go(&self, situation: &Situation, requests: &[Request]) -> Option<Progress> {
+        let Situation { work, answers, fault, phase, records, .. } = situation;
+        let script = Script::new(answers.clone(), *fault);
+        let memory = Memory::scripted(records.clone(), script, phase.now());
         let polled = {
             // The consumer and the gateway set time limits; timers need a runtime to belong to.
             let _entered = self.runtime.enter();
@@ -108,7 +123,7 @@ impl Product {
             // Every port in memory answers at once or never, so one poll takes it to its next call.
             handling.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         };
-        let (contents, script) = memory.take();
+        let (mut records, script) = memory.take();
         if let Some(why) = script.impossible {
             panic!("{work:?}: {why}");
         }
@@ -122,11 +137,12 @@ impl Product {
             (Poll::Pending, Some(call)) => Next::Call(call),
             (Poll::Pending, None) => panic!("{work:?}: waits for something that is no port"),
         };
-        Some(Progress { contents, answers: script.into_answers(), next })
+        let (sent, parked) = self.letters(std::mem::take(&mut records.sent));
+        Some(Progress { records, sent, parked, answers: script.into_answers(), next })
     }
 
     /// What was sent, as letters; the others were parked, for these reasons.
-    pub fn letters(&self, sent: Vec<Sent>) -> (Vec<Letter>, Vec<String>) {
+    fn letters(&self, sent: Vec<Sent>) -> (Vec<Letter>, Vec<String>) {
         let mut parked = Vec::new();
         let mut letters = Vec::new();
         for message in sent {

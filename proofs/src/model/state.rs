@@ -10,7 +10,7 @@ use shared::ids::OrderId;
 use shared::messages::{Message, OrderUpdate};
 use shared::topic::Topic;
 
-use crate::memory::contents::{Contents, digest};
+use crate::memory::contents::{Contents, Room, digest};
 use crate::memory::script::{Answer, Fault};
 
 /// The world.
@@ -237,23 +237,10 @@ impl State {
 /// The name of the one command that is obeyed by the clock.
 const CHARGE: &str = "charge";
 
-/// Whose records a handler reads and writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Room {
-    /// The gateway's.
-    Gateway,
-    /// The Ticket Service's.
-    Tickets,
-    /// The Billing Service's, and the provider's.
-    Billing,
-    /// The Email Service's.
-    Email,
-}
-
-impl Run {
-    /// Whose records it reads and writes.
+impl Work {
+    /// Whose records it is done with.
     pub fn room(&self) -> Room {
-        match &self.work {
+        match self {
             Work::Post(_) | Work::Delete(_) | Work::Look(_) => Room::Gateway,
             Work::Consume(letter) => match letter.topic {
                 Topic::Tickets => Room::Tickets,
@@ -263,6 +250,9 @@ impl Run {
             },
         }
     }
+}
+
+impl Run {
 
     /// Whether the two read or write the same records. Orders share none but the seats.
     pub fn minds(&self, other: &Run) -> bool {
@@ -270,7 +260,7 @@ impl Run {
             (Some(one), Some(other)) => one == other,
             _ => true,
         };
-        self.room() == other.room() && (one_order || self.room() == Room::Tickets)
+        self.work.room() == other.work.room() && (one_order || self.work.room() == Room::Tickets)
     }
 
     /// The order it is about; a `POST` may be about any.
