@@ -92,7 +92,11 @@ impl Memory {
         self.call(name, Kind::Read, |contents, _| Ok(work(contents))).await
     }
 
-    async fn write<T, E>(&self, name: &'static str, work: impl FnOnce(&mut Contents) -> T + Send) -> Result<T, E>
+    async fn write<T, E>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce(&mut Contents) -> T + Send,
+    ) -> Result<T, E>
     where
         T: Clone + fmt::Debug + Send + Sync + 'static,
         E: From<Away>,

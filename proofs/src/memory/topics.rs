@@ -20,11 +20,8 @@ impl From<Away> for NotSent {
 impl Memory {
     async fn send_one(&self, message: Outgoing) -> Result<(), SendError> {
         let topic: Topic = message.topic;
-        let sent = Sent {
-            topic,
-            parked: message.dead_letter.map(|letter| letter.failure),
-            body: message.body,
-        };
+        let sent =
+            Sent { topic, parked: message.dead_letter.map(|letter| letter.failure), body: message.body };
         let done: Result<(), NotSent> = self.write(SEND, |contents| contents.sent.push(sent)).await;
         done.map_err(|NotSent(reason)| SendError { topic, reason })
     }

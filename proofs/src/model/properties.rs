@@ -26,22 +26,37 @@ pub fn all() -> Vec<Property<Booking>> {
             state.orders().all(|order| charged_rightly(state, order))
         }),
         Property::<Booking>::always("a confirmed order has its seats and its money stands", |_, state| {
-            state.orders().filter(|order| order.state == At::Confirmed).all(|order| {
-                holds_seats(state, order.id) && kept(state, order.id) == price(order)
-            })
+            state
+                .orders()
+                .filter(|order| order.state == At::Confirmed)
+                .all(|order| holds_seats(state, order.id) && kept(state, order.id) == price(order))
         }),
-        Property::<Booking>::always("money is held only for an order that owes its charge, its reversal, or nothing", |_, state| {
-            let may_hold = |at| {
-                matches!(at, At::TicketsReserved | At::Confirmed | At::Cancelling(Undoing::Payment | Undoing::Both))
-            };
-            state.orders().all(|order| may_hold(order.state) || kept(state, order.id) == 0)
-        }),
-        Property::<Booking>::always("seats are held only for an order that may use them or owes their release", |_, state| {
-            let may_hold = |at| {
-                !matches!(at, At::Rejected | At::PaymentDeclined | At::Cancelled | At::Cancelling(Undoing::Payment))
-            };
-            state.orders().all(|order| may_hold(order.state) || !holds_seats(state, order.id))
-        }),
+        Property::<Booking>::always(
+            "money is held only for an order that owes its charge, its reversal, or nothing",
+            |_, state| {
+                let may_hold = |at| {
+                    matches!(
+                        at,
+                        At::TicketsReserved
+                            | At::Confirmed
+                            | At::Cancelling(Undoing::Payment | Undoing::Both)
+                    )
+                };
+                state.orders().all(|order| may_hold(order.state) || kept(state, order.id) == 0)
+            },
+        ),
+        Property::<Booking>::always(
+            "seats are held only for an order that may use them or owes their release",
+            |_, state| {
+                let may_hold = |at| {
+                    !matches!(
+                        at,
+                        At::Rejected | At::PaymentDeclined | At::Cancelled | At::Cancelling(Undoing::Payment)
+                    )
+                };
+                state.orders().all(|order| may_hold(order.state) || !holds_seats(state, order.id))
+            },
+        ),
         // An update may wait as long as it likes: if a record could ever say something that does
         // not follow from what it said before, a state is visited in which an update that tells
         // the one waits while the record says the other.
@@ -67,17 +82,26 @@ pub fn all() -> Vec<Property<Booking>> {
             let due = |order: &Order| if order.state == At::Confirmed { price(order) } else { 0 };
             !state.is_at_rest() || state.orders().all(|order| kept(state, order.id) == due(order))
         }),
-        Property::<Booking>::always("at rest an order holds seats if and only if it is confirmed", |_, state| {
-            !state.is_at_rest()
-                || state.orders().all(|order| holds_seats(state, order.id) == (order.state == At::Confirmed))
-        }),
+        Property::<Booking>::always(
+            "at rest an order holds seats if and only if it is confirmed",
+            |_, state| {
+                !state.is_at_rest()
+                    || state
+                        .orders()
+                        .all(|order| holds_seats(state, order.id) == (order.state == At::Confirmed))
+            },
+        ),
         Property::<Booking>::always("at rest the last mail of an order tells its end", |_, state| {
             !state.is_at_rest()
                 || state.orders().all(|order| {
                     let last = state.contents.mailed.get(&order.id);
                     last.is_some_and(|last| {
                         is_end(order.state, *last)
-                            && state.contents.mailbox.iter().any(|mail| (mail.order, mail.outcome) == (order.id, *last))
+                            && state
+                                .contents
+                                .mailbox
+                                .iter()
+                                .any(|mail| (mail.order, mail.outcome) == (order.id, *last))
                     })
                 })
         }),
@@ -88,24 +112,23 @@ pub fn all() -> Vec<Property<Booking>> {
 
 /// What the model is seen to reach, so that the promises above are not kept for want of trying.
 fn reached() -> Vec<Property<Booking>> {
-    fn rests(state: &State, end: impl Fn(&Order) -> bool) -> bool {
-        state.is_at_rest() && state.orders().any(end)
-    }
     vec![
-        Property::<Booking>::sometimes("confirmed", |_, state| rests(state, |order| order.state == At::Confirmed)),
-        Property::<Booking>::sometimes("rejected", |_, state| rests(state, |order| order.state == At::Rejected)),
+        Property::<Booking>::sometimes("confirmed", |_, state| {
+            rests(state, |order| order.state == At::Confirmed)
+        }),
+        Property::<Booking>::sometimes("rejected", |_, state| {
+            rests(state, |order| order.state == At::Rejected)
+        }),
         Property::<Booking>::sometimes("declined", |_, state| {
             rests(state, |order| order.state == At::PaymentDeclined)
-        }),
-        Property::<Booking>::sometimes("cancelled with a refund", |_, state| {
-            rests(state, |order| order.state == At::Cancelled && stands(state, order.id, Stage::Refunded))
         }),
         Property::<Booking>::sometimes("cancelled with a void", |_, state| {
             rests(state, |order| order.state == At::Cancelled && stands(state, order.id, Stage::Voided))
         }),
         Property::<Booking>::sometimes("cancelled before anything was opened", |_, state| {
             rests(state, |order| {
-                order.state == At::Cancelled && !state.contents.ledger.iter().any(|opened| opened.order == order.id)
+                order.state == At::Cancelled
+                    && !state.contents.ledger.iter().any(|opened| opened.order == order.id)
             })
         }),
         Property::<Booking>::sometimes("expired", |_, state| {
@@ -116,6 +139,13 @@ fn reached() -> Vec<Property<Booking>> {
                 && rests(state, |order| order.state == At::Cancelled && order.reason == Some(Reason::Expired))
         }),
     ]
+}
+
+/// What is reached only if a customer cancels: a deadline undoes nothing that was captured.
+pub fn reached_by_cancelling() -> Vec<Property<Booking>> {
+    vec![Property::<Booking>::sometimes("cancelled with a refund", |_, state| {
+        rests(state, |order| order.state == At::Cancelled && stands(state, order.id, Stage::Refunded))
+    })]
 }
 
 /// What only two orders can reach.
@@ -130,6 +160,10 @@ pub fn reached_by_two() -> Vec<Property<Booking>> {
             state.is_at_rest() && at(At::Confirmed) && (at(At::Cancelled) || at(At::PaymentDeclined))
         }),
     ]
+}
+
+fn rests(state: &State, end: impl Fn(&Order) -> bool) -> bool {
+    state.is_at_rest() && state.orders().any(end)
 }
 
 impl State {
@@ -163,8 +197,10 @@ fn kept(state: &State, order: OrderId) -> u64 {
 }
 
 fn charged_rightly(state: &State, order: &Order) -> bool {
-    let captures: Vec<u64> =
-        payments(state, order.id).map(|opened| opened.account.captured()).filter(|&captured| captured > 0).collect();
+    let captures: Vec<u64> = payments(state, order.id)
+        .map(|opened| opened.account.captured())
+        .filter(|&captured| captured > 0)
+        .collect();
     match captures[..] {
         [] => true,
         [captured] => captured == price(order),
@@ -219,7 +255,9 @@ fn books_follow(state: &State, order: OrderId, payment: &Payment) -> bool {
         Payment::Charging(_) | Payment::Reversing(_) => true,
         Payment::Captured(intent) => kept == intent.amount.value,
         // Final: nothing is held, and no open payment that was ever recorded is left behind.
-        Payment::Declined { .. } => kept == 0 && payments(state, order).all(|opened| opened.account.captured() == 0),
+        Payment::Declined { .. } => {
+            kept == 0 && payments(state, order).all(|opened| opened.account.captured() == 0)
+        }
         Payment::Reversed { refunded } => {
             kept == 0 && refunded.is_some() == stands(state, order, Stage::Refunded)
         }

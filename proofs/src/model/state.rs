@@ -253,7 +253,6 @@ impl Work {
 }
 
 impl Run {
-
     /// Whether the two read or write the same records. Orders share none but the seats.
     pub fn minds(&self, other: &Run) -> bool {
         let one_order = match (self.order(), other.order()) {
