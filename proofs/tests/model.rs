@@ -9,7 +9,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write;
 use std::hash::{Hash, Hasher};
 
-use proofs::model::Booking;
+use proofs::model::booking::Booking;
 use proofs::model::state::{Action, State};
 use proofs::model::stories::{Bounds, Story, bounds_of_one, bounds_of_two, one_order, two_orders};
 use stateright::{Checker, Expectation, Model, Path};

@@ -6,7 +6,7 @@
 //! nothing else moves), so every path ends at rest, and an order that is stuck is seen there.
 
 use billing_service::payment::Payment;
-use billing_service::simulated::Stage;
+use billing_service::simulated::{Account, Stage};
 use booking_gateway::order::{Order, State as At, Undoing};
 use shared::ids::OrderId;
 use shared::messages::{NoticeOutcome, OrderUpdate};
@@ -14,24 +14,34 @@ use shared::reason::Reason;
 use stateright::Property;
 use ticket_service::reservation::Reservation;
 
-use super::Booking;
+use super::booking::Booking;
 use super::state::{Phase, State};
 use crate::memory::contents::Opened;
+
+type Holds = fn(&Booking, &State) -> bool;
+
+fn always(name: &'static str, holds: Holds) -> Property<Booking> {
+    Property::always(name, holds)
+}
+
+fn sometimes(name: &'static str, holds: Holds) -> Property<Booking> {
+    Property::sometimes(name, holds)
+}
 
 /// All of them.
 pub fn all() -> Vec<Property<Booking>> {
     let mut properties = vec![
-        Property::<Booking>::always("on every flight, free + held = capacity", |_, state| conserved(state)),
-        Property::<Booking>::always("an order is captured at most once, and for its amount", |_, state| {
+        always("on every flight, free + held = capacity", |_, state| conserved(state)),
+        always("an order is captured at most once, and for its amount", |_, state| {
             state.orders().all(|order| charged_rightly(state, order))
         }),
-        Property::<Booking>::always("a confirmed order has its seats and its money stands", |_, state| {
+        always("a confirmed order has its seats and its money stands", |_, state| {
             state
                 .orders()
                 .filter(|order| order.state == At::Confirmed)
                 .all(|order| holds_seats(state, order.id) && kept(state, order.id) == price(order))
         }),
-        Property::<Booking>::always(
+        always(
             "money is held only for an order that owes its charge, its reversal, or nothing",
             |_, state| {
                 let may_hold = |at| {
@@ -45,53 +55,53 @@ pub fn all() -> Vec<Property<Booking>> {
                 state.orders().all(|order| may_hold(order.state) || kept(state, order.id) == 0)
             },
         ),
-        Property::<Booking>::always(
-            "seats are held only for an order that may use them or owes their release",
-            |_, state| {
-                let may_hold = |at| {
-                    !matches!(
-                        at,
-                        At::Rejected | At::PaymentDeclined | At::Cancelled | At::Cancelling(Undoing::Payment)
-                    )
-                };
-                state.orders().all(|order| may_hold(order.state) || !holds_seats(state, order.id))
-            },
-        ),
+        always("seats are held only for an order that may use them or owes their release", |_, state| {
+            let may_hold = |at| {
+                !matches!(
+                    at,
+                    At::Rejected | At::PaymentDeclined | At::Cancelled | At::Cancelling(Undoing::Payment)
+                )
+            };
+            state.orders().all(|order| may_hold(order.state) || !holds_seats(state, order.id))
+        }),
         // An update may wait as long as it likes: if a record could ever say something that does
         // not follow from what it said before, a state is visited in which an update that tells
         // the one waits while the record says the other.
-        Property::<Booking>::always("no update contradicts the record behind it", |_, state| {
+        always("no update contradicts the record behind it", |_, state| {
             state.updates().all(|(order, update)| follows(state, order, update))
         }),
-        Property::<Booking>::always("the provider's books follow from the record", |_, state| {
+        always("the provider's books follow from the record", |_, state| {
             state.contents.payments.iter().all(|(order, payment)| books_follow(state, *order, payment))
         }),
-        Property::<Booking>::always("every mail is true", |_, state| {
+        always("a card that pays is not called declined", |booking, state| {
+            let pays = |order: &Order| {
+                Account::open(
+                    booking.stories[state.story].flight.price.clone(),
+                    &order.request.payment_method,
+                )
+                .pays
+            };
+            state.orders().all(|order| order.reason != Some(Reason::CardDeclined) || !pays(order))
+        }),
+        always("every mail is true", |_, state| {
             state.contents.mailbox.iter().all(|mail| {
                 state.contents.orders.get(&mail.order).is_some_and(|order| tells(order, mail.outcome))
             })
         }),
-        Property::<Booking>::always("nothing is parked, and no handler fails by itself", |_, state| {
-            state.wrong.is_none()
-        }),
-        Property::<Booking>::always("at rest every order is settled", |_, state| {
+        always("nothing is parked, and no handler fails by itself", |_, state| state.wrong.is_none()),
+        always("at rest every order is settled", |_, state| {
             !state.is_at_rest()
                 || state.contents.checks.is_empty() && state.orders().all(|order| order.state.is_settled())
         }),
-        Property::<Booking>::always("at rest an order is paid if and only if it is confirmed", |_, state| {
+        always("at rest an order is paid if and only if it is confirmed", |_, state| {
             let due = |order: &Order| if order.state == At::Confirmed { price(order) } else { 0 };
             !state.is_at_rest() || state.orders().all(|order| kept(state, order.id) == due(order))
         }),
-        Property::<Booking>::always(
-            "at rest an order holds seats if and only if it is confirmed",
-            |_, state| {
-                !state.is_at_rest()
-                    || state
-                        .orders()
-                        .all(|order| holds_seats(state, order.id) == (order.state == At::Confirmed))
-            },
-        ),
-        Property::<Booking>::always("at rest the last mail of an order tells its end", |_, state| {
+        always("at rest an order holds seats if and only if it is confirmed", |_, state| {
+            !state.is_at_rest()
+                || state.orders().all(|order| holds_seats(state, order.id) == (order.state == At::Confirmed))
+        }),
+        always("at rest the last mail of an order tells its end", |_, state| {
             !state.is_at_rest()
                 || state.orders().all(|order| {
                     let last = state.contents.mailed.get(&order.id);
@@ -113,28 +123,22 @@ pub fn all() -> Vec<Property<Booking>> {
 /// What the model is seen to reach, so that the promises above are not kept for want of trying.
 fn reached() -> Vec<Property<Booking>> {
     vec![
-        Property::<Booking>::sometimes("confirmed", |_, state| {
-            rests(state, |order| order.state == At::Confirmed)
-        }),
-        Property::<Booking>::sometimes("rejected", |_, state| {
-            rests(state, |order| order.state == At::Rejected)
-        }),
-        Property::<Booking>::sometimes("declined", |_, state| {
-            rests(state, |order| order.state == At::PaymentDeclined)
-        }),
-        Property::<Booking>::sometimes("cancelled with a void", |_, state| {
+        sometimes("confirmed", |_, state| rests(state, |order| order.state == At::Confirmed)),
+        sometimes("rejected", |_, state| rests(state, |order| order.state == At::Rejected)),
+        sometimes("declined", |_, state| rests(state, |order| order.state == At::PaymentDeclined)),
+        sometimes("cancelled with a void", |_, state| {
             rests(state, |order| order.state == At::Cancelled && stands(state, order.id, Stage::Voided))
         }),
-        Property::<Booking>::sometimes("cancelled before anything was opened", |_, state| {
+        sometimes("cancelled before anything was opened", |_, state| {
             rests(state, |order| {
                 order.state == At::Cancelled
                     && !state.contents.ledger.iter().any(|opened| opened.order == order.id)
             })
         }),
-        Property::<Booking>::sometimes("expired", |_, state| {
+        sometimes("expired", |_, state| {
             rests(state, |order| order.state == At::Cancelled && order.reason == Some(Reason::Expired))
         }),
-        Property::<Booking>::sometimes("expired by the answer of billing, within the grace", |_, state| {
+        sometimes("expired by the answer of billing, within the grace", |_, state| {
             state.phase == Phase::Late
                 && rests(state, |order| order.state == At::Cancelled && order.reason == Some(Reason::Expired))
         }),
@@ -143,7 +147,7 @@ fn reached() -> Vec<Property<Booking>> {
 
 /// What is reached only if a customer cancels: a deadline undoes nothing that was captured.
 pub fn reached_by_cancelling() -> Vec<Property<Booking>> {
-    vec![Property::<Booking>::sometimes("cancelled with a refund", |_, state| {
+    vec![sometimes("cancelled with a refund", |_, state| {
         rests(state, |order| order.state == At::Cancelled && stands(state, order.id, Stage::Refunded))
     })]
 }
@@ -151,11 +155,11 @@ pub fn reached_by_cancelling() -> Vec<Property<Booking>> {
 /// What only two orders can reach.
 pub fn reached_by_two() -> Vec<Property<Booking>> {
     vec![
-        Property::<Booking>::sometimes("one has the seat, the other is told that it is sold", |_, state| {
+        sometimes("one has the seat, the other is told that it is sold", |_, state| {
             let at = |wanted| state.orders().any(|order| order.state == wanted);
             state.is_at_rest() && at(At::Confirmed) && at(At::Rejected)
         }),
-        Property::<Booking>::sometimes("a seat that was given back is sold again", |_, state| {
+        sometimes("a seat that was given back is sold again", |_, state| {
             let at = |wanted| state.orders().any(|order| order.state == wanted);
             state.is_at_rest() && at(At::Confirmed) && (at(At::Cancelled) || at(At::PaymentDeclined))
         }),

@@ -47,6 +47,16 @@ pub enum Phase {
     Over,
 }
 
+impl Phase {
+    /// The one after it; the last one does not end.
+    pub fn next(self) -> Self {
+        match self {
+            Phase::InTime => Phase::Late,
+            Phase::Late | Phase::Over => Phase::Over,
+        }
+    }
+}
+
 /// How often each thing that nobody wishes for may still happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Left {
