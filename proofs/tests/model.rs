@@ -88,15 +88,14 @@ fn told(path: Path<State, Action>) -> String {
 }
 
 /// Settlement is checked at rest, which proves something only if every path comes to rest: no
-/// state is ever met again. Seen here for every path of one order with a cancellation, and for
-/// every path with a copy or a fault.
+/// state is ever met again. Seen here on every path of one order with a fault, a copy and a
+/// cancellation.
 #[test]
 fn the_world_never_turns_in_circles() {
-    for bounds in &bounds_of_one(false)[1..] {
-        let booking = Booking::new(one_order(), *bounds).unwrap();
-        for state in booking.init_states() {
-            assert_no_circle(&booking, state);
-        }
+    let bounds = bounds_of_one(false)[1];
+    let booking = Booking::new(one_order(), bounds).unwrap();
+    for state in booking.init_states() {
+        assert_no_circle(&booking, state);
     }
 }
 
