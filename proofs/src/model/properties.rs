@@ -152,6 +152,19 @@ pub fn reached_by_cancelling() -> Vec<Property<Booking>> {
     })]
 }
 
+/// What is reached only if something is lost, so that the reconciler is needed.
+pub fn reached_by_faults() -> Vec<Property<Booking>> {
+    vec![sometimes("expired by the reconciler", |_, state| {
+        let by_billing = |order: &Order| {
+            let payment = state.contents.payments.get(&order.id);
+            payment.is_some_and(|payment| matches!(**payment, Payment::Declined { .. }))
+        };
+        rests(state, |order| {
+            order.state == At::Cancelled && order.reason == Some(Reason::Expired) && !by_billing(order)
+        })
+    })]
+}
+
 /// What only two orders can reach.
 pub fn reached_by_two() -> Vec<Property<Booking>> {
     vec![

@@ -76,7 +76,9 @@ impl Model for Booking {
         }
         if state.phase == Phase::InTime {
             if state.placed < self.stories[state.story].requests.len() {
-                actions.push(Action::Begin(Work::Post(state.placed), None));
+                let work = Work::Post(state.placed);
+                actions.extend(faults().map(|fault| Action::Begin(work.clone(), fault)));
+                actions.push(Action::Begin(work, None));
             }
             if state.left.copies > 0 {
                 actions.extend((0..state.placed).map(|number| Action::BeginOnCopy(Work::Post(number))));
@@ -108,6 +110,9 @@ impl Model for Booking {
         let mut properties = properties::all();
         if self.stories.iter().any(|story| story.requests.len() > 1) {
             properties.extend(properties::reached_by_two());
+        }
+        if self.bounds.left.faults > 0 {
+            properties.extend(properties::reached_by_faults());
         }
         if self.bounds.left.cancels > 0 {
             properties.extend(properties::reached_by_cancelling());
