@@ -1,0 +1,4 @@
+//! Proofs that no order is lost, and none paid for nothing. Tests only: nothing depends on this.
+
+pub mod memory;
+pub mod model;
