@@ -32,7 +32,9 @@ fn flights(directory: &Path, text: &str) -> String {
 fn help_and_version_say_what_it_is() {
     let directory = tempfile::tempdir().unwrap();
     let help = String::from_utf8(run(&["--help"], directory.path()).stdout).unwrap();
-    for word in ["airline tickets", "serve", "audit", "dead-letters", "drill", "load", "RUST_LOG", "--version"] {
+    for word in
+        ["airline tickets", "serve", "audit", "dead-letters", "drill", "load", "RUST_LOG", "--version"]
+    {
         assert!(help.contains(word), "{help}");
     }
     let serve = String::from_utf8(run(&["serve", "--help"], directory.path()).stdout).unwrap();
