@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use cli::{Cli, Command};
 use local::load::Load;
+use local::outside::{Outside, OutsideError, Payments};
 use local::{Options, Server};
 use shared::time::{Clock, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,8 +47,30 @@ fn fail(error: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// An environment variable that is set to something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn outside(serve: &cli::Serve) -> Result<Outside, OutsideError> {
+    let payments = match serve.payment_provider {
+        cli::PaymentProvider::Simulated => Payments::Simulated,
+        cli::PaymentProvider::Stripe => Payments::stripe(variable)?,
+    };
+    let mail = match (&serve.smtp, &serve.mail_from) {
+        (Some(url), Some(from)) => Some(local::outside::smtp(url, from, variable)?),
+        _ => None,
+    };
+    Ok(Outside { payments, mail })
+}
+
 async fn run_server(serve: cli::Serve) -> ExitCode {
+    let outside = match outside(&serve) {
+        Ok(outside) => outside,
+        Err(error) => return fail(&error.to_string()),
+    };
     let options = Options {
+        outside,
         host: serve.host,
         port: serve.port,
         flights: serve.flights,

@@ -19,6 +19,9 @@ use shared::store::StoreError;
 use super::database::Database;
 use super::{Json, Statements};
 
+/// How the simulated provider's names of payments begin.
+pub const SIMULATED: &str = "sim_";
+
 /// How long a call takes that is slow, or whose reply is lost.
 const DELAY: Duration = Duration::from_secs(2);
 
@@ -138,7 +141,7 @@ fn find(connection: &Connection, id: i64) -> rusqlite::Result<Json<Account>> {
 }
 
 fn row_id(reference: &PaymentRef) -> Result<i64, ProviderError> {
-    let id = reference.0.strip_prefix("sim_").and_then(|id| id.parse().ok());
+    let id = reference.0.strip_prefix(SIMULATED).and_then(|id| id.parse().ok());
     id.ok_or_else(|| ProviderError::Refused(format!("{reference} is not a payment of this provider")))
 }
 
@@ -165,7 +168,7 @@ impl PaymentProvider for SimulatedProvider {
                     |row| row.get(0),
                 )?,
             };
-            id.map(|id| Opened::Open(PaymentRef(format!("sim_{id}"))))
+            id.map(|id| Opened::Open(PaymentRef(format!("{SIMULATED}{id}"))))
                 .ok_or(rusqlite::Error::QueryReturnedNoRows)
         })
         .await

@@ -1,4 +1,5 @@
-//! The mailbox of the embedded ground: mail is kept here instead of being delivered.
+//! The mailbox of the embedded ground: mail is kept here instead of being delivered, or, with SMTP,
+//! after it was handed over.
 
 use std::sync::Arc;
 
@@ -63,6 +64,6 @@ impl Mailer for Mailbox {
                 .change(sql, params![order.as_bytes(), Json(&outcome), now.as_millis(), Json(&mail)])
                 .map(drop)
         };
-        self.database.write(write).await.map_err(|error| MailerError(error.to_string()))
+        self.database.write(write).await.map_err(|error| MailerError::Unavailable(error.to_string()))
     }
 }
