@@ -50,6 +50,8 @@ async fn orders_are_paid_and_refunded_by_stripe_and_mailed_by_smtp() {
     let (declined, _) = book("pm_card_chargeDeclined").await;
     let (_, cancelled) = book("pm_card_visa").await;
     assert_eq!((&paid["status"], &declined["status"]), (&"confirmed".into(), &"payment_declined".into()));
+    // A mail that is overtaken is not sent.
+    http.at_rest().await;
     http.cancel(&cancelled).await;
     assert_eq!(http.settled(&cancelled).await["status"], "cancelled");
     http.at_rest().await;

@@ -3,12 +3,12 @@
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test's server fails by panicking")]
 
+mod account;
 mod books;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
@@ -16,17 +16,14 @@ use axum::http::{Response, StatusCode};
 use bytes::Bytes;
 use http_body_util::{Full, Limited};
 use serde_json::Value;
-use shared::entropy::{Entropy, SeededEntropy};
+use shared::entropy::SeededEntropy;
 use shared::ids::OrderId;
 use shared::time::{Clock, Timestamp};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-use self::books::{Answer, Books, Form};
+use self::account::Account;
 pub use self::books::{Entry, Status};
-
-/// For how long an idempotency key is remembered.
-const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,25 +69,6 @@ pub struct Asked {
     /// Its parameters.
     pub form: BTreeMap<String, String>,
     path: String,
-}
-
-struct Stored {
-    path: String,
-    form: Form,
-    at: Timestamp,
-    status: u16,
-    body: Value,
-}
-
-#[derive(Default)]
-struct Account {
-    books: Books,
-    keys: HashMap<String, Stored>,
-    faults: VecDeque<(Call, Fault)>,
-    /// Each request goes wrong with this probability, in percent, in a way drawn from the seed.
-    chaos: Option<(SeededEntropy, u64)>,
-    asked: Vec<Asked>,
-    late: Vec<Asked>,
 }
 
 /// The server, until it is dropped.
@@ -167,103 +145,6 @@ impl StripeServer {
     /// Every request that came, oldest first.
     pub fn asked(&self) -> Vec<Asked> {
         self.account().asked.clone()
-    }
-}
-
-impl Account {
-    /// What goes wrong with this request.
-    fn fault(&mut self, call: Call) -> Option<Fault> {
-        if let Some(place) = self.faults.iter().position(|(of, _)| *of == call) {
-            return self.faults.remove(place).map(|(_, fault)| fault);
-        }
-        let (entropy, percent) = self.chaos.as_ref()?;
-        if entropy.below(100) >= *percent {
-            return None;
-        }
-        let rate_limit =
-            serde_json::json!({"error": {"type": "invalid_request_error", "code": "lock_timeout"}});
-        let in_use =
-            serde_json::json!({"error": {"type": "idempotency_error", "code": "idempotency_key_in_use"}});
-        Some(match entropy.below(7) {
-            0 => Fault::ReplyLost,
-            1 => Fault::LandsLate,
-            2 => Fault::ErrorBefore,
-            3 => Fault::ErrorAfter,
-            4 => Fault::Answer(429, rate_limit),
-            5 => Fault::Answer(409, in_use),
-            _ => Fault::Answer(503, Value::Null),
-        })
-    }
-
-    /// Does what is asked, or repeats what was answered under the same key.
-    fn keyed(&mut self, asked: &Asked, now: Timestamp) -> (Answer, bool) {
-        self.keys.retain(|_, stored| now.since(stored.at) < REMEMBERED);
-        if let Some(stored) = asked.key.as_ref().and_then(|key| self.keys.get(key)) {
-            if stored.path != asked.path || stored.form != asked.form {
-                let code = Answer::error(400, "idempotency_error", "", None);
-                return (code, false);
-            }
-            let answer = Answer { status: stored.status, body: stored.body.clone(), stored: true };
-            return (answer, true);
-        }
-        let answer = self.work(asked);
-        if answer.stored {
-            self.store(asked, &answer, now);
-        }
-        (answer, false)
-    }
-
-    fn store(&mut self, asked: &Asked, answer: &Answer, now: Timestamp) {
-        if let Some(key) = &asked.key {
-            let (path, form) = (asked.path.clone(), asked.form.clone());
-            let (status, body) = (answer.status, answer.body.clone());
-            self.keys.insert(key.clone(), Stored { path, form, at: now, status, body });
-        }
-    }
-
-    fn work(&mut self, asked: &Asked) -> Answer {
-        let id = asked.path.split('/').nth(3).unwrap_or_default();
-        match asked.call {
-            Call::Create => self.books.create(&asked.form),
-            Call::Show => self.books.show(id),
-            Call::Confirm => self.books.confirm(id, &asked.form),
-            Call::Capture => self.books.capture(id),
-            Call::Cancel => self.books.cancel(id),
-            Call::Refund => self.books.refund(&asked.form),
-            Call::ListRefunds => {
-                self.books.list_refunds(asked.form.get("payment_intent").map_or("", String::as_str))
-            }
-        }
-    }
-
-    /// The answer, and whether it is a repeated one; none where the caller hears nothing.
-    fn answer(&mut self, asked: &Asked, now: Timestamp) -> Result<(Answer, bool), Fault> {
-        self.asked.push(asked.clone());
-        let seen = asked.key.as_ref().is_some_and(|key| self.keys.contains_key(key));
-        let broken = || Answer::error(500, "api_error", "", None);
-        match self.fault(asked.call) {
-            None => Ok(self.keyed(asked, now)),
-            Some(Fault::LandsLate) => {
-                self.late.push(asked.clone());
-                Err(Fault::LandsLate)
-            }
-            Some(Fault::Answer(status, body)) => Ok((Answer { status, body, stored: false }, false)),
-            // What was answered before is repeated, whatever is broken now.
-            Some(Fault::ErrorBefore | Fault::ErrorAfter) if seen => Ok(self.keyed(asked, now)),
-            Some(Fault::ErrorBefore) => {
-                self.store(asked, &broken(), now);
-                Ok((broken(), false))
-            }
-            Some(Fault::ErrorAfter) => {
-                self.keyed(asked, now);
-                self.store(asked, &broken(), now);
-                Ok((broken(), false))
-            }
-            Some(fault) => {
-                self.keyed(asked, now);
-                Err(fault)
-            }
-        }
     }
 }
 

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use billing_service::provider::{Opened, PaymentProvider, PaymentRef};
+use billing_service::provider::{Opened, PaymentProvider, PaymentRef, ProviderError};
 use billing_service::stripe::{ApiUrl, Options, Patience, SecretKey, StripeProvider};
 use billing_service::stripe_server::StripeServer;
+use serde_json::{Value, json};
 use shared::ids::OrderId;
 use shared::money::{Currency, Money};
 use shared::payment::PaymentMethod;
@@ -77,4 +78,20 @@ pub(crate) fn card(method: &str) -> PaymentMethod {
 
 pub(crate) const fn hours(hours: u64) -> Duration {
     Duration::from_secs(hours * 3600)
+}
+
+pub(crate) fn unknown<T>(result: &Result<T, ProviderError>) -> bool {
+    matches!(result, Err(ProviderError::Unknown(_)))
+}
+
+pub(crate) fn refused<T>(result: &Result<T, ProviderError>) -> bool {
+    matches!(result, Err(ProviderError::Refused(_)))
+}
+
+pub(crate) fn unavailable<T>(result: &Result<T, ProviderError>) -> bool {
+    matches!(result, Err(ProviderError::Unavailable(_)))
+}
+
+pub(crate) fn error(kind: &str, code: Value, param: Value) -> Value {
+    json!({"error": {"type": kind, "code": code, "param": param, "message": "about pm_card_visa"}})
 }
