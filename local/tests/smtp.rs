@@ -207,6 +207,18 @@ async fn a_mail_that_was_taken_unheard_comes_again_under_the_same_name() {
 }
 
 #[tokio::test]
+async fn a_command_that_comes_twice_even_at_the_same_time_sends_one_mail() {
+    let post = Post::start().await;
+    let mail = plain();
+    let (one, other) = tokio::join!(post.send(&mail), post.send(&mail));
+    assert!(one.is_ok() && matches!(other, Err(MailerError::Unavailable(_))), "the other waits: {other:?}");
+    post.send(&mail).await.unwrap();
+    assert_eq!(post.server.taken().len(), 1);
+    post.mailer.send(order(), NoticeOutcome::Cancelled, &mail).await.unwrap();
+    assert_eq!(post.server.taken().len(), 2, "another mail of the same order is another mail");
+}
+
+#[tokio::test]
 async fn a_login_is_used_and_a_wrong_one_waits_without_being_told() {
     let post = Post::start().await;
     let mailer = mailer(post.server.port, Some("verySecret"), post.mailbox.clone());

@@ -1,7 +1,8 @@
 //! Real mail on the embedded ground, by SMTP.
 //!
-//! Mail is at least once: a mail whose acceptance was not heard of is sent again, under the same
-//! `Message-ID`. What becomes of one:
+//! Mail is at least once: a mail whose acceptance was not heard of, or not kept, is sent again, under
+//! the same `Message-ID`. A command that merely comes twice, even at the same time, sends one mail.
+//! What becomes of one:
 //!
 //! | the server says | the mail |
 //! |---|---|
@@ -12,8 +13,9 @@
 
 mod settings;
 
+use std::collections::HashSet;
 use std::error::Error;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -47,6 +49,19 @@ pub struct SmtpMailer {
     kept: Arc<Mailbox>,
     clock: Arc<dyn Clock>,
     turns: Semaphore,
+    in_hand: Mutex<HashSet<MailName>>,
+}
+
+/// An order, and the step that its mail tells.
+type MailName = (OrderId, NoticeOutcome);
+
+/// A mail that is being sent: by nobody else, until this is dropped.
+struct InHand<'a>(&'a SmtpMailer, MailName);
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        self.0.in_hand().remove(&self.1);
+    }
 }
 
 /// Where in the exchange something went wrong.
@@ -62,7 +77,15 @@ enum Step {
 impl SmtpMailer {
     /// A mailer to that server, whose mails are kept in that mailbox too.
     pub fn new(smtp: Smtp, kept: Arc<Mailbox>, clock: Arc<dyn Clock>) -> Self {
-        Self { smtp, kept, clock, turns: Semaphore::new(CONNECTIONS) }
+        Self { smtp, kept, clock, turns: Semaphore::new(CONNECTIONS), in_hand: Mutex::default() }
+    }
+
+    fn in_hand(&self) -> MutexGuard<'_, HashSet<MailName>> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn take_in_hand(&self, name: MailName) -> Option<InHand<'_>> {
+        self.in_hand().insert(name).then(|| InHand(self, name))
     }
 
     fn message(
@@ -152,6 +175,12 @@ fn failure(step: Step, error: &lettre::transport::smtp::Error) -> MailerError {
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+        let Some(_in_hand) = self.take_in_hand((order, outcome)) else {
+            return Err(MailerError::Unavailable("this very mail is being sent".to_owned()));
+        };
+        if self.kept.has(order, outcome).await.map_err(|error| MailerError::Unavailable(error.to_string()))? {
+            return Ok(());
+        }
         let message = self
             .message(order, outcome, mail)
             .map_err(|error| MailerError::Undeliverable(format!("it cannot be written: {error}")))?;

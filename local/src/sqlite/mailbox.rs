@@ -51,6 +51,15 @@ impl Mailbox {
         };
         self.database.scan(read).await
     }
+
+    /// Whether that mail is here.
+    pub async fn has(&self, order: OrderId, outcome: NoticeOutcome) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM mailbox WHERE order_id = ?1 AND outcome = ?2";
+        let read = move |connection: &Connection| {
+            connection.row(sql, params![order.as_bytes(), Json(&outcome)], |_| Ok(()))
+        };
+        Ok(self.database.read(read).await?.is_some())
+    }
 }
 
 #[async_trait]
