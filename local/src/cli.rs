@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Sells airline tickets: answers at once, and never loses an order.
 #[derive(Debug, Parser)]
@@ -72,6 +72,24 @@ pub(crate) struct Serve {
     /// How long an order may take before it is called off, such as 48h, 90m or 30s
     #[arg(long, value_name = "TIME", default_value = "48h", value_parser = duration)]
     pub(crate) hold_deadline: Duration,
+    /// Who moves the money: nobody, pretended by the names of Stripe's test cards; or Stripe, with
+    /// the secret key in the environment variable STRIPE_SECRET_KEY (STRIPE_API_URL: another address)
+    #[arg(long, value_name = "NAME", default_value = "simulated")]
+    pub(crate) payment_provider: PaymentProvider,
+    /// The server that mail is sent by, smtp://HOST or smtps://HOST, with the login in the environment
+    /// variables SMTP_USERNAME and SMTP_PASSWORD, if any; without it mail is kept, see /local/mail
+    #[arg(long, value_name = "URL", requires = "mail_from")]
+    pub(crate) smtp: Option<String>,
+    /// The address that mail is sent from
+    #[arg(long, value_name = "ADDRESS", requires = "smtp")]
+    pub(crate) mail_from: Option<String>,
+}
+
+/// `--payment-provider`
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PaymentProvider {
+    Simulated,
+    Stripe,
 }
 
 /// `audit`

@@ -29,8 +29,8 @@ use crate::workers::Running;
 pub struct Control {
     /// The switch of each consumer, by its service's name.
     pub services: HashMap<&'static str, watch::Sender<Running>>,
-    /// The payment provider.
-    pub provider: Arc<SimulatedProvider>,
+    /// The payment provider, if it is the simulated one.
+    pub simulated: Option<Arc<SimulatedProvider>>,
     /// The topics.
     pub topics: SqliteTopics,
     /// The mails sent.
@@ -47,6 +47,16 @@ struct ServiceState {
 #[serde(deny_unknown_fields)]
 struct ProviderState {
     mode: Mode,
+}
+
+impl Control {
+    /// The simulated provider, which alone can be broken and looked into from here.
+    fn simulated(&self) -> Result<&SimulatedProvider, Problem> {
+        self.simulated.as_deref().ok_or_else(|| {
+            let why = "payments are made by Stripe, which keeps its own books: see its dashboard; this path is for --payment-provider simulated";
+            Problem::new(StatusCode::CONFLICT, why)
+        })
+    }
 }
 
 /// `/local/*`.
@@ -82,7 +92,7 @@ async fn set_service(
 async fn set_provider(State(control): State<Arc<Control>>, body: Bytes) -> Result<Response, Problem> {
     let state: ProviderState =
         parse(&body, "{\"mode\": \"up\"}, or \"unavailable\", \"timeout\" or \"slow\"")?;
-    control.provider.set_mode(state.mode);
+    control.simulated()?.set_mode(state.mode);
     warn!("the payment provider is {:?}", state.mode);
     Ok(json(StatusCode::OK, "application/json", &state))
 }
@@ -131,7 +141,8 @@ async fn mail(State(control): State<Arc<Control>>) -> Result<Response, Problem> 
 }
 
 async fn payments(State(control): State<Arc<Control>>) -> Result<Response, Problem> {
-    Ok(json(StatusCode::OK, "application/json", &control.provider.ledger().await.map_err(unavailable)?))
+    let ledger = control.simulated()?.ledger().await.map_err(unavailable)?;
+    Ok(json(StatusCode::OK, "application/json", &ledger))
 }
 
 fn no_such_letter() -> Problem {

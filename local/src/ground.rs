@@ -20,8 +20,9 @@ use tokio::task::JoinSet;
 use tracing::warn;
 
 use crate::control::Control;
+use crate::outside::{self, Outside};
+use crate::server::StartError;
 use crate::sqlite::database::Database;
-use crate::sqlite::ledger::SimulatedProvider;
 use crate::sqlite::mailbox::Mailbox;
 use crate::sqlite::mails::SqliteMails;
 use crate::sqlite::orders::SqliteOrders;
@@ -56,11 +57,13 @@ impl Ground {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         deadline: Duration,
-    ) -> Result<Self, StoreError> {
+        outside: Outside,
+    ) -> Result<Self, StartError> {
         let topics = SqliteTopics::new(database.clone(), clock.clone());
         topics.take_back().await?;
         let tickets = Arc::new(SqliteTickets(database.clone()));
-        let provider = Arc::new(SimulatedProvider::new(database.clone()));
+        let (provider, simulated) = outside.payments.provider(&database, &clock)?;
+        remember_provider(&database, outside.payments.name()).await?;
         let mailbox = Arc::new(Mailbox { database: database.clone(), clock: clock.clone() });
         let gateway = Gateway {
             orders: Arc::new(SqliteOrders(database.clone())),
@@ -79,13 +82,13 @@ impl Ground {
         let payments = Arc::new(SqlitePayments(database.clone()));
         services.start("order-updates", OrderUpdates(gateway.clone()));
         services.start("ticket-service", TicketService { store: tickets.clone(), clock: clock.clone() });
-        services
-            .start("billing-service", BillingService { store: payments, provider: provider.clone(), clock });
+        let mailer = outside::mailer(outside.mail, &mailbox, &clock);
+        services.start("billing-service", BillingService { store: payments, provider, clock });
         let mails = Arc::new(SqliteMails(database.clone()));
-        services.start("email-service", EmailService { store: mails, mailer: mailbox.clone() });
+        services.start("email-service", EmailService { store: mails, mailer });
 
         let reconciler = tokio::spawn(reconcile(gateway));
-        let control = Arc::new(Control { services: services.switches, provider, topics, mailbox });
+        let control = Arc::new(Control { services: services.switches, simulated, topics, mailbox });
         Ok(Self { desk, tickets, control, database, tasks: services.tasks, reconciler })
     }
 
@@ -126,6 +129,13 @@ async fn reconcile(gateway: Gateway) {
             warn!(%error, "the reconciler could not look; it will in {RECONCILE_EVERY:?}");
         }
     }
+}
+
+/// Notes who moves the money, for the audit.
+async fn remember_provider(database: &Database, name: &'static str) -> Result<(), StoreError> {
+    let sql =
+        "INSERT INTO settings (name, value) VALUES ('payment-provider-' || ?1, x'') ON CONFLICT DO NOTHING";
+    database.write(move |connection: &Connection| connection.execute(sql, [name]).map(drop)).await
 }
 
 /// The deployment's secret, made at the first start.

@@ -6,6 +6,7 @@
 //! | the ground: the services, and what they stand on | [`ground`] |
 //! | what Lambda does on AWS: batches, retries, acknowledgements | [`workers`] |
 //! | topics, stores, ledger and mailbox on SQLite | [`sqlite`] |
+//! | Stripe and mail servers, if any | [`outside`], [`smtp`] |
 //! | the data directory | [`data_dir`] |
 //! | `/local/*` | [`control`] |
 //! | expected state against actual | [`audit`] |
@@ -21,7 +22,9 @@ pub mod dead_letters;
 pub mod drill;
 pub mod ground;
 pub mod load;
+pub mod outside;
 pub mod server;
+pub mod smtp;
 pub mod sqlite;
 pub mod workers;
 

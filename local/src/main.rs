@@ -13,6 +13,7 @@ use cli::{Cli, Command};
 use local::dead_letters::{DeadLetters, DeadLettersError};
 use local::drill::Drill;
 use local::load::Load;
+use local::outside::{Outside, OutsideError, Payments};
 use local::{Options, Server};
 use shared::time::{Clock, SystemClock};
 use tokio::signal::unix::{SignalKind, signal};
@@ -53,8 +54,30 @@ fn fail(error: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// An environment variable that is set to something.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn outside(serve: &cli::Serve) -> Result<Outside, OutsideError> {
+    let payments = match serve.payment_provider {
+        cli::PaymentProvider::Simulated => Payments::Simulated,
+        cli::PaymentProvider::Stripe => Payments::stripe(variable)?,
+    };
+    let mail = match (&serve.smtp, &serve.mail_from) {
+        (Some(url), Some(from)) => Some(local::outside::smtp(url, from, variable)?),
+        _ => None,
+    };
+    Ok(Outside { payments, mail })
+}
+
 async fn run_server(serve: cli::Serve) -> ExitCode {
+    let outside = match outside(&serve) {
+        Ok(outside) => outside,
+        Err(error) => return fail(&error.to_string()),
+    };
     let options = Options {
+        outside,
         host: serve.host,
         port: serve.port,
         flights: serve.flights,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::serve::ListenerExt;
+use billing_service::stripe::StripeError;
 use booking_gateway::desk::DEADLINE;
 use shared::entropy::{Entropy, OsEntropy};
 use shared::store::StoreError;
@@ -20,6 +21,7 @@ use tokio::task::JoinHandle;
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::ground::Ground;
+use crate::outside::Outside;
 use crate::sqlite::database::Database;
 use crate::sqlite::schema::SchemaError;
 use crate::sqlite::tickets::SqliteTickets;
@@ -41,6 +43,8 @@ pub struct Options {
     pub flights: Option<PathBuf>,
     /// How long an order may take.
     pub deadline: Duration,
+    /// Who moves the money, and who delivers mail.
+    pub outside: Outside,
     /// Its time.
     pub clock: Arc<dyn Clock>,
     /// Its randomness.
@@ -48,7 +52,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// The defaults: a free port on loopback, the seed, 48 h.
+    /// The defaults: a free port on loopback, the seed, 48 h, simulated payments, mail kept.
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
@@ -56,6 +60,7 @@ impl Options {
             port: 0,
             flights: None,
             deadline: DEADLINE,
+            outside: Outside::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
         }
@@ -76,6 +81,8 @@ pub enum StartError {
         "cannot listen on {address}: {error}; choose another with --host and --port, or a free port with --port 0"
     )]
     Listen { address: String, error: io::Error },
+    #[error(transparent)]
+    Stripe(#[from] StripeError),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -110,7 +117,9 @@ impl Server {
             }
             None => {}
         }
-        let ground = Ground::start(database, options.clock, options.entropy, options.deadline).await?;
+        let ground =
+            Ground::start(database, options.clock, options.entropy, options.deadline, options.outside)
+                .await?;
 
         let router = router(&ground);
         let url = listener.local_addr().map(|address| format!("http://{address}"));

@@ -165,3 +165,26 @@ async fn the_command_reads_beside_a_server_and_ends_with_1_on_a_discrepancy() {
     let report: serde_json::Value = serde_json::from_slice(&broken.stdout).unwrap();
     assert_eq!(report["discrepancies"][0]["booking_id"], json!(id));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_by_stripe_is_held_to_its_record() {
+    let (_kept, data, confirmed, _) = endings().await;
+    let connection = rusqlite::Connection::open(data.join("bookings.sqlite")).unwrap();
+    let id = format!("x'{}'", confirmed.replace('-', ""));
+    let paid = |amount: &str| {
+        connection
+            .execute_batch(&format!(
+                "UPDATE payments SET body = json_set(body, '$.reference', 'pi_1', '$.amount.value', {amount})
+                 WHERE order_id = {id};
+                 DELETE FROM ledger WHERE order_id = {id};"
+            ))
+            .unwrap();
+        look(&data)
+    };
+    assert_eq!(look(&data).books_not_compared, Vec::<&str>::new());
+    let due = "json_extract(body, '$.amount.value')";
+    assert_eq!(paid(due).discrepancies, []);
+    let found = paid(&format!("{due} - 1")).discrepancies;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(found[0].expected.starts_with("captured"), "{found:?}");
+}

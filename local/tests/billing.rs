@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use billing_service::provider::{
-    Captured, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided,
+    Captured, Opened, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided,
 };
 use billing_service::service::BillingService;
 use local::sqlite::database::Database;
@@ -57,7 +57,7 @@ impl PaymentProvider for Faulty {
         order: OrderId,
         amount: &Money,
         method: &PaymentMethod,
-    ) -> Result<PaymentRef, ProviderError> {
+    ) -> Result<Opened, ProviderError> {
         self.provider.open(order, amount, method).await
     }
 

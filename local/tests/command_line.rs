@@ -38,7 +38,21 @@ fn help_and_version_say_what_it_is() {
         assert!(help.contains(word), "{help}");
     }
     let serve = String::from_utf8(run(&["serve", "--help"], directory.path()).stdout).unwrap();
-    for word in ["--port", "--host", "--data", "--flights", "--hold-deadline", "8080", "./data", "48h"] {
+    for word in [
+        "--port",
+        "--host",
+        "--data",
+        "--flights",
+        "--hold-deadline",
+        "--payment-provider",
+        "STRIPE_SECRET_KEY",
+        "--smtp",
+        "SMTP_PASSWORD",
+        "--mail-from",
+        "8080",
+        "./data",
+        "48h",
+    ] {
         assert!(serve.contains(word), "{serve}");
     }
     let version = String::from_utf8(run(&["--version"], directory.path()).stdout).unwrap();

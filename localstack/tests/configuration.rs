@@ -63,7 +63,7 @@ async fn a_malformed_variable_is_named_with_what_it_must_be() {
         ("BookingsApi", "HOLD_DEADLINE_HOURS", "0", "must be from 1 to 8760"),
         ("BookingsApi", "HOLD_DEADLINE_HOURS", "two days", "must be from 1 to 8760"),
         ("BookingsApi", "IDEMPOTENCY_SECRET_ARN", "secret", "must be the ARN of a secret"),
-        ("BillingConsumer", "PAYMENT_PROVIDER", "cash", "must be simulated"),
+        ("BillingConsumer", "PAYMENT_PROVIDER", "cash", "must be simulated or stripe"),
         ("EmailConsumer", "EMAIL_SENDER", "nobody", "must be an e-mail address"),
     ] {
         let error = start(function, name, value).await.unwrap_err().to_string();

@@ -17,7 +17,7 @@ use shared::reason::Declined;
 use tokio::task::JoinSet;
 
 use crate::payment::{Intent, Payment};
-use crate::provider::{Captured, PaymentProvider, PaymentRef, PaymentStatus, Voided};
+use crate::provider::{Captured, Opened, PaymentProvider, PaymentRef, PaymentStatus, Voided};
 use crate::store::{Begun, PaymentStore};
 
 /// The tests of [`PaymentStore`] for one adapter.
@@ -132,8 +132,16 @@ pub async fn of_concurrent_replacements_one_stands(store: Arc<dyn PaymentStore>)
     assert!(outcomes.iter().all(|(_, answered)| *answered == stands));
 }
 
+async fn open_for(provider: &dyn PaymentProvider, order: OrderId, value: u64, method: &str) -> PaymentRef {
+    let method = PaymentMethod::parse(method).unwrap();
+    match provider.open(order, &euros(value), &method).await.unwrap() {
+        Opened::Open(reference) => reference,
+        Opened::Declined => panic!("it was declined before it was opened"),
+    }
+}
+
 async fn open(provider: &dyn PaymentProvider, method: &str) -> PaymentRef {
-    provider.open(order(1), &euros(25_900), &PaymentMethod::parse(method).unwrap()).await.unwrap()
+    open_for(provider, order(1), 25_900, method).await
 }
 
 pub async fn opening_moves_no_money(provider: Arc<dyn PaymentProvider>) {
@@ -144,8 +152,7 @@ pub async fn opening_moves_no_money(provider: Arc<dyn PaymentProvider>) {
 pub async fn a_repeated_open_names_the_same_payment(provider: Arc<dyn PaymentProvider>) {
     let first = open(provider.as_ref(), "pm_card_visa").await;
     assert_eq!(open(provider.as_ref(), "pm_card_visa").await, first);
-    let other =
-        provider.open(order(2), &euros(100), &PaymentMethod::parse("pm_card_visa").unwrap()).await.unwrap();
+    let other = open_for(provider.as_ref(), order(2), 100, "pm_card_visa").await;
     assert_ne!(other, first);
 }
 

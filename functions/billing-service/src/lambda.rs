@@ -7,11 +7,14 @@ use shared::aws::setup::{Setup, SetupError};
 use shared::consumer::Consumer;
 use shared::ids::OrderId;
 use shared::topic::Topic;
+use tracing::warn;
 
 use crate::dynamodb::{DynamoPayments, DynamoSimulatedProvider};
-use crate::provider::PaymentProvider;
+use crate::provider::ProviderError::{Unavailable, Unknown};
+use crate::provider::{PaymentProvider, PaymentRef};
 use crate::service::BillingService;
 use crate::store::PaymentStore;
+use crate::stripe::{Options, SecretKey, StripeProvider};
 
 /// The consumer of billing.
 ///
@@ -38,6 +41,21 @@ async fn provider(setup: &Setup) -> Result<Arc<dyn PaymentProvider>, SetupError>
             let (client, table) = setup.table()?;
             Ok(Arc::new(DynamoSimulatedProvider { client, table }))
         }
-        _ => Err(setup.malformed(name, "must be simulated")),
+        "stripe" => {
+            let name = "PAYMENT_PROVIDER_SECRET_ARN";
+            let unusable = |reason: String| SetupError::Secret { name, reason };
+            let key =
+                SecretKey::parse(&setup.secret(name).await?).map_err(|error| unusable(error.to_string()))?;
+            let options = Options { clock: setup.clock.clone(), ..Options::default() };
+            let stripe = StripeProvider::with(&key, options).map_err(|error| unusable(error.to_string()))?;
+            // Opens the connection. There is no such payment, which is an answer like any other.
+            if let Err(error @ (Unavailable(_) | Unknown(_))) =
+                stripe.retrieve(&PaymentRef("pi_none".to_owned())).await
+            {
+                warn!("the payment provider does not answer yet: {error}");
+            }
+            Ok(Arc::new(stripe))
+        }
+        _ => Err(setup.malformed(name, "must be simulated or stripe")),
     }
 }

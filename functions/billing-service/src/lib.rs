@@ -6,6 +6,7 @@
 //! | the port to the payments | [`store`] |
 //! | the port to whoever moves the money | [`provider`] |
 //! | the simulated provider's rules | [`simulated`] |
+//! | Stripe | [`stripe`] |
 //! | the consumer of billing | [`service`] |
 //! | what stands on AWS | `dynamodb`, `lambda` |
 
@@ -20,3 +21,7 @@ pub mod provider;
 pub mod service;
 pub mod simulated;
 pub mod store;
+#[cfg(feature = "stripe")]
+pub mod stripe;
+#[cfg(all(feature = "contract", feature = "stripe"))]
+pub mod stripe_server;

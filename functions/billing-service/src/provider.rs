@@ -34,7 +34,7 @@ pub trait PaymentProvider: Send + Sync {
         order: OrderId,
         amount: &Money,
         method: &PaymentMethod,
-    ) -> Result<PaymentRef, ProviderError>;
+    ) -> Result<Opened, ProviderError>;
 
     /// Takes the money.
     async fn capture(&self, order: OrderId, reference: &PaymentRef) -> Result<Captured, ProviderError>;
@@ -47,6 +47,15 @@ pub trait PaymentProvider: Send + Sync {
 
     /// Gives back all that was captured.
     async fn refund(&self, order: OrderId, reference: &PaymentRef) -> Result<Money, ProviderError>;
+}
+
+/// What became of opening a payment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// It is open.
+    Open(PaymentRef),
+    /// The provider will take no money with this payment method. Nothing is open.
+    Declined,
 }
 
 /// What became of a capture.
@@ -93,4 +102,8 @@ pub enum ProviderError {
     /// It may or may not have done what was asked.
     #[error("the payment provider's answer is not known: {0}")]
     Unknown(String),
+    /// It did nothing, and asking again will not help before somebody has looked: the key is wrong,
+    /// or it knows no such payment. It is asked again all the same, and each time logged as an error.
+    #[error("the payment provider refuses: {0}")]
+    Refused(String),
 }

@@ -18,10 +18,10 @@ use shared::store::StoreError;
 use shared::time::{Clock, Timestamp};
 use shared::topic::Outgoing;
 use thiserror::Error;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::payment::{Intent, Payment};
-use crate::provider::{Captured, PaymentProvider, PaymentStatus, ProviderError, Voided};
+use crate::provider::{Captured, Opened, PaymentProvider, PaymentStatus, ProviderError, Voided};
 use crate::store::{Begun, PaymentStore};
 
 /// Takes money, once, and gives it back, once.
@@ -70,7 +70,13 @@ impl Service for BillingService {
                 info!("order {order}: {} is answered {}", event.message.name(), answer.name());
                 Ok(Outcome::Done(vec![Outgoing::event(&event.reply(answer, self.clock.now()))]))
             }
-            Err(Stuck::Provider(error)) => Ok(Outcome::Wait(error.to_string())),
+            Err(Stuck::Provider(error)) => {
+                // It waits like any other, since whoever is alarmed by this may heal it.
+                if let ProviderError::Refused(_) = &error {
+                    error!("order {order}: {} cannot be done: {error}", event.message.name());
+                }
+                Ok(Outcome::Wait(error.to_string()))
+            }
             Err(Stuck::Store(error)) => Err(error),
         }
     }
@@ -101,8 +107,10 @@ impl BillingService {
         let first = if self.clock.now() > not_after {
             Payment::Declined { reason: Declined::Expired }
         } else {
-            let reference = self.provider.open(order, amount, method).await?;
-            Payment::Charging(Intent { reference, amount: amount.clone() })
+            match self.provider.open(order, amount, method).await? {
+                Opened::Open(reference) => Payment::Charging(Intent { reference, amount: amount.clone() }),
+                Opened::Declined => Payment::Declined { reason: Declined::CardDeclined },
+            }
         };
         match self.store.begin(order, &first).await? {
             Begun::Begun => self.drive(order, first, Known::Fresh, not_after).await,

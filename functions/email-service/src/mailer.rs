@@ -18,7 +18,13 @@ pub trait Mailer: Send + Sync {
     async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError>;
 }
 
-/// The mail was not sent, or may not have been.
-#[derive(Clone, Debug, Error)]
-#[error("the mailer is unavailable: {0}")]
-pub struct MailerError(pub String);
+/// The mail was not sent.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum MailerError {
+    /// It was not taken, or may not have been. Waiting helps.
+    #[error("the mailer is unavailable: {0}")]
+    Unavailable(String),
+    /// Nobody can be reached at its address. Waiting does not help.
+    #[error("the mail is undeliverable: {0}")]
+    Undeliverable(String),
+}

@@ -9,10 +9,10 @@ use shared::event::Event;
 use shared::ids::OrderId;
 use shared::messages::{EmailCommand, NoticeOutcome};
 use shared::store::StoreError;
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use crate::mail::Mail;
-use crate::mailer::Mailer;
+use crate::mailer::{Mailer, MailerError};
 use crate::store::MailStore;
 
 /// Mails each step of an order once, and none that a later one has overtaken.
@@ -44,7 +44,8 @@ impl Service for EmailService {
     }
 
     /// **Crash contract:** the mail goes out before it is marked. If the process dies in between,
-    /// it goes out again, unless the mailer can tell.
+    /// it goes out again, unless the mailer can tell. A mail that cannot be delivered is logged as an
+    /// error and marked as if it had been: the mark says what needs no further mail.
     async fn handle(&self, event: &Event<EmailCommand>, loaded: &Loaded) -> Result<Outcome, StoreError> {
         let order = event.order;
         let EmailCommand::Send(notice) = &event.message;
@@ -57,11 +58,16 @@ impl Service for EmailService {
             debug!("order {order}: {:?} was mailed, or overtaken, before", notice.outcome);
             return Ok(Outcome::Done(Vec::new()));
         }
-        if let Err(error) = self.mailer.send(order, notice.outcome, &Mail::compose(order, notice)).await {
+        let sent = self.mailer.send(order, notice.outcome, &Mail::compose(order, notice)).await;
+        if let Err(error @ MailerError::Unavailable(_)) = &sent {
             return Ok(Outcome::Wait(error.to_string()));
         }
+        // What is undeliverable is marked too: nothing more can be done for it here.
         self.store.mark(order, notice.outcome).await?;
-        info!("order {order}: the customer was mailed {:?}", notice.outcome);
+        match sent {
+            Ok(()) => info!("order {order}: the customer was mailed {:?}", notice.outcome),
+            Err(error) => error!("order {order}: the customer is not told {:?}: {error}", notice.outcome),
+        }
         Ok(Outcome::Done(Vec::new()))
     }
 }

@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_ses::Client;
-use aws_sdk_ses::error::{BuildError, DisplayErrorContext};
+use aws_sdk_ses::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_ses::operation::send_email::SendEmailError;
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
 use shared::ids::OrderId;
@@ -70,8 +70,11 @@ impl SesMailer {
 #[async_trait]
 impl Mailer for SesMailer {
     async fn send(&self, _: OrderId, _: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
-        self.send_to(mail.to.as_str(), &mail.subject, &mail.body)
-            .await
-            .map_err(|error| MailerError(DisplayErrorContext(error).to_string()))
+        self.send_to(mail.to.as_str(), &mail.subject, &mail.body).await.map_err(|error| {
+            // SES says this of an address that can be none; of all else somebody or time is the cure.
+            let undeliverable = error.code() == Some("InvalidParameterValue");
+            let said = DisplayErrorContext(error).to_string();
+            if undeliverable { MailerError::Undeliverable(said) } else { MailerError::Unavailable(said) }
+        })
     }
 }

@@ -138,7 +138,8 @@ mod tests {
         let bought = Bought { id: "one".to_owned(), act: Act::Before, accept: Duration::ZERO };
         let ending = Ending::of(&json!({"settled": true, "status": status, "amount": {"value": 100}}));
         let ledger = json!([{"booking_id": "one", "captured": captured, "refunded": refunded}]);
-        let audit = Audit { orders: 1, at_rest: 1, discrepancies: Vec::new() };
+        let audit =
+            Audit { orders: 1, at_rest: 1, discrepancies: Vec::new(), books_not_compared: Vec::new() };
         Outcome::new(&[bought], &[ending], &ledger, Duration::ZERO, &audit)
     }
 
@@ -164,7 +165,8 @@ mod tests {
     #[test]
     fn an_order_that_does_not_settle_is_lost() {
         let bought = Bought { id: "one".to_owned(), act: Act::After, accept: Duration::ZERO };
-        let audit = Audit { orders: 1, at_rest: 0, discrepancies: Vec::new() };
+        let audit =
+            Audit { orders: 1, at_rest: 0, discrepancies: Vec::new(), books_not_compared: Vec::new() };
         let outcome = Outcome::new(&[bought], &[None], &json!([]), Duration::ZERO, &audit);
         assert_eq!((outcome.lost, outcome.violations()), (1, 1));
     }

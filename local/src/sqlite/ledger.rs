@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use billing_service::provider::{
-    Captured, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided,
+    Captured, Opened, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided,
 };
 use billing_service::simulated::Account;
 use rusqlite::{Connection, params};
@@ -18,6 +18,9 @@ use shared::store::StoreError;
 
 use super::database::Database;
 use super::{Json, Statements};
+
+/// How the simulated provider's names of payments begin.
+pub const SIMULATED: &str = "sim_";
 
 /// How long a call takes that is slow, or whose reply is lost.
 const DELAY: Duration = Duration::from_secs(2);
@@ -138,8 +141,8 @@ fn find(connection: &Connection, id: i64) -> rusqlite::Result<Json<Account>> {
 }
 
 fn row_id(reference: &PaymentRef) -> Result<i64, ProviderError> {
-    let id = reference.0.strip_prefix("sim_").and_then(|id| id.parse().ok());
-    id.ok_or_else(|| ProviderError::Unavailable(format!("{reference} is not a payment of this provider")))
+    let id = reference.0.strip_prefix(SIMULATED).and_then(|id| id.parse().ok());
+    id.ok_or_else(|| ProviderError::Refused(format!("{reference} is not a payment of this provider")))
 }
 
 #[async_trait]
@@ -149,7 +152,7 @@ impl PaymentProvider for SimulatedProvider {
         order: OrderId,
         amount: &Money,
         method: &PaymentMethod,
-    ) -> Result<PaymentRef, ProviderError> {
+    ) -> Result<Opened, ProviderError> {
         let account = Account::open(amount.clone(), method);
         self.call(move |connection| {
             // The order is the idempotency key, and this provider never forgets one.
@@ -165,7 +168,8 @@ impl PaymentProvider for SimulatedProvider {
                     |row| row.get(0),
                 )?,
             };
-            id.map(|id| PaymentRef(format!("sim_{id}"))).ok_or(rusqlite::Error::QueryReturnedNoRows)
+            id.map(|id| Opened::Open(PaymentRef(format!("{SIMULATED}{id}"))))
+                .ok_or(rusqlite::Error::QueryReturnedNoRows)
         })
         .await
     }
@@ -194,7 +198,7 @@ impl PaymentProvider for SimulatedProvider {
     async fn refund(&self, _order: OrderId, reference: &PaymentRef) -> Result<Money, ProviderError> {
         let refunded = self.on(reference, Account::refund).await?;
         refunded.ok_or_else(|| {
-            ProviderError::Unavailable("nothing was captured, so nothing can be refunded".to_owned())
+            ProviderError::Refused("nothing was captured, so nothing can be refunded".to_owned())
         })
     }
 }

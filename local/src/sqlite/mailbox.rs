@@ -1,4 +1,5 @@
-//! The mailbox of the embedded ground: mail is kept here instead of being delivered.
+//! The mailbox of the embedded ground: mail is kept here instead of being delivered, or, with SMTP,
+//! after it was handed over.
 
 use std::sync::Arc;
 
@@ -50,6 +51,15 @@ impl Mailbox {
         };
         self.database.scan(read).await
     }
+
+    /// Whether that mail is here.
+    pub async fn has(&self, order: OrderId, outcome: NoticeOutcome) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM mailbox WHERE order_id = ?1 AND outcome = ?2";
+        let read = move |connection: &Connection| {
+            connection.row(sql, params![order.as_bytes(), Json(&outcome)], |_| Ok(()))
+        };
+        Ok(self.database.read(read).await?.is_some())
+    }
 }
 
 #[async_trait]
@@ -63,6 +73,6 @@ impl Mailer for Mailbox {
                 .change(sql, params![order.as_bytes(), Json(&outcome), now.as_millis(), Json(&mail)])
                 .map(drop)
         };
-        self.database.write(write).await.map_err(|error| MailerError(error.to_string()))
+        self.database.write(write).await.map_err(|error| MailerError::Unavailable(error.to_string()))
     }
 }

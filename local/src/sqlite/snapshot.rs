@@ -44,6 +44,8 @@ fn read_file(file: &Path) -> Result<Snapshot, SchemaError> {
     let mut snapshot = Snapshot::default();
     snapshot.take_cases(&transaction)?;
     snapshot.take_messages(&transaction)?;
+    let sql = "SELECT count(*) FROM settings WHERE name = 'payment-provider-stripe'";
+    snapshot.stripe = transaction.query_row(sql, [], |row| row.get::<_, i64>(0))? > 0;
     snapshot.flights = transaction.rows("SELECT body, seats_left FROM flights ORDER BY id", [], |row| {
         let Json(flight) = row.get(0)?;
         Ok(Offer { flight, seats_left: row.get(1)? })

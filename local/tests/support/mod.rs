@@ -1,6 +1,8 @@
 //! What the tests of the binary and of the ground share.
 #![allow(dead_code, clippy::unwrap_used, clippy::allow_attributes, reason = "each test file uses its part")]
 
+pub(crate) mod smtp_server;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -27,6 +29,11 @@ impl Process {
         if let Some(flights) = flights {
             command.arg("--flights").arg(flights);
         }
+        Self::start(command)
+    }
+
+    /// One with its own arguments and environment.
+    pub(crate) fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();

@@ -82,7 +82,7 @@ pub struct Contents {
     /// The Billing Service's records.
     pub payments: BTreeMap<OrderId, Stored<Payment>>,
     /// The provider's own books, oldest payment first.
-    pub ledger: Vec<Opened>,
+    pub ledger: Vec<OpenedPayment>,
     /// Requests to the provider that nobody waits for any more, and that will still land.
     pub late: Vec<Late>,
     /// The Email Service's records.
@@ -139,7 +139,7 @@ pub struct Seats {
 
 /// A payment in the provider's books.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Opened {
+pub struct OpenedPayment {
     /// Its name.
     pub reference: PaymentRef,
     /// The order it was opened for.

@@ -17,7 +17,7 @@ use super::{Away, Memory};
 
 impl From<Away> for MailerError {
     fn from(away: Away) -> Self {
-        MailerError(format!("{} failed: {:?}", away.name, away.failed))
+        MailerError::Unavailable(format!("{} failed: {:?}", away.name, away.failed))
     }
 }
 

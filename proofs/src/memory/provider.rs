@@ -2,14 +2,14 @@
 
 use async_trait::async_trait;
 use billing_service::provider::{
-    Captured, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided,
+    Captured, Opened, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided,
 };
 use billing_service::simulated::Account;
 use shared::ids::OrderId;
 use shared::money::Money;
 use shared::payment::PaymentMethod;
 
-use super::contents::{Contents, Late, Opened, Request, Stored};
+use super::contents::{Contents, Late, OpenedPayment, Request, Stored};
 use super::script::{Failed, Fault, Kind};
 use super::{Away, Memory};
 
@@ -58,20 +58,20 @@ impl PaymentProvider for Memory {
         order: OrderId,
         amount: &Money,
         method: &PaymentMethod,
-    ) -> Result<PaymentRef, ProviderError> {
+    ) -> Result<Opened, ProviderError> {
         self.call("PaymentProvider::open", Kind::Open, |contents, fault| {
             let before = contents.ledger.iter().rev().find(|opened| opened.order == order);
             match before {
-                Some(opened) if fault != Some(Fault::Forgotten) => Ok(opened.reference.clone()),
+                Some(opened) if fault != Some(Fault::Forgotten) => Ok(Opened::Open(opened.reference.clone())),
                 // Nothing was there to be forgotten.
                 None if fault == Some(Fault::Forgotten) => Err(Failed::Refused),
                 _ => {
                     let number = contents.ledger.iter().filter(|opened| opened.order == order).count();
                     let reference = PaymentRef(format!("pi_{order}_{number}"));
                     let account = Stored::new(Account::open(amount.clone(), method));
-                    contents.ledger.push(Opened { reference: reference.clone(), order, account });
+                    contents.ledger.push(OpenedPayment { reference: reference.clone(), order, account });
                     contents.ledger.sort_by(|one, other| one.reference.0.cmp(&other.reference.0));
-                    Ok(reference)
+                    Ok(Opened::Open(reference))
                 }
             }
         })

@@ -16,7 +16,7 @@ use ticket_service::reservation::Reservation;
 
 use super::booking::Booking;
 use super::state::{Phase, State};
-use crate::memory::contents::Opened;
+use crate::memory::contents::OpenedPayment;
 
 type Holds = fn(&Booking, &State) -> bool;
 
@@ -204,7 +204,7 @@ fn conserved(state: &State) -> bool {
     })
 }
 
-fn payments(state: &State, order: OrderId) -> impl Iterator<Item = &Opened> {
+fn payments(state: &State, order: OrderId) -> impl Iterator<Item = &OpenedPayment> {
     state.contents.ledger.iter().filter(move |opened| opened.order == order)
 }
 

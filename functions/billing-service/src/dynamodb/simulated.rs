@@ -13,7 +13,7 @@ use shared::money::{Currency, Money};
 use shared::payment::PaymentMethod;
 use shared::store::StoreError;
 
-use crate::provider::{Captured, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided};
+use crate::provider::{Captured, Opened, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided};
 use crate::simulated::{Account, Stage};
 
 /// The simulated provider, its books in a table.
@@ -39,7 +39,7 @@ fn opened(reference: &PaymentRef) -> Result<Account, ProviderError> {
         let amount = Money { value: value.parse().ok()?, currency: Currency::parse(currency).ok()? };
         Some(Account { amount, pays: card == "pays", stage: Stage::Open })
     };
-    parse().ok_or_else(|| ProviderError::Unavailable(format!("{reference} is no simulated payment")))
+    parse().ok_or_else(|| ProviderError::Refused(format!("{reference} is no simulated payment")))
 }
 
 fn key(reference: &PaymentRef) -> AttributeValue {
@@ -116,8 +116,8 @@ impl PaymentProvider for DynamoSimulatedProvider {
         order: OrderId,
         amount: &Money,
         method: &PaymentMethod,
-    ) -> Result<PaymentRef, ProviderError> {
-        Ok(name(order, &Account::open(amount.clone(), method)))
+    ) -> Result<Opened, ProviderError> {
+        Ok(Opened::Open(name(order, &Account::open(amount.clone(), method))))
     }
 
     async fn capture(&self, _: OrderId, reference: &PaymentRef) -> Result<Captured, ProviderError> {
