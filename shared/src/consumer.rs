@@ -15,7 +15,7 @@
 //! reached its topic. A crash anywhere before leaves the record where it was, and its redelivery
 //! finishes the work: that is why handlers answer repeated messages from their records.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,7 +163,8 @@ impl<S: Service> Consumer<S> {
             }
         }
 
-        let mut lanes: HashMap<String, Lane<'_, S::Message>> = HashMap::new();
+        // In an order that a replay sees again.
+        let mut lanes: BTreeMap<String, Lane<'_, S::Message>> = BTreeMap::new();
         for (record, event) in &events {
             lanes.entry(self.service.lane(event)).or_default().push((*record, event));
         }

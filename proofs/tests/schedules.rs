@@ -1,0 +1,115 @@
+//! Random schedules on the real stores: see `proofs::world::schedule`.
+//!
+//! | variable | what it does |
+//! |---|---|
+//! | `PROOF_SEED=N` | runs that one schedule, and tells its steps |
+//! | `PROOF_SCHEDULES=N` | runs so many on each ground; a million takes about an hour and a half on two cores with `--release` |
+//! | `PROOF_FIRST_SEED=N` | begins with that seed instead of 0 |
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use proofs::world::grounds::{Ground, Kind};
+use proofs::world::schedule::{Ran, run};
+use proofs::world::stand_still;
+
+/// How many run by default, on SQLite and on DynamoDB.
+const SCHEDULES: (u64, u64) = (10_000, 300);
+
+fn number(variable: &str) -> Option<u64> {
+    let text = std::env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, not {text}")))
+}
+
+#[test]
+fn random_schedules_end_well_on_sqlite() {
+    schedules(Kind::Sqlite, SCHEDULES.0);
+}
+
+#[test]
+fn random_schedules_end_well_on_dynamodb() {
+    schedules(Kind::DynamoDb, SCHEDULES.1);
+}
+
+fn schedules(kind: Kind, count: u64) {
+    if let Some(seed) = number("PROOF_SEED") {
+        let ran = stand_still(async { run(&mut Ground::new(kind).await, seed).await });
+        println!("seed {seed} on {kind:?}:\n{}", ran.steps.join("\n"));
+        assert!(ran.wrong.is_empty(), "{}", ran.wrong.join("\n"));
+        return;
+    }
+    let first = number("PROOF_FIRST_SEED").unwrap_or(0);
+    let last = first + number("PROOF_SCHEDULES").unwrap_or(count);
+    let (next, sum) = (AtomicU64::new(first), Mutex::new(Sum::default()));
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                stand_still(async {
+                    let mut ground = Ground::new(kind).await;
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= last {
+                            return;
+                        }
+                        let ran = run(&mut ground, seed).await;
+                        sum.lock().unwrap().add(seed, &ran);
+                    }
+                });
+            });
+        }
+    });
+    let sum = sum.into_inner().unwrap();
+    println!(
+        "schedules on {kind:?}: {} seeds, {} steps, {} faults, {} deaths, {} messages delivered twice at once, {} requests \
+         landed late: {} violations",
+        last - first,
+        sum.steps,
+        sum.faults,
+        sum.deaths,
+        sum.twins,
+        sum.late,
+        sum.wrong.len()
+    );
+    assert!(sum.wrong.is_empty(), "{}", sum.wrong.join("\n\n"));
+    assert!(sum.faults > 0 && sum.deaths > 0 && sum.twins > 0 && sum.late > 0, "nothing went wrong at all");
+}
+
+#[derive(Default)]
+struct Sum {
+    steps: usize,
+    faults: usize,
+    deaths: usize,
+    twins: usize,
+    late: usize,
+    wrong: Vec<String>,
+}
+
+impl Sum {
+    fn add(&mut self, seed: u64, ran: &Ran) {
+        self.steps += ran.steps.len();
+        self.faults += ran.faults;
+        self.deaths += ran.deaths;
+        self.twins += ran.twins;
+        self.late += ran.late;
+        if !ran.wrong.is_empty() && self.wrong.len() < 5 {
+            self.wrong.push(format!(
+                "{}\n  again: PROOF_SEED={seed} cargo test -p proofs --test schedules -- --nocapture",
+                ran.wrong.join("\n")
+            ));
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_runs_the_same_schedule() {
+    stand_still(async {
+        let (mut one, mut other) = (Ground::new(Kind::Sqlite).await, Ground::new(Kind::Sqlite).await);
+        let mut dynamodb = Ground::new(Kind::DynamoDb).await;
+        for seed in 0..20 {
+            let ran = run(&mut one, seed).await;
+            assert_eq!(run(&mut other, seed).await, ran, "seed {seed}");
+            assert_eq!(run(&mut dynamodb, seed).await, ran, "seed {seed} on DynamoDB goes as on SQLite");
+        }
+    });
+}
