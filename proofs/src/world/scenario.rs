@@ -158,6 +158,7 @@ pub async fn tell(
         }
         let Some(job) = what_next(&mut world, scenario).await else {
             finish(&world, scenario, &mut told).await;
+            mails(&world, fault.is_none(), &mut told);
             break;
         };
         let down = minutes(scenario.provider_down);
@@ -210,6 +211,18 @@ async fn finish(world: &World, scenario: &Scenario, told: &mut Told) {
     ends.sort_by_key(|status| status.name());
     if ends != scenario.ends {
         told.wrong.push(format!("it ended {ends:?}"));
+    }
+}
+
+/// No mail is of an earlier step than one before it; and when all goes well, none comes twice.
+fn mails(world: &World, all_well: bool, told: &mut Told) {
+    let delivered = world.outbox.delivered();
+    for (order, outcome) in &delivered {
+        let of_order = || delivered.iter().filter(|(about, _)| about == order).map(|(_, outcome)| outcome);
+        let in_order = of_order().is_sorted_by_key(|outcome| outcome.step());
+        if !in_order || all_well && of_order().filter(|told| *told == outcome).count() > 1 {
+            told.wrong.push(format!("order {order}: mailed {:?}", of_order().collect::<Vec<_>>()));
+        }
     }
 }
 
