@@ -11,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
 copy=$root/target/guards
-export CARGO_TARGET_DIR=$root/target RUST_BACKTRACE=0
+export CARGO_TARGET_DIR=$root/target CARGO_INCREMENTAL=0 RUST_BACKTRACE=0
 
 rm -rf "$copy"
 mkdir -p "$copy"

@@ -38,6 +38,8 @@ macro_rules! ticket_store_contract {
             flights_are_offered_by_departure,
             a_changed_flight_keeps_its_held_seats,
             a_capacity_below_what_is_held_is_refused,
+            a_flight_that_changes_while_seats_are_held_keeps_count,
+            a_hold_is_for_the_price_of_now,
         });
     };
 }
@@ -219,4 +221,31 @@ pub async fn a_capacity_below_what_is_held_is_refused(store: Arc<dyn TicketStore
     assert_eq!(store.offers().await.unwrap()[0].flight, before);
     assert_eq!(store.put_flight(&Flight { capacity: 4, ..before }).await.unwrap(), FlightPut::Stored);
     assert_eq!(seats_left(store.as_ref()).await, 0);
+}
+
+pub async fn a_flight_that_changes_while_seats_are_held_keeps_count(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 30).await;
+    let mut work = JoinSet::new();
+    for number in 0..12 {
+        let (store, flight) = (store.clone(), flight.clone());
+        work.spawn(async move {
+            while store.hold(order(number), &flight.id, seats(1)).await.is_err() {}
+            let larger = Flight { capacity: 30 + u32::try_from(number).unwrap(), ..flight };
+            while store.put_flight(&larger).await.is_err() {}
+        });
+    }
+    work.join_all().await;
+    assert_eq!(store.put_flight(&flight).await.unwrap(), FlightPut::Stored);
+    assert_eq!(seats_left(store.as_ref()).await, 18);
+}
+
+pub async fn a_hold_is_for_the_price_of_now(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    store.hold(order(1), &flight.id, seats(1)).await.unwrap();
+    let price = Money { value: flight.price.value + 1, ..flight.price.clone() };
+    store.put_flight(&Flight { price: price.clone(), ..flight.clone() }).await.unwrap();
+    let Held::Held(hold) = store.hold(order(2), &flight.id, seats(2)).await.unwrap() else {
+        panic!("there are seats")
+    };
+    assert_eq!(hold.amount.value, 2 * price.value);
 }

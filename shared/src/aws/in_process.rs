@@ -1,6 +1,8 @@
 //! DynamoDB for tests: in this process, unless `AWS_ENDPOINT_URL` names a live one.
 
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region};
@@ -55,8 +57,21 @@ impl std::fmt::Debug for InProcess {
 }
 
 impl HttpConnector for InProcess {
+    /// Lets others go first, as a network would: tests of concurrency see calls mingle.
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::ready(self.answer(&request))
+        let database = self.clone();
+        HttpConnectorFuture::new(async move {
+            let mut waited = false;
+            poll_fn(|context| {
+                if std::mem::replace(&mut waited, true) {
+                    return Poll::Ready(());
+                }
+                context.waker().wake_by_ref();
+                Poll::Pending
+            })
+            .await;
+            database.answer(&request)
+        })
     }
 }
 
