@@ -3,15 +3,16 @@
 # of DynamoDB, a guard in SQL, a tombstone, a record before money, an owed command. This applies each
 # to a scratch copy, runs the proof that its first line names, and shows how that turns red.
 #
-#   proofs/guards/check.sh              all of them, one after another: some 40 minutes on two cores
+#   proofs/guards/check.sh              all of them, one after another: half an hour on two cores
 #   proofs/guards/check.sh billing      those with that in their name
 #
 # Exits 1 if a guard can be missing and its proof stays green, or if a patch no longer fits.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
-copy=$root/target/guards
-export CARGO_TARGET_DIR=$root/target CARGO_INCREMENTAL=0 RUST_BACKTRACE=0
+copy=$root/target/guards/copy
+# Its own, lest a build without a guard is taken for one with it.
+export CARGO_TARGET_DIR=$root/target/guards/target CARGO_INCREMENTAL=0 RUST_BACKTRACE=0
 
 rm -rf "$copy"
 mkdir -p "$copy"

@@ -224,19 +224,26 @@ pub async fn a_capacity_below_what_is_held_is_refused(store: Arc<dyn TicketStore
 }
 
 pub async fn a_flight_that_changes_while_seats_are_held_keeps_count(store: Arc<dyn TicketStore>) {
-    let flight = with_flight(store.as_ref(), 30).await;
-    let mut work = JoinSet::new();
-    for number in 0..12 {
-        let (store, flight) = (store.clone(), flight.clone());
-        work.spawn(async move {
-            while store.hold(order(number), &flight.id, seats(1)).await.is_err() {}
-            let larger = Flight { capacity: 30 + u32::try_from(number).unwrap(), ..flight };
-            while store.put_flight(&larger).await.is_err() {}
-        });
+    for round in 0..30 {
+        let flight = flight(&format!("OS-{round}"), 10, 1);
+        let mut work = JoinSet::new();
+        for number in 0..4 {
+            let (store, id, order) = (store.clone(), flight.id.clone(), order(round * 4 + number));
+            // Until it is there, and not too busy.
+            work.spawn(async move {
+                while !matches!(store.hold(order, &id, seats(1)).await, Ok(Held::Held(_))) {}
+            });
+        }
+        for capacity in [10, 11, 12] {
+            let (store, flight) = (store.clone(), Flight { capacity, ..flight.clone() });
+            work.spawn(async move { while store.put_flight(&flight).await.is_err() {} });
+        }
+        work.join_all().await;
+        assert_eq!(store.put_flight(&flight).await.unwrap(), FlightPut::Stored);
+        let offers = store.offers().await.unwrap();
+        let offer = offers.iter().find(|offer| offer.flight.id == flight.id).unwrap();
+        assert_eq!(offer.seats_left, 6, "in round {round}");
     }
-    work.join_all().await;
-    assert_eq!(store.put_flight(&flight).await.unwrap(), FlightPut::Stored);
-    assert_eq!(seats_left(store.as_ref()).await, 18);
 }
 
 pub async fn a_hold_is_for_the_price_of_now(store: Arc<dyn TicketStore>) {

@@ -1,6 +1,7 @@
 //! DynamoDB for tests: in this process, unless `AWS_ENDPOINT_URL` names a live one.
 
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
@@ -48,7 +49,10 @@ pub async fn table(client: &Client, resource: &str) -> String {
 
 /// Answers the SDK's HTTP requests from a database.
 #[derive(Clone)]
-pub struct InProcess(Arc<Mutex<Database>>);
+pub struct InProcess {
+    database: Arc<Mutex<Database>>,
+    calls: Arc<AtomicU64>,
+}
 
 impl std::fmt::Debug for InProcess {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -57,19 +61,23 @@ impl std::fmt::Debug for InProcess {
 }
 
 impl HttpConnector for InProcess {
-    /// Lets others go first, as a network would: tests of concurrency see calls mingle.
+    /// Lets others go first, up to three times, as a network would: tests of concurrency see calls
+    /// mingle, in the same way each time.
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let database = self.clone();
+        let number = self.calls.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         HttpConnectorFuture::new(async move {
-            let mut waited = false;
-            poll_fn(|context| {
-                if std::mem::replace(&mut waited, true) {
-                    return Poll::Ready(());
-                }
-                context.waker().wake_by_ref();
-                Poll::Pending
-            })
-            .await;
+            for _ in 0..number >> 62 {
+                let mut waited = false;
+                poll_fn(|context| {
+                    if std::mem::replace(&mut waited, true) {
+                        return Poll::Ready(());
+                    }
+                    context.waker().wake_by_ref();
+                    Poll::Pending
+                })
+                .await;
+            }
             database.answer(&request)
         })
     }
@@ -78,7 +86,8 @@ impl HttpConnector for InProcess {
 impl Default for InProcess {
     #[expect(clippy::expect_used, reason = "tests only")]
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Database::memory().expect("an in-memory database"))))
+        let database = Database::memory().expect("an in-memory database");
+        Self { database: Arc::new(Mutex::new(database)), calls: Arc::default() }
     }
 }
 
@@ -91,7 +100,7 @@ impl InProcess {
     /// Runs one operation of DynamoDB's JSON protocol.
     pub fn run(&self, operation: &str, body: &[u8]) -> Result<HttpResponse, ConnectorError> {
         let database =
-            self.0.lock().map_err(|_| ConnectorError::other("a test panicked here".into(), None))?;
+            self.database.lock().map_err(|_| ConnectorError::other("a test panicked here".into(), None))?;
         let answer = run(&database, operation, body);
         let (status, body) = match answer {
             Ok(body) => (200, body),
