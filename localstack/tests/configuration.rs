@@ -87,3 +87,27 @@ async fn a_secret_that_cannot_be_used_is_named_by_its_variable_and_stays_unsaid(
         assert!(!error.contains("too short"), "{error}");
     }
 }
+
+#[tokio::test]
+async fn stripe_needs_a_key_of_stripe_which_stays_unsaid() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:stripe-AbCdEf";
+    for (arn, secret, says) in [
+        ("", None, "the environment variable PAYMENT_PROVIDER_SECRET_ARN is missing"),
+        (arn, None, "the secret that PAYMENT_PROVIDER_SECRET_ARN names cannot be read: "),
+        (
+            arn,
+            Some("pk_live_thatIsPublic"),
+            "the secret that PAYMENT_PROVIDER_SECRET_ARN names must be a secret key of Stripe",
+        ),
+    ] {
+        let cloud = Arc::new(Cloud::default());
+        *lock(&cloud.secret) = secret.map(str::to_owned);
+        let mut setup = setup(&cloud, &clock, "BillingConsumer");
+        setup.variables.insert("PAYMENT_PROVIDER".to_owned(), "stripe".to_owned());
+        setup.variables.insert("PAYMENT_PROVIDER_SECRET_ARN".to_owned(), arn.to_owned());
+        let error = billing_consumer(&setup).await.map(drop).unwrap_err().to_string();
+        assert!(error.starts_with(says), "{error}");
+        assert!(!error.contains("thatIsPublic"), "{error}");
+    }
+}

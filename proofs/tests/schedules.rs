@@ -8,9 +8,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use proofs::world::grounds::{Ground, Kind};
+use proofs::world::grounds::{Ground, Kind, each};
 use proofs::world::schedule::{Ran, run};
 use proofs::world::stand_still;
 
@@ -41,23 +40,10 @@ fn schedules(kind: Kind, count: u64) {
     }
     let first = number("PROOF_FIRST_SEED").unwrap_or(0);
     let last = first + number("PROOF_SCHEDULES").unwrap_or(count);
-    let (next, sum) = (AtomicU64::new(first), Mutex::new(Sum::default()));
-    std::thread::scope(|threads| {
-        for _ in 0..2 {
-            threads.spawn(|| {
-                stand_still(async {
-                    let mut ground = Ground::new(kind).await;
-                    loop {
-                        let seed = next.fetch_add(1, Ordering::Relaxed);
-                        if seed >= last {
-                            return;
-                        }
-                        let ran = run(&mut ground, seed).await;
-                        sum.lock().unwrap().add(seed, &ran);
-                    }
-                });
-            });
-        }
+    let sum = Mutex::new(Sum::default());
+    each(kind, first..last, async |ground, seed| {
+        let ran = run(ground, seed).await;
+        sum.lock().unwrap().add(seed, &ran);
     });
     let sum = sum.into_inner().unwrap();
     println!(
@@ -104,12 +90,12 @@ impl Sum {
 #[test]
 fn the_same_seed_runs_the_same_schedule() {
     stand_still(async {
-        let (mut one, mut other) = (Ground::new(Kind::Sqlite).await, Ground::new(Kind::Sqlite).await);
-        let mut dynamodb = Ground::new(Kind::DynamoDb).await;
-        for seed in 0..20 {
-            let ran = run(&mut one, seed).await;
-            assert_eq!(run(&mut other, seed).await, ran, "seed {seed}");
-            assert_eq!(run(&mut dynamodb, seed).await, ran, "seed {seed} on DynamoDB goes as on SQLite");
+        for kind in [Kind::Sqlite, Kind::DynamoDb] {
+            let (mut one, mut other) = (Ground::new(kind).await, Ground::new(kind).await);
+            for seed in 0..20 {
+                let ran = run(&mut one, seed).await;
+                assert_eq!(run(&mut other, seed).await, ran, "seed {seed} on {kind:?}");
+            }
         }
     });
 }

@@ -5,9 +5,10 @@
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_ses::Client;
-use aws_sdk_ses::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_ses::error::{BuildError, ProvideErrorMetadata};
 use aws_sdk_ses::operation::send_email::SendEmailError;
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
+use shared::aws::why;
 use shared::ids::OrderId;
 use shared::messages::NoticeOutcome;
 use shared::passenger::EmailAddress;
@@ -40,7 +41,7 @@ impl SesMailer {
     pub async fn connect(&self) {
         match self.send_to(NOBODY, "", "").await {
             Err(error) if error.as_service_error().is_some() => {}
-            Err(error) => warn!("the mailer does not answer yet: {}", DisplayErrorContext(error)),
+            Err(error) => warn!("the mailer does not answer yet: {}", why(&error)),
             Ok(()) => warn!("the mailer took a mail to nobody"),
         }
     }
@@ -73,7 +74,7 @@ impl Mailer for SesMailer {
         self.send_to(mail.to.as_str(), &mail.subject, &mail.body).await.map_err(|error| {
             // SES says this of an address that can be none; of all else somebody or time is the cure.
             let undeliverable = error.code() == Some("InvalidParameterValue");
-            let said = DisplayErrorContext(error).to_string();
+            let said = why(&error);
             if undeliverable { MailerError::Undeliverable(said) } else { MailerError::Unavailable(said) }
         })
     }

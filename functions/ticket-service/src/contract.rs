@@ -14,7 +14,7 @@ use shared::ids::OrderId;
 use shared::money::{Currency, Money};
 use shared::reason::Unavailable;
 use shared::time::Timestamp;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, yield_now};
 
 use crate::flight::Flight;
 use crate::reservation::{Hold, Reservation};
@@ -179,7 +179,9 @@ pub async fn concurrent_holds_and_releases_conserve_the_seats(store: Arc<dyn Tic
     for number in 0..12 {
         let (store, id) = (store.clone(), flight.id.clone());
         work.spawn(async move {
-            while store.hold(order(number), &id, seats(1)).await.is_err() {}
+            while store.hold(order(number), &id, seats(1)).await.is_err() {
+                yield_now().await;
+            }
             // Two copies of the release at once.
             while let (Err(_), _) | (_, Err(_)) =
                 tokio::join!(store.release(order(number)), store.release(order(number)))
@@ -231,12 +233,18 @@ pub async fn a_flight_that_changes_while_seats_are_held_keeps_count(store: Arc<d
             let (store, id, order) = (store.clone(), flight.id.clone(), order(round * 4 + number));
             // Until it is there, and not too busy.
             work.spawn(async move {
-                while !matches!(store.hold(order, &id, seats(1)).await, Ok(Held::Held(_))) {}
+                while !matches!(store.hold(order, &id, seats(1)).await, Ok(Held::Held(_))) {
+                    yield_now().await;
+                }
             });
         }
         for capacity in [10, 11, 12] {
             let (store, flight) = (store.clone(), Flight { capacity, ..flight.clone() });
-            work.spawn(async move { while store.put_flight(&flight).await.is_err() {} });
+            work.spawn(async move {
+                while store.put_flight(&flight).await.is_err() {
+                    yield_now().await;
+                }
+            });
         }
         work.join_all().await;
         assert_eq!(store.put_flight(&flight).await.unwrap(), FlightPut::Stored);

@@ -1,6 +1,8 @@
 //! The real stores that worlds stand on.
 
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use billing_service::dynamodb::DynamoPayments;
 use booking_gateway::dynamodb::DynamoOrders;
@@ -17,7 +19,7 @@ use tempfile::TempDir;
 use ticket_service::dynamodb::DynamoTickets;
 
 use super::ports::Stores;
-use super::{Beginning, World};
+use super::{Beginning, World, stand_still};
 
 /// Which stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +80,27 @@ impl Ground {
     pub fn spoil(&mut self) {
         self.worlds = WORLDS;
     }
+}
+
+/// Does `work` once for each number, on two threads, each with a ground of its own.
+pub fn each(kind: Kind, numbers: Range<u64>, work: impl AsyncFn(&mut Ground, u64) + Sync) {
+    let next = AtomicU64::new(numbers.start);
+    std::thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                stand_still(async {
+                    let mut ground = Ground::new(kind).await;
+                    loop {
+                        let number = next.fetch_add(1, Ordering::Relaxed);
+                        if number >= numbers.end {
+                            return;
+                        }
+                        work(&mut ground, number).await;
+                    }
+                });
+            });
+        }
+    });
 }
 
 /// In memory where the machine has a file system there: what a disk does to a commit is shown by

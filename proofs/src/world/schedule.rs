@@ -56,8 +56,9 @@ pub async fn run(ground: &mut Ground, seed: u64) -> Ran {
     let card = |rng: &mut Rng| if rng.u8(..10) < 7 { "pm_card_visa" } else { "pm_card_chargeDeclined" };
     let wishes: Vec<Wish> =
         (0..rng.usize(1..=3)).map(|_| Wish { card: card(&mut rng), seats: rng.u64(1..=2) }).collect();
-    let world =
-        ground.world(seed, Beginning { capacity: rng.u32(1..=4), wishes, deadline: DEADLINE, seed }).await;
+    let deadline = if rng.bool() { DEADLINE } else { Duration::from_secs(rng.u64(300..7_200)) };
+    let capacity = rng.u32(1..=4);
+    let world = ground.world(seed, Beginning { capacity, wishes, deadline, seed }).await;
     let cancels = rng.bool();
     let mut chaos = Chaos { world, rng, ran: Ran::default(), running: Vec::new(), cancels };
     for _ in 0..chaos.rng.usize(20..120) {

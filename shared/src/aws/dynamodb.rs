@@ -9,11 +9,12 @@ use std::future::Future;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::why;
 use crate::entropy::Entropy;
 use crate::store::StoreError;
 
@@ -53,7 +54,7 @@ pub fn store_error<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    StoreError::unavailable(DisplayErrorContext(&error))
+    StoreError::unavailable(why(&error))
 }
 
 /// The most keys of one `BatchGetItem`.

@@ -14,3 +14,6 @@ pub mod setup;
 pub mod sqs;
 #[cfg(feature = "in-process-dynamodb")]
 pub mod template;
+mod why;
+
+pub use why::why;

@@ -1,8 +1,7 @@
 //! Secrets, from Secrets Manager.
 
-use aws_sdk_secretsmanager::error::DisplayErrorContext;
-
 use super::setup::{Setup, SetupError};
+use super::why;
 
 impl Setup {
     /// The text of the secret whose ARN is in the variable `name`. Never logged.
@@ -17,8 +16,7 @@ impl Setup {
         let unusable = |reason: String| SetupError::Secret { name, reason };
         let client = aws_sdk_secretsmanager::Client::new(&self.config);
         let secret = client.get_secret_value().secret_id(arn).send().await;
-        let secret =
-            secret.map_err(|error| unusable(format!("cannot be read: {}", DisplayErrorContext(error))))?;
+        let secret = secret.map_err(|error| unusable(format!("cannot be read: {}", why(&error))))?;
         secret.secret_string.ok_or_else(|| unusable("must be text".to_owned()))
     }
 }

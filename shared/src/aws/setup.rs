@@ -11,7 +11,6 @@ use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sqs::config::SharedCredentialsProvider;
-use aws_sdk_sqs::error::DisplayErrorContext;
 use aws_sdk_sqs::types::QueueAttributeName;
 use thiserror::Error;
 use tracing::warn;
@@ -22,6 +21,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::emf::Emf;
 use super::sqs::{Queues, SqsTopics};
+use super::why;
 use crate::entropy::{Entropy, OsEntropy};
 use crate::metrics;
 use crate::store::StoreError;
@@ -175,7 +175,7 @@ impl Setup {
                 .queue_url(&queues.url)
                 .attribute_names(QueueAttributeName::QueueArn);
             if let Err(error) = ask.send().await {
-                warn!("the queue {} does not answer yet: {}", queues.url, DisplayErrorContext(error));
+                warn!("the queue {} does not answer yet: {}", queues.url, why(&error));
             }
         }
         Ok(SqsTopics::new(client, queues, self.entropy.clone()))

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::{BuildError, DisplayErrorContext};
+use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use futures_util::future::join_all;
 use tracing::warn;
 
+use super::why;
 use crate::entropy::Entropy;
 use crate::event::LARGEST;
 use crate::topic::{Failure, Outgoing, SendError, Topic, Topics};
@@ -90,7 +91,7 @@ impl SqsTopics {
         let sent = match sent {
             Ok(sent) => sent,
             Err(error) => {
-                let reason = DisplayErrorContext(&error).to_string();
+                let reason = why(&error);
                 return batch.iter().map(|(place, _)| (*place, reason.clone())).collect();
             }
         };
