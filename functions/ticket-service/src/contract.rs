@@ -6,7 +6,9 @@
     reason = "a suite fails by panicking, and a promise says it by its name"
 )]
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use shared::entropy::SeededEntropy;
 use shared::flight::{FlightId, SeatCount};
@@ -39,6 +41,7 @@ macro_rules! ticket_store_contract {
             a_changed_flight_keeps_its_held_seats,
             a_capacity_below_what_is_held_is_refused,
             a_flight_that_changes_while_seats_are_held_keeps_count,
+            a_change_of_a_flight_that_was_overtaken_keeps_count,
             a_hold_is_for_the_price_of_now,
         });
     };
@@ -227,30 +230,59 @@ pub async fn a_capacity_below_what_is_held_is_refused(store: Arc<dyn TicketStore
 
 pub async fn a_flight_that_changes_while_seats_are_held_keeps_count(store: Arc<dyn TicketStore>) {
     for round in 0..30 {
-        let flight = flight(&format!("OS-{round}"), 10, 1);
-        let mut work = JoinSet::new();
-        for number in 0..4 {
-            let (store, id, order) = (store.clone(), flight.id.clone(), order(round * 4 + number));
-            // Until it is there, and not too busy.
-            work.spawn(async move {
-                while !matches!(store.hold(order, &id, seats(1)).await, Ok(Held::Held(_))) {
-                    yield_now().await;
-                }
-            });
+        let flight = flight(&format!("OS-{round}"), 12, 1);
+        // First it is new, then it is there.
+        for held in [4, 8] {
+            let mut work = JoinSet::new();
+            for capacity in [12, 13, 14] {
+                let (store, flight) = (store.clone(), Flight { capacity, ..flight.clone() });
+                work.spawn(async move {
+                    while store.put_flight(&flight).await.is_err() {
+                        yield_now().await;
+                    }
+                });
+            }
+            for number in held - 4..held {
+                let (store, id, order) = (store.clone(), flight.id.clone(), order(round * 8 + number));
+                work.spawn(async move {
+                    while !matches!(store.hold(order, &id, seats(1)).await, Ok(Held::Held(_))) {
+                        yield_now().await;
+                    }
+                });
+            }
+            work.join_all().await;
+            assert_eq!(store.put_flight(&flight).await.unwrap(), FlightPut::Stored);
+            let offers = store.offers().await.unwrap();
+            let offer = offers.iter().find(|offer| offer.flight.id == flight.id).unwrap();
+            assert_eq!(u64::from(offer.seats_left), 12 - held, "in round {round}");
         }
-        for capacity in [10, 11, 12] {
-            let (store, flight) = (store.clone(), Flight { capacity, ..flight.clone() });
-            work.spawn(async move {
-                while store.put_flight(&flight).await.is_err() {
-                    yield_now().await;
-                }
-            });
-        }
-        work.join_all().await;
+    }
+}
+
+pub async fn a_change_of_a_flight_that_was_overtaken_keeps_count(store: Arc<dyn TicketStore>) {
+    // Overtaken wherever it waits.
+    for waits in 0..16 {
+        let flight = flight(&format!("OS-{waits}"), 10, 1);
         assert_eq!(store.put_flight(&flight).await.unwrap(), FlightPut::Stored);
+        let larger = |capacity| Flight { capacity, ..flight.clone() };
+        let wanted = larger(12);
+        let mut put = store.put_flight(&wanted);
+        let mut stored = Poll::Pending;
+        for _ in 0..waits {
+            if stored.is_pending() {
+                stored = poll_fn(|context| Poll::Ready(put.as_mut().poll(context))).await;
+            }
+        }
+        // Now as many seats are free as before, though not of as many.
+        assert_eq!(store.put_flight(&larger(11)).await.unwrap(), FlightPut::Stored);
+        assert!(matches!(store.hold(order(waits), &flight.id, seats(1)).await.unwrap(), Held::Held(_)));
+        let stored = if let Poll::Ready(stored) = stored { stored } else { put.await };
+        assert_eq!(stored.unwrap(), FlightPut::Stored);
+
+        assert_eq!(store.put_flight(&wanted).await.unwrap(), FlightPut::Stored);
         let offers = store.offers().await.unwrap();
         let offer = offers.iter().find(|offer| offer.flight.id == flight.id).unwrap();
-        assert_eq!(offer.seats_left, 6, "in round {round}");
+        assert_eq!(offer.seats_left, 11, "after {waits}");
     }
 }
 
