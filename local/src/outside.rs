@@ -75,7 +75,7 @@ impl Payments {
             Self::Stripe { key, url } => {
                 let (url, clock) = (url.clone(), clock.clone());
                 let options = stripe::Options { url, clock, ..stripe::Options::default() };
-                Ok((Arc::new(StripeProvider::with(key, options)?), None))
+                Ok((Arc::new(StripeProvider::new(key, options)?), None))
             }
         }
     }

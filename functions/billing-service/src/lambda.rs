@@ -47,7 +47,7 @@ async fn provider(setup: &Setup) -> Result<Arc<dyn PaymentProvider>, SetupError>
             let key =
                 SecretKey::parse(&setup.secret(name).await?).map_err(|error| unusable(error.to_string()))?;
             let options = Options { clock: setup.clock.clone(), ..Options::default() };
-            let stripe = StripeProvider::with(&key, options).map_err(|error| unusable(error.to_string()))?;
+            let stripe = StripeProvider::new(&key, options).map_err(|error| unusable(error.to_string()))?;
             // Opens the connection. There is no such payment, which is an answer like any other.
             if let Err(error @ (Unavailable(_) | Unknown(_))) =
                 stripe.retrieve(&PaymentRef("pi_none".to_owned())).await

@@ -37,7 +37,11 @@ impl Billing {
 
     /// The answer to a command; `None` if it is to wait.
     async fn answer(&self, order: OrderId, message: BillingCommand) -> Option<OrderUpdate> {
-        let event = Event { order, message, time: start(), traceparent: None, attempt: 1 };
+        self.answer_to(order, message, 1).await
+    }
+
+    async fn answer_to(&self, order: OrderId, message: BillingCommand, attempt: u32) -> Option<OrderUpdate> {
+        let event = Event { order, message, time: start(), traceparent: None, attempt };
         match self.service.handle(&event, &()).await.unwrap() {
             Outcome::Done(replies) => Some(Event::<OrderUpdate>::decode(&replies[0].body).unwrap().message),
             Outcome::Wait(_) => None,
@@ -170,13 +174,17 @@ async fn storm(billing: &Billing, seed: u64) -> usize {
     server.chaos(seed, 40);
     for _ in 0..12 {
         reversing |= fate.below(6) == 0;
-        let both = reversing && fate.below(2) == 0;
-        if both || !reversing {
-            told.extend(billing.answer(order, charge_by(method, not_after)).await);
-        }
-        if reversing {
-            told.extend(billing.answer(order, BillingCommand::Reverse).await);
-        }
+        // Now and then it is the first message, once more.
+        let attempt = u32::from(fate.below(3) > 0);
+        let charge = billing.answer_to(order, charge_by(method, not_after), attempt);
+        let reverse = billing.answer(order, BillingCommand::Reverse);
+        let (charged, reversed) = match (reversing, fate.below(3)) {
+            (false, _) => (charge.await, None),
+            (true, 0) => (None, reverse.await),
+            (true, 1) => (charge.await, reverse.await),
+            (true, _) => tokio::join!(charge, reverse),
+        };
+        told.extend(charged.into_iter().chain(reversed));
         let pause = [Duration::ZERO, Duration::from_secs(900), hours(1), hours(25)];
         billing.stripe.clock.advance(pause[usize::try_from(fate.below(4)).unwrap()]);
         if fate.below(3) == 0 {

@@ -64,7 +64,7 @@ async fn every_answer_that_says_nothing_of_the_payment_means_the_same_whatever_w
                         stripe.server.inject(call, fault.clone());
                         provider.retrieve(&reference).await.map(drop)
                     }
-                    Call::Refund | Call::Capture => {
+                    Call::Refund => {
                         let reference = stripe.captured("pm_card_visa").await;
                         stripe.server.inject(call, fault.clone());
                         provider.refund(order(), &reference).await.map(drop)

@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::crypto::CryptoProvider;
 use serde::de::DeserializeOwned;
 use shared::time::{Clock, Timestamp};
+use shared::why::why;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
@@ -175,10 +176,10 @@ impl Api {
         let response = match tokio::time::timeout_at(by, self.client.request(request)).await {
             Err(_) => return Err(late()),
             Ok(Err(error)) if error.is_connect() => {
-                return Err(ProviderError::Unavailable(format!("no connection: {}", causes(&error))));
+                return Err(ProviderError::Unavailable(format!("no connection: {}", why(&error))));
             }
             Ok(Err(error)) => {
-                return Err(ProviderError::Unknown(format!("{method} {path}: {}", causes(&error))));
+                return Err(ProviderError::Unknown(format!("{method} {path}: {}", why(&error))));
             }
             Ok(Ok(response)) => response,
         };
@@ -221,7 +222,8 @@ impl Answer {
                 Failure::Provider(ProviderError::Unknown(format!("request {request}: {status}, unreadable")))
             });
         }
-        let ErrorBody { error } = serde_json::from_slice(&body).unwrap_or_default();
+        let ErrorBody { mut error } = serde_json::from_slice(&body).unwrap_or_default();
+        error.status = status.as_u16();
         let said = format!(
             "request {request}: {status} {} {}",
             word(Some(&error.kind)),
@@ -256,15 +258,4 @@ fn word(text: Option<&str>) -> &str {
 
 fn generation(now: Timestamp) -> i64 {
     now.as_millis() / GENERATION_MILLIS
-}
-
-/// An error with what is behind it, which is where the client says what happened.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    text
 }

@@ -43,9 +43,10 @@ use self::objects::{Intent, List, Refund, RefundStatus, Stage};
 pub use self::settings::{ApiUrl, Patience, SecretKey};
 use crate::provider::{Captured, Opened, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided};
 
-/// ISO 4217 gives these no minor unit, yet Stripe counts them in hundredths: an amount would be
-/// charged as a hundredth of itself. <https://docs.stripe.com/currencies#special-cases>
-const COUNTED_OTHERWISE: [&str; 2] = ["ISK", "UGX"];
+/// Where Stripe counts in other units than ISO 4217, an amount would be charged as a hundredth of
+/// itself (ISK, UGX: no minor unit, yet Stripe has hundredths) or a hundredfold (MGA: the reverse).
+/// <https://docs.stripe.com/currencies#minor-units>
+const COUNTED_OTHERWISE: [&str; 3] = ["ISK", "MGA", "UGX"];
 
 /// Payments by Stripe.
 pub struct StripeProvider {
@@ -76,13 +77,8 @@ impl Default for Options {
 pub struct StripeError(#[from] io::Error);
 
 impl StripeProvider {
-    /// Stripe itself, with that account's key. Nothing is asked yet.
-    pub fn new(key: SecretKey) -> Result<Self, StripeError> {
-        Self::with(&key, Options::default())
-    }
-
-    /// A server of that address that answers as Stripe does.
-    pub fn with(key: &SecretKey, options: Options) -> Result<Self, StripeError> {
+    /// Stripe, with that account's key. Nothing is asked yet.
+    pub fn new(key: &SecretKey, options: Options) -> Result<Self, StripeError> {
         let Options { url, patience, clock } = options;
         Ok(Self { api: Api::new(url, key, clock)?, patience })
     }
@@ -210,7 +206,10 @@ impl PaymentProvider for StripeProvider {
         match self.post("/v1/payment_intents".to_owned(), &form, Some(format!("{order}/open"))).await {
             Ok(intent) => Ok(Opened::Open(PaymentRef(intent.id))),
             Err(Failure::Card) => Ok(Opened::Declined),
-            Err(Failure::Request(error, _)) if error.is_about_the_method() => Ok(Opened::Declined),
+            Err(Failure::Request(error, said)) if error.is_about_the_method() => {
+                warn!(order_id = %order, "order {order}: its payment method was refused: {said}");
+                Ok(Opened::Declined)
+            }
             Err(failure) => Err(failure.into()),
         }
     }
@@ -234,16 +233,10 @@ impl PaymentProvider for StripeProvider {
             (Stage::Captured, _) => Ok(Captured::Captured),
             (Stage::Declined, _) => Ok(Captured::Declined),
             (Stage::Voided, _) => Ok(Captured::Voided),
-            (Stage::Authorized, _) => {
-                warn!("{reference} was authorized only; it is captured");
-                let path = path(reference, "/capture")?;
-                let taken = self.post(path, &[], Some(format!("{order}/capture/authorized"))).await;
-                match taken.map_err(ProviderError::from)?.stage()? {
-                    Stage::Captured => Ok(Captured::Captured),
-                    stage => Err(ProviderError::Unknown(format!("{reference} is {stage:?} after a capture"))),
-                }
+            (Stage::Open, Some((error, said))) if error.is_about_the_method() => {
+                warn!(order_id = %order, "order {order}: its payment method was refused: {said}");
+                Ok(Captured::Declined)
             }
-            (Stage::Open, Some((error, _))) if error.is_about_the_method() => Ok(Captured::Declined),
             (Stage::Open, Some((_, said))) => Err(ProviderError::Refused(said)),
             (Stage::Open, None) => Err(ProviderError::Unknown(format!("{reference} was not confirmed"))),
         }
@@ -252,7 +245,7 @@ impl PaymentProvider for StripeProvider {
     async fn retrieve(&self, reference: &PaymentRef) -> Result<PaymentStatus, ProviderError> {
         let intent = self.intent(reference).await?;
         match intent.stage()? {
-            Stage::Open | Stage::Authorized => Ok(PaymentStatus::Open),
+            Stage::Open => Ok(PaymentStatus::Open),
             Stage::Declined => Ok(PaymentStatus::Declined),
             Stage::Voided => Ok(PaymentStatus::Voided),
             Stage::Captured => {
@@ -272,7 +265,7 @@ impl PaymentProvider for StripeProvider {
         match intent.stage()? {
             Stage::Voided => Ok(Voided::Voided),
             Stage::Captured => Ok(Voided::AlreadyCaptured),
-            Stage::Open | Stage::Authorized | Stage::Declined => Err(ProviderError::Refused(
+            Stage::Open | Stage::Declined => Err(ProviderError::Refused(
                 refused.unwrap_or_else(|| format!("{reference} was not canceled")),
             )),
         }

@@ -11,8 +11,7 @@ use crate::provider::ProviderError;
 pub(super) struct Intent {
     pub(super) id: String,
     status: Status,
-    #[serde(default)]
-    pub(super) amount_received: u64,
+    amount_received: u64,
     currency: String,
 }
 
@@ -36,8 +35,6 @@ enum Status {
 pub(super) enum Stage {
     /// Not confirmed yet.
     Open,
-    /// Confirmed, and the money set aside, but not taken. No payment opened here comes to this.
-    Authorized,
     /// The card was refused, or its owner would have to act: nothing happens without another card.
     Declined,
     /// The money was taken.
@@ -51,22 +48,26 @@ impl Intent {
     pub(super) fn stage(&self) -> Result<Stage, ProviderError> {
         match self.status {
             Status::RequiresConfirmation => Ok(Stage::Open),
-            Status::RequiresCapture => Ok(Stage::Authorized),
             // It was opened with a payment method, so if it asks for one that one was refused.
             Status::RequiresPaymentMethod | Status::RequiresAction => Ok(Stage::Declined),
             Status::Succeeded => Ok(Stage::Captured),
             Status::Canceled => Ok(Stage::Voided),
             Status::Processing => Err(ProviderError::Unknown(format!("{} is being processed", self.id))),
-            Status::Other => {
-                Err(ProviderError::Refused(format!("{} has a status this version does not know", self.id)))
+            // Nothing that is opened here is set aside to be taken later.
+            Status::RequiresCapture | Status::Other => {
+                let (id, status) = (&self.id, self.status);
+                Err(ProviderError::Refused(format!("{id} has a status it should never have: {status:?}")))
             }
         }
     }
 
-    /// What was taken.
+    /// What was taken by one that succeeded.
     pub(super) fn received(&self) -> Result<Money, ProviderError> {
         let currency = Currency::parse(&self.currency.to_ascii_uppercase())
             .map_err(|error| ProviderError::Unknown(format!("the currency of {} {error}", self.id)))?;
+        if self.amount_received == 0 {
+            return Err(ProviderError::Refused(format!("{} succeeded, and took nothing", self.id)));
+        }
         Ok(Money { value: self.amount_received, currency })
     }
 }
@@ -111,6 +112,9 @@ pub(super) struct ErrorBody {
 /// <https://docs.stripe.com/api/errors>
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ErrorObject {
+    /// The answer's.
+    #[serde(skip)]
+    pub(super) status: u16,
     #[serde(default, rename = "type")]
     pub(super) kind: String,
     #[serde(default)]
@@ -119,14 +123,23 @@ pub(super) struct ErrorObject {
     pub(super) param: Option<String>,
 }
 
+/// Codes of a payment method that was refused.
+const OF_THE_METHOD: [&str; 3] =
+    ["payment_method_customer_decline", "payment_method_provider_decline", "payment_method_unexpected_state"];
+
 impl ErrorObject {
     /// Whether the request was refused for its payment method: there is none of that name, or it
     /// was used up. For one that was used up Stripe names neither a code nor a parameter.
     pub(super) fn is_about_the_method(&self) -> bool {
-        let begins = |field: &Option<String>| {
-            field.as_deref().is_some_and(|field| field.starts_with("payment_method"))
-        };
-        let nameless = self.code.is_none() && self.param.is_none();
-        self.kind == "invalid_request_error" && (begins(&self.param) || begins(&self.code) || nameless)
+        if self.kind != "invalid_request_error" {
+            return false;
+        }
+        match (self.code.as_deref(), self.param.as_deref()) {
+            (_, Some("payment_method")) => true,
+            (Some(code), _) => OF_THE_METHOD.contains(&code),
+            // A path that Stripe does not know has no name either, and is a 404.
+            (None, None) => self.status == 400,
+            (None, Some(_)) => false,
+        }
     }
 }

@@ -77,8 +77,8 @@ impl Default for ApiUrl {
 /// How long an answer is waited for. What was asked may be done all the same: an answer that did
 /// not come in time leaves the outcome unknown, and it is retrieved later.
 ///
-/// No chain of requests behind one command takes longer than the 25 s a batch has: a command that
-/// ran out of its time would count as crashed.
+/// A batch has 25 s, and a command that runs out of them counts as crashed. One answer that does not
+/// come ends its command; only many that come at their last moment, one after another, take longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
     /// For a confirmation, in which Stripe asks the card's bank.

@@ -87,7 +87,6 @@ impl Account {
             Call::Create => self.books.create(&asked.form),
             Call::Show => self.books.show(id),
             Call::Confirm => self.books.confirm(id, &asked.form),
-            Call::Capture => self.books.capture(id),
             Call::Cancel => self.books.cancel(id),
             Call::Refund => self.books.refund(&asked.form),
             Call::ListRefunds => {

@@ -149,7 +149,6 @@ impl Books {
         let (status, code) = match intent.method.as_str() {
             "pm_card_visa" | "pm_card_refundFail" | "pm_card_pendingRefund" => (Status::Succeeded, None),
             "pm_card_processing" => (Status::Processing, None),
-            "pm_card_authorized" => (Status::RequiresCapture, None),
             "pm_card_authenticationRequired" if !refuses_actions => (Status::RequiresAction, None),
             "pm_card_authenticationRequired" => {
                 (Status::RequiresPaymentMethod, Some("authentication_required"))
@@ -167,16 +166,6 @@ impl Books {
             None => Answer::ok(Self::object(id, intent)),
             Some(code) => Answer::error(402, "card_error", code, None),
         }
-    }
-
-    pub(super) fn capture(&mut self, id: &str) -> Answer {
-        let Some(intent) = self.intents.get_mut(id) else { return missing() };
-        if intent.status != Status::RequiresCapture {
-            return unexpected(id, intent);
-        }
-        intent.status = Status::Succeeded;
-        intent.charges += 1;
-        Answer::ok(Self::object(id, intent))
     }
 
     pub(super) fn cancel(&mut self, id: &str) -> Answer {

@@ -57,7 +57,7 @@ impl Stripe {
 pub(crate) fn provider(url: &str, patience: Duration, clock: Arc<dyn Clock>) -> StripeProvider {
     let patience = Patience { confirm: patience, other: patience };
     let options = Options { url: ApiUrl::parse(url).unwrap(), patience, clock };
-    StripeProvider::with(&SecretKey::parse(KEY).unwrap(), options).unwrap()
+    StripeProvider::new(&SecretKey::parse(KEY).unwrap(), options).unwrap()
 }
 
 pub(crate) fn order() -> OrderId {
