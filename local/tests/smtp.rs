@@ -166,7 +166,7 @@ async fn what_passes_is_waited_for() {
 async fn a_mail_is_undeliverable_only_if_nobody_is_at_its_address() {
     for (command, answer) in [
         ("RCPT", "550 5.1.1 <ada@example.com>: no such user"),
-        ("RCPT", "550 no such user"),
+        ("RCPT", "550 5.1.10 null MX"),
         ("RCPT", "553 5.1.3 bad address"),
         ("RCPT", "550 5.2.1 mailbox disabled"),
         (".", "550 5.1.1 no such user"),
@@ -182,6 +182,9 @@ async fn a_mail_is_undeliverable_only_if_nobody_is_at_its_address() {
         ("MAIL", "550 5.1.8 sender unknown"),
         ("MAIL", "550 sender unknown"),
         ("RCPT", "550 5.7.1 relaying denied"),
+        ("RCPT", "550 relay not permitted"),
+        ("RCPT", "550 5.1.0 sender rejected"),
+        ("RCPT", "550-no such user\r\n <ada@example.com>"),
         ("RCPT", "554 5.7.1 your network is blocked"),
         ("DATA", "554 no valid recipients"),
         (".", "554 5.6.0 not that text"),
@@ -191,6 +194,7 @@ async fn a_mail_is_undeliverable_only_if_nobody_is_at_its_address() {
         post.server.script(command, answer);
         let error = post.send(&plain()).await.unwrap_err();
         assert!(matches!(error, MailerError::Unavailable(_)), "{command} {answer}: {error}");
+        assert!(!error.to_string().contains("ada@"), "{error}");
     }
 }
 

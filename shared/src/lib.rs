@@ -8,6 +8,7 @@
 //! | the one batch consumer, and how long it waits | [`consumer`], [`backoff`] |
 //! | what is counted | [`metrics`] |
 //! | what the services share on AWS | `aws` |
+//! | why something outside failed | [`why`] |
 //! | what is injected: clock and randomness | [`time::Clock`], [`entropy::Entropy`] |
 
 #[cfg(feature = "aws")]
@@ -32,5 +33,6 @@ pub mod store;
 pub mod time;
 pub mod topic;
 mod value;
+pub mod why;
 
 pub use value::Invalid;

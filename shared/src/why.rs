@@ -1,9 +1,9 @@
-//! Why a call of an SDK failed, in one line.
+//! Why something outside failed, in one line.
 
 use std::error::Error;
 
-/// What the error and its causes say. A cause that only repeats is left out, and so are the
-/// answer's bytes, which the SDK's own line would show.
+/// What the error and its causes say. A cause that only repeats is left out. An SDK's own line would
+/// show the answer's bytes as well.
 pub fn why(error: &(dyn Error + 'static)) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
@@ -19,22 +19,23 @@ pub fn why(error: &(dyn Error + 'static)) -> String {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_sqs::error::{ErrorMetadata, SdkError};
-    use aws_sdk_sqs::operation::send_message_batch::SendMessageBatchError;
+    use std::io;
+
+    use thiserror::Error;
 
     use super::*;
 
+    #[derive(Debug, Error)]
+    #[error("{said}")]
+    struct Outer {
+        said: &'static str,
+        source: io::Error,
+    }
+
     #[test]
     fn every_cause_is_said_once() {
-        let answer = ErrorMetadata::builder().code("AccessDenied").message("not allowed to send").build();
-        let error = SdkError::service_error(SendMessageBatchError::generic(answer), ());
-        assert_eq!(
-            why(&error),
-            "service error: unhandled error (AccessDenied): \
-             Error { code: \"AccessDenied\", message: \"not allowed to send\" }"
-        );
-
-        let slow = SdkError::<SendMessageBatchError>::timeout_error("no answer within 3 s");
-        assert_eq!(why(&slow), "request has timed out: no answer within 3 s");
+        let outer = |said| Outer { said, source: io::Error::other("connection refused") };
+        assert_eq!(why(&outer("no answer")), "no answer: connection refused");
+        assert_eq!(why(&outer("connection refused, it said")), "connection refused, it said");
     }
 }

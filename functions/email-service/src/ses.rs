@@ -6,12 +6,13 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_ses::Client;
 use aws_sdk_ses::error::{BuildError, ProvideErrorMetadata};
+use aws_sdk_ses::operation::RequestId;
 use aws_sdk_ses::operation::send_email::SendEmailError;
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
-use shared::aws::why;
 use shared::ids::OrderId;
 use shared::messages::NoticeOutcome;
 use shared::passenger::EmailAddress;
+use shared::why::why;
 use tracing::warn;
 
 use crate::mail::Mail;
@@ -74,7 +75,11 @@ impl Mailer for SesMailer {
         self.send_to(mail.to.as_str(), &mail.subject, &mail.body).await.map_err(|error| {
             // SES says this of an address that can be none; of all else somebody or time is the cure.
             let undeliverable = error.code() == Some("InvalidParameterValue");
-            let said = why(&error);
+            // Not its message, which quotes addresses.
+            let said = match error.code() {
+                Some(code) => format!("{code}, request {}", error.request_id().unwrap_or("unnamed")),
+                None => why(&error),
+            };
             if undeliverable { MailerError::Undeliverable(said) } else { MailerError::Unavailable(said) }
         })
     }

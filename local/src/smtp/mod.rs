@@ -145,26 +145,24 @@ impl SmtpMailer {
     }
 }
 
+/// What servers say, by RFC 3463, of a recipient to whom no mail will ever come: no such mailbox, no
+/// such system, bad syntax, moved, takes no mail, disabled.
+const NOBODY_THERE: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
+
 /// What an error means for the mail. What the server wrote is not told: it may quote the address.
 fn failure(step: Step, error: &lettre::transport::smtp::Error) -> MailerError {
     let Some(code) = error.status() else {
-        return MailerError::Unavailable(format!("{step:?}: {error}"));
+        let said = if error.is_response() { "an answer that is none".to_owned() } else { error.to_string() };
+        return MailerError::Unavailable(format!("{step:?}: {said}"));
     };
     let said = format!("{step:?}: {code}");
     if !error.is_permanent() {
         return MailerError::Unavailable(said);
     }
     let text = error.source().map(ToString::to_string).unwrap_or_default();
-    let about_address = match text.strip_prefix("5.").and_then(|rest| rest.split('.').next()) {
-        Some(subject) => {
-            matches!(subject, "1" | "2")
-                && matches!(step, Step::Recipient | Step::Text)
-                // The sender's address has subjects of its own.
-                && !text.starts_with("5.1.7")
-                && !text.starts_with("5.1.8")
-        }
-        None => step == Step::Recipient && matches!(u16::from(code), 550 | 551 | 553),
-    };
+    // A bare 550 is also how a relay turns this very server away: that somebody can mend.
+    let about_address = matches!(step, Step::Recipient | Step::Text)
+        && NOBODY_THERE.contains(&text.split_ascii_whitespace().next().unwrap_or_default());
     if about_address {
         return MailerError::Undeliverable(said);
     }

@@ -14,9 +14,9 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::why;
 use crate::entropy::Entropy;
 use crate::store::StoreError;
+use crate::why::why;
 
 /// An item, as the SDK has it.
 pub type Item = HashMap<String, AttributeValue>;

@@ -14,6 +14,3 @@ pub mod setup;
 pub mod sqs;
 #[cfg(feature = "in-process-dynamodb")]
 pub mod template;
-mod why;
-
-pub use why::why;

@@ -1,7 +1,7 @@
 //! Secrets, from Secrets Manager.
 
 use super::setup::{Setup, SetupError};
-use super::why;
+use crate::why::why;
 
 impl Setup {
     /// The text of the secret whose ARN is in the variable `name`. Never logged.

@@ -21,12 +21,12 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::emf::Emf;
 use super::sqs::{Queues, SqsTopics};
-use super::why;
 use crate::entropy::{Entropy, OsEntropy};
 use crate::metrics;
 use crate::store::StoreError;
 use crate::time::{Clock, SystemClock};
 use crate::topic::Topic;
+use crate::why::why;
 
 /// A function cannot start. `Debug` is what a reader sees when `main` ends with it, so it speaks
 /// as `Display` does.

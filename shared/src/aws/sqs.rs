@@ -11,10 +11,10 @@ use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use futures_util::future::join_all;
 use tracing::warn;
 
-use super::why;
 use crate::entropy::Entropy;
 use crate::event::LARGEST;
 use crate::topic::{Failure, Outgoing, SendError, Topic, Topics};
+use crate::why::why;
 
 /// The most messages of one `SendMessageBatch`.
 const BATCH: usize = 10;
