@@ -125,13 +125,15 @@ fn held_on(snapshot: &Snapshot, flight: &FlightId) -> u64 {
     held.sum()
 }
 
-/// What is kept of a payment that another provider than the simulated one made, by its record alone.
-fn kept_elsewhere(case: &Case) -> Option<u64> {
-    match &case.payment {
-        Some(Payment::Captured(intent)) if !intent.reference.0.starts_with(SIMULATED) => {
-            Some(intent.amount.value)
+/// What is kept of a payment: by the provider's books, and by its record alone where another provider
+/// than the simulated one made it, whose books are not here.
+fn kept(case: &Case) -> u64 {
+    match (&case.account, &case.payment) {
+        (Some(account), _) => account.captured().saturating_sub(account.refunded()),
+        (None, Some(Payment::Captured(intent))) if !intent.reference.0.starts_with(SIMULATED) => {
+            intent.amount.value
         }
-        _ => None,
+        (None, _) => 0,
     }
 }
 
@@ -180,8 +182,7 @@ impl Findings {
             || format!("{:?}, next check {:?}", order.state, case.next_check),
         );
         if is_at_rest(case) {
-            let kept = kept_elsewhere(case).unwrap_or(captured - refunded.min(captured));
-            self.at_rest(case, order, kept);
+            self.at_rest(case, order, kept(case));
         } else if case.messages == 0 {
             let waited = now.since(order.updated_at());
             self.expect(waited < OVERLOOKED, "an order that waits has a message in a topic", || {

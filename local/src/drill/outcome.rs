@@ -46,6 +46,8 @@ pub struct Outcome {
     pub accept: [(Duration, Duration); 3],
     /// From the moment everything was back to the moment all had settled.
     pub recovery: Duration,
+    /// Settled orders that still have a message under way.
+    pub restless: usize,
     /// What the audit found.
     pub discrepancies: Vec<String>,
 }
@@ -76,6 +78,7 @@ impl Outcome {
             charged_twice += usize::from(captured > *amount);
             paid_for_nothing += usize::from(captured.checked_sub(refunded) != Some(due));
         }
+        let lost = endings.iter().filter(|ending| ending.is_none()).count();
         let accept = |phase: fn(Act) -> bool| {
             let mut times: Vec<_> =
                 bought.iter().filter(|bought| phase(bought.act)).map(|bought| bought.accept).collect();
@@ -84,7 +87,7 @@ impl Outcome {
         };
         Self {
             accepted: bought.len(),
-            lost: endings.iter().filter(|ending| ending.is_none()).count(),
+            lost,
             settled,
             charged_twice,
             paid_for_nothing,
@@ -95,13 +98,14 @@ impl Outcome {
                 accept(|act| act == Act::After),
             ],
             recovery,
+            restless: (audit.orders - audit.at_rest).saturating_sub(lost),
             discrepancies: audit.discrepancies.iter().map(ToString::to_string).collect(),
         }
     }
 
     /// How much is not as it was promised.
     pub fn violations(&self) -> usize {
-        self.lost + self.charged_twice + self.paid_for_nothing + self.discrepancies.len()
+        self.lost + self.charged_twice + self.paid_for_nothing + self.restless + self.discrepancies.len()
     }
 }
 
@@ -122,6 +126,7 @@ impl fmt::Display for Outcome {
         let recovery = self.recovery.as_secs_f64();
         writeln!(f, "recovery            {recovery:.1} s from everything back to all settled")?;
         match self.discrepancies.as_slice() {
+            [] if self.restless > 0 => write!(f, "audit               {} orders not at rest", self.restless),
             [] => write!(f, "audit               clean"),
             found => write!(f, "audit               {} discrepancies\n{}", found.len(), found.join("\n")),
         }
@@ -169,5 +174,14 @@ mod tests {
             Audit { orders: 1, at_rest: 0, discrepancies: Vec::new(), books_not_compared: Vec::new() };
         let outcome = Outcome::new(&[bought], &[None], &json!([]), Duration::ZERO, &audit);
         assert_eq!((outcome.lost, outcome.violations()), (1, 1));
+    }
+
+    #[test]
+    fn an_order_whose_last_message_never_arrives_is_a_violation() {
+        let mut restless = outcome("confirmed", 100, 0);
+        assert_eq!(restless.violations(), 0);
+        restless.restless = 1;
+        assert_eq!(restless.violations(), 1);
+        assert!(restless.to_string().ends_with("1 orders not at rest"), "{restless}");
     }
 }
