@@ -84,3 +84,39 @@ impl Mailer for SesMailer {
         })
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use aws_sdk_ses::error::ErrorMetadata;
+    use aws_smithy_mocks::{mock, mock_client};
+
+    use super::*;
+
+    async fn refused(code: &'static str) -> MailerError {
+        let rule = mock!(Client::send_email).then_error(move || {
+            let answer = ErrorMetadata::builder().code(code).message("ada@example.com is not verified");
+            SendEmailError::generic(answer.build())
+        });
+        let address = |text| EmailAddress::parse(text).unwrap();
+        let mailer =
+            SesMailer { client: mock_client!(aws_sdk_ses, [&rule]), sender: address("us@example.com") };
+        let (subject, body) = ("Your booking".to_owned(), "is confirmed".to_owned());
+        let mail = Mail { to: address("ada@example.com"), subject, body };
+        mailer.send(OrderId::from_bytes([7; 16]), NoticeOutcome::Confirmed, &mail).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_refused_mail_waits_unless_its_address_can_be_none_and_names_nobody() {
+        let waits = refused("MessageRejected").await;
+        assert!(
+            matches!(&waits, MailerError::Unavailable(said) if said.starts_with("MessageRejected")),
+            "{waits}"
+        );
+        let given_up = refused("InvalidParameterValue").await;
+        assert!(matches!(given_up, MailerError::Undeliverable(_)), "{given_up}");
+        for error in [waits, given_up] {
+            assert!(!error.to_string().contains("ada@"), "{error}");
+        }
+    }
+}
