@@ -6,9 +6,10 @@ use std::time::Duration;
 use booking_gateway::order::Status;
 use proofs::world::calls::{Progress, Task};
 use proofs::world::grounds::{Ground, Kind};
+use proofs::world::jobs::{Beginning, Done, Job, Wish};
 use proofs::world::queues::kind;
 use proofs::world::verdict::verdict;
-use proofs::world::{Beginning, Done, Job, Wish, World, stand_still};
+use proofs::world::{World, stand_still};
 
 const MINUTE: Duration = Duration::from_secs(60);
 

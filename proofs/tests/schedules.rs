@@ -7,6 +7,7 @@
 //! | `PROOF_FIRST_SEED=N` | begins with that seed instead of 0 |
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use proofs::world::grounds::{Ground, Kind, each};
@@ -48,17 +49,26 @@ fn schedules(kind: Kind, count: u64) {
     let sum = sum.into_inner().unwrap();
     println!(
         "schedules on {kind:?}: {} seeds, {} steps, {} faults, {} deaths, {} messages delivered twice at once, {} requests \
-         landed late: {} violations",
+         landed late, {} refunded; {}: {} violations",
         last - first,
         sum.steps,
         sum.faults,
         sum.deaths,
         sum.twins,
         sum.late,
-        sum.wrong.len()
+        sum.refunded,
+        sum.ends.iter().map(|(status, count)| format!("{count} {status}")).collect::<Vec<_>>().join(", "),
+        sum.violations
     );
     assert!(sum.wrong.is_empty(), "{}", sum.wrong.join("\n\n"));
-    assert!(sum.faults > 0 && sum.deaths > 0 && sum.twins > 0 && sum.late > 0, "nothing went wrong at all");
+    if last - first >= 100 {
+        assert!(
+            sum.faults > 0 && sum.deaths > 0 && sum.twins > 0 && sum.late > 0,
+            "nothing went wrong at all"
+        );
+        assert_eq!(sum.ends.len(), 4, "orders end in four ways");
+        assert!(sum.refunded > 0, "nothing was ever refunded");
+    }
 }
 
 #[derive(Default)]
@@ -68,6 +78,11 @@ struct Sum {
     deaths: usize,
     twins: usize,
     late: usize,
+    refunded: usize,
+    /// By the name of its status, how many orders ended so.
+    ends: BTreeMap<String, usize>,
+    violations: usize,
+    /// The first of them.
     wrong: Vec<String>,
 }
 
@@ -78,6 +93,11 @@ impl Sum {
         self.deaths += ran.deaths;
         self.twins += ran.twins;
         self.late += ran.late;
+        self.refunded += usize::from(ran.refunded);
+        for status in &ran.ends {
+            *self.ends.entry(format!("{status:?}")).or_default() += 1;
+        }
+        self.violations += usize::from(!ran.wrong.is_empty());
         if !ran.wrong.is_empty() && self.wrong.len() < 5 {
             self.wrong.push(format!(
                 "{}\n  again: PROOF_SEED={seed} cargo test -p proofs --test schedules -- --nocapture",

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use booking_gateway::order::Order;
 use proofs::world::grounds::{Ground, Kind};
+use proofs::world::jobs::{Beginning, Job, Wish};
 use proofs::world::queues::kind;
-use proofs::world::{Beginning, Job, Wish, World, beginning, stand_still};
+use proofs::world::{World, beginning, stand_still};
 use shared::entropy::SeededEntropy;
 use shared::ids::OrderId;
 use shared::time::Timestamp;

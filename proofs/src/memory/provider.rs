@@ -67,7 +67,7 @@ impl PaymentProvider for Memory {
                 None if fault == Some(Fault::Forgotten) => Err(Failed::Refused),
                 _ => {
                     let number = contents.ledger.iter().filter(|opened| opened.order == order).count();
-                    let reference = PaymentRef(format!("pi_{order}_{number}"));
+                    let reference = PaymentRef(format!("sim_{order}_{number}"));
                     let account = Stored::new(Account::open(amount.clone(), method));
                     contents.ledger.push(OpenedPayment { reference: reference.clone(), order, account });
                     contents.ledger.sort_by(|one, other| one.reference.0.cmp(&other.reference.0));

@@ -18,8 +18,9 @@ use shared::time::SystemClock;
 use tempfile::TempDir;
 use ticket_service::dynamodb::DynamoTickets;
 
+use super::jobs::Beginning;
 use super::ports::Stores;
-use super::{Beginning, World, stand_still};
+use super::{World, stand_still};
 
 /// Which stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

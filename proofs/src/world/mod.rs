@@ -6,6 +6,7 @@
 //! | how far a handler is, and what goes wrong with its calls | [`calls`] |
 //! | the stores, as the handlers see them | [`ports`] |
 //! | SQLite and DynamoDB | [`grounds`] |
+//! | what customers wish, and what begins and ends | [`jobs`] |
 //! | the topics | [`queues`] |
 //! | the payment provider, and mail | [`outside`] |
 //! | stories of customers, and what goes wrong at one place | [`scenario`] |
@@ -16,6 +17,7 @@
 
 pub mod calls;
 pub mod grounds;
+pub mod jobs;
 pub mod outside;
 pub mod ports;
 pub mod queues;
@@ -30,22 +32,19 @@ use billing_service::service::BillingService;
 use booking_gateway::desk::{Acceptance, BookingDesk, Secret};
 use booking_gateway::gateway::{Cancellation, Gateway};
 use booking_gateway::idempotency::IdempotencyKey;
-use booking_gateway::order::{Order, Request, Status};
+use booking_gateway::order::{Order, Status};
 use booking_gateway::updates::OrderUpdates;
 use email_service::service::EmailService;
 use shared::consumer::{Consumer, Delivery, Service};
 use shared::entropy::{Entropy, SeededEntropy};
-use shared::flight::{FlightId, SeatCount};
+use shared::flight::FlightId;
 use shared::ids::OrderId;
-use shared::money::{Currency, Money};
-use shared::passenger::{EmailAddress, Passenger, PassengerName};
-use shared::payment::PaymentMethod;
 use shared::time::{Clock, ManualClock, Timestamp};
 use shared::topic::{Topic, Topics};
-use ticket_service::flight::Flight;
 use ticket_service::service::TicketService;
 
 use calls::{Progress, Site, Task};
+use jobs::{Beginning, Customer, Done, Job};
 use outside::{Bank, Outbox};
 use ports::Stores;
 use queues::{Message, Queues};
@@ -74,67 +73,6 @@ pub fn stand_still<T>(proof: impl Future<Output = T>) -> T {
     })
 }
 
-/// A customer's wish.
-#[derive(Clone, Debug)]
-pub struct Wish {
-    /// The card.
-    pub card: &'static str,
-    /// The seats.
-    pub seats: u64,
-}
-
-/// Something that begins.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Job {
-    /// A customer orders, or asks again after no answer.
-    Order(usize),
-    /// A customer cancels, or asks again after no answer.
-    Cancel(usize),
-    /// A batch of a topic is delivered.
-    Deliver(Topic, Vec<u64>),
-    /// The reconciler looks.
-    Reconcile,
-}
-
-/// What came of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Done {
-    /// The customer has an order.
-    Ordered(OrderId),
-    /// The customer was told that it is, or cannot be, cancelled.
-    Told,
-    /// The customer has no answer.
-    NoAnswer,
-    /// These are to be delivered again.
-    Consumed(Vec<String>),
-    /// The reconciler is through.
-    Reconciled,
-}
-
-/// How a world begins.
-#[derive(Clone, Debug)]
-pub struct Beginning {
-    /// The seats of its flight.
-    pub capacity: u32,
-    /// What its customers wish.
-    pub wishes: Vec<Wish>,
-    /// How long an order may take.
-    pub deadline: Duration,
-    /// Of its services' randomness.
-    pub seed: u64,
-}
-
-/// A customer, as far as the customer knows.
-#[derive(Clone, Debug)]
-pub struct Customer {
-    /// What is wished.
-    pub wish: Wish,
-    /// The order, once it is accepted.
-    pub order: Option<OrderId>,
-    /// Whether the wish to cancel was answered.
-    pub told: bool,
-}
-
 /// One world.
 pub struct World {
     /// Its time.
@@ -160,31 +98,6 @@ pub struct World {
     email: Arc<Consumer<EmailService>>,
 }
 
-#[expect(clippy::expect_used, reason = "tests only")]
-fn flight(id: &FlightId, capacity: u32) -> Flight {
-    Flight {
-        id: id.clone(),
-        from: "VIE".to_owned(),
-        to: "LHR".to_owned(),
-        departs_at: beginning() + Duration::from_secs(90 * 24 * 60 * 60),
-        capacity,
-        price: Money { value: 12_950, currency: Currency::parse("EUR").expect("a currency") },
-    }
-}
-
-#[expect(clippy::expect_used, reason = "tests only")]
-fn request(flight_id: &FlightId, wish: &Wish) -> Request {
-    Request {
-        flight_id: flight_id.clone(),
-        seats: SeatCount::try_from(wish.seats).expect("1 to 9 seats"),
-        passenger: Passenger {
-            name: PassengerName::parse("Ada Byron").expect("a name"),
-            email: EmailAddress::parse("ada@example.com").expect("an address"),
-        },
-        payment_method: PaymentMethod::parse(wish.card).expect("a payment method"),
-    }
-}
-
 impl World {
     /// A world on those stores, which hold nothing unsettled. Worlds of different numbers may share
     /// them, one after another.
@@ -192,7 +105,7 @@ impl World {
     async fn new(stores: Stores, number: u64, begins: Beginning) -> Self {
         let Beginning { capacity, wishes, deadline, seed } = begins;
         let flight_id = FlightId::parse(&format!("OS-{number}")).expect("a flight's id");
-        stores.tickets.put_flight(&flight(&flight_id, capacity)).await.expect("the flight is stored");
+        stores.tickets.put_flight(&jobs::flight(&flight_id, capacity)).await.expect("the flight is stored");
         let clock = Arc::new(ManualClock::at(beginning()));
         let queues = Queues::new(clock.clone());
         let (bank, outbox) = (Bank::default(), Outbox::default());
@@ -265,7 +178,8 @@ impl World {
 
     #[expect(clippy::expect_used, reason = "tests only")]
     fn order(&self, customer: usize) -> Task<Done> {
-        let (desk, request) = (self.desk.clone(), request(&self.flight_id, &self.customers[customer].wish));
+        let (desk, request) =
+            (self.desk.clone(), jobs::request(&self.flight_id, &self.customers[customer].wish));
         let key = IdempotencyKey::parse(format!("customer-{customer}").as_bytes()).expect("a key");
         Task::new(async move {
             match desk.accept(request, Some(&key), None).await {

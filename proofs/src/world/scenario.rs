@@ -9,11 +9,9 @@ use shared::topic::Topic;
 
 use super::calls::{Fault, Site};
 use super::grounds::Ground;
+use super::jobs::{Beginning, Job, PAYS, REFUSED, Wish};
 use super::verdict::verdict;
-use super::{Beginning, Job, Wish, World, beginning};
-
-const PAYS: &str = "pm_card_visa";
-const REFUSED: &str = "pm_card_chargeDeclined";
+use super::{World, beginning};
 
 /// A story.
 #[derive(Clone, Debug)]

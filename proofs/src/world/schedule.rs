@@ -4,14 +4,17 @@
 use std::time::Duration;
 
 use booking_gateway::desk::DEADLINE;
+use booking_gateway::order::Status;
 use fastrand::Rng;
 use shared::topic::Topic;
 
+use super::World;
 use super::calls::{Fault, Progress, Site, Task};
 use super::grounds::Ground;
+use super::jobs::{Beginning, Done, Job, PAYS, REFUSED, Wish};
 use super::queues::{MAX_RECEIVE_COUNT, Message};
 use super::verdict::verdict;
-use super::{Beginning, Done, Job, Wish, World};
+use crate::memory::contents::OpenedPayment;
 
 /// What a schedule did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,6 +29,10 @@ pub struct Ran {
     pub twins: usize,
     /// How many requests landed late.
     pub late: usize,
+    /// How its orders ended.
+    pub ends: Vec<Status>,
+    /// Whether money was taken and given back.
+    pub refunded: bool,
     /// What was wrong in the end.
     pub wrong: Vec<String>,
 }
@@ -53,7 +60,7 @@ struct Chaos {
 /// Runs the schedule of that seed.
 pub async fn run(ground: &mut Ground, seed: u64) -> Ran {
     let mut rng = Rng::with_seed(seed);
-    let card = |rng: &mut Rng| if rng.u8(..10) < 7 { "pm_card_visa" } else { "pm_card_chargeDeclined" };
+    let card = |rng: &mut Rng| if rng.u8(..10) < 7 { PAYS } else { REFUSED };
     let wishes: Vec<Wish> =
         (0..rng.usize(1..=3)).map(|_| Wish { card: card(&mut rng), seats: rng.u64(1..=2) }).collect();
     let deadline = if rng.bool() { DEADLINE } else { Duration::from_secs(rng.u64(300..7_200)) };
@@ -235,6 +242,9 @@ impl Chaos {
             }
             let batch = self.rng.usize(1..=3);
             let Some(job) = self.world.next(batch, |_| None).await else {
+                self.ran.ends = self.world.orders().await.iter().map(|order| order.state.status()).collect();
+                let refunded = |payment: &OpenedPayment| payment.account.refunded() > 0;
+                self.ran.refunded = self.world.bank.ledger().iter().any(refunded);
                 self.ran.wrong = verdict(&self.world).await;
                 while self.world.bank.late() > 0 {
                     self.land();

@@ -9,6 +9,7 @@ use shared::ids::OrderId;
 use shared::time::Clock;
 
 use super::World;
+use super::jobs::PAYS;
 use crate::memory::contents::OpenedPayment;
 
 /// What is wrong, in words; nothing, if all is well. Every order must be at rest.
@@ -18,10 +19,13 @@ pub async fn verdict(world: &World) -> Vec<String> {
     for (customer, known) in world.customers.iter().enumerate() {
         match known.order {
             None => wrong.push(format!("customer {customer} has no answer")),
-            Some(id) if orders.iter().all(|order| order.id != id) => {
-                wrong.push(format!("order {id} was answered and is lost"));
-            }
-            Some(_) => {}
+            Some(id) => match orders.iter().find(|order| order.id == id).map(|order| order.state.status()) {
+                None => wrong.push(format!("order {id} was answered and is lost")),
+                Some(Status::PaymentDeclined) if known.wish.card == PAYS => {
+                    wrong.push(format!("order {id} was declined, though its card pays"));
+                }
+                Some(_) => {}
+            },
         }
     }
     match snapshot(world, &orders).await {
