@@ -10,6 +10,7 @@ use proofs::world::jobs::{Beginning, Done, Job, Wish};
 use proofs::world::queues::kind;
 use proofs::world::verdict::verdict;
 use proofs::world::{World, stand_still};
+use ticket_service::reservation::Reservation;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -85,6 +86,14 @@ async fn end(mut world: World) -> Status {
     world.status(0).await.unwrap()
 }
 
+/// Seats of which it is told that they are released are free already, and not only in the end.
+async fn what_is_told_is_true(world: &World, chosen: &[usize]) {
+    if world.queues.ready().iter().any(|message| kind(message) == "tickets_released") {
+        let reservation = world.stores.tickets.find(world.customers[0].order.unwrap()).await.unwrap();
+        assert!(!matches!(reservation, Some(Reservation::Held(_))), "{reservation:?} by {chosen:?}");
+    }
+}
+
 const BOTH: [Kind; 2] = [Kind::Sqlite, Kind::DynamoDb];
 
 /// Races two jobs in every way, and sees all of these ends, and no other.
@@ -97,6 +106,7 @@ fn every_race(kinds: &[Kind], prepare: impl AsyncFn(&mut World) -> [Job; 2], end
                 let mut world = world(&mut ground, number, 1).await;
                 let [one, other] = prepare(&mut world).await;
                 let ways = race(&mut world, [&one, &other], &chosen).await;
+                what_is_told_is_true(&world, &chosen).await;
                 let status = end(world).await;
                 if !seen.contains(&status) {
                     seen.push(status);
