@@ -9,7 +9,6 @@
 #
 # Its last line is `API http://HOST:PORT/_aws/execute-api/ID/STAGE`, the base of all paths.
 set -euo pipefail
-cd "$(dirname "$0")/.."
 
 usage() { echo "usage: localstack/deploy.sh [--flights FILE]" >&2; exit 2; }
 flights=()
@@ -22,6 +21,7 @@ while [ $# -gt 0 ]; do
         *) usage ;;
     esac
 done
+cd "$(dirname "$0")/.."
 . localstack/environment.sh
 
 case $(uname -m) in

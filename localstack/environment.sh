@@ -1,5 +1,6 @@
 # Sourced by the scripts beside it: what they share about the LocalStack they speak to.
-export AWS_ENDPOINT_URL=${AWS_ENDPOINT_URL:-http://localhost:4566}
+AWS_ENDPOINT_URL=${AWS_ENDPOINT_URL:-http://localhost:4566}
+export AWS_ENDPOINT_URL=${AWS_ENDPOINT_URL%/}
 export AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-us-east-1}
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 export SAM_CLI_TELEMETRY=0 SAM_CLI_POLL_DELAY=1

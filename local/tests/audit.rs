@@ -97,6 +97,7 @@ async fn a_system_at_work_raises_no_false_alarm() {
 async fn everything_broken_on_purpose_is_found() {
     let (_kept, data, confirmed, cancelled) = endings().await;
     let uuid = |id: &str| format!("x'{}'", id.replace('-', ""));
+    let ids = [confirmed.clone(), cancelled.clone(), "6f1c1f0e-5d3b-4a0e-9b1a-2f4c6d8e0a1b".to_owned()];
     let (confirmed, cancelled) = (uuid(&confirmed), uuid(&cancelled));
     let message = r#"{"subject":"6f1c1f0e-5d3b-4a0e-9b1a-2f4c6d8e0a1b"}"#;
     let breakages = [
@@ -125,11 +126,12 @@ async fn everything_broken_on_purpose_is_found() {
         assert_eq!(connection.execute(&sql, []).unwrap(), 1, "{name}");
         drop(connection);
         let audit = look(copy.path());
-        assert!(
-            audit.discrepancies.iter().any(|found| found.actual.contains(expected)),
-            "{name}: {:?}",
-            audit.discrepancies
-        );
+        let found = audit.discrepancies.iter().find(|found| found.actual.contains(expected));
+        let found = found.unwrap_or_else(|| panic!("{name}: {:?}", audit.discrepancies));
+        let broken = [sql.ends_with(&confirmed), sql.ends_with(&cancelled), sql.contains(message)];
+        let about = ids.iter().zip(broken).find(|(_, broken)| *broken).map(|(id, _)| id.clone());
+        assert_eq!(found.booking_id.map(|id| id.to_string()), about, "{name}");
+        assert!(!found.expected.is_empty(), "{name}");
     }
 }
 

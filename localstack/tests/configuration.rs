@@ -36,7 +36,7 @@ async fn run(function: &str, setup: &Setup) -> Result<(), SetupError> {
 }
 
 /// What a function may do without.
-const OPTIONAL: [&str; 3] = ["HOLD_DEADLINE_HOURS", "PAYMENT_PROVIDER_SECRET_ARN", "LOG_LEVEL"];
+const OPTIONAL: [&str; 2] = ["PAYMENT_PROVIDER_SECRET_ARN", "LOG_LEVEL"];
 
 #[tokio::test]
 async fn every_variable_of_the_template_is_needed_and_named_when_it_is_missing() {

@@ -3,7 +3,7 @@
 //! | variable | what it does |
 //! |---|---|
 //! | `PROOF_SEED=N` | runs that one schedule, and tells its steps |
-//! | `PROOF_SCHEDULES=N` | runs so many on each ground; a million takes about an hour and a half on two cores with `--release` |
+//! | `PROOF_SCHEDULES=N` | runs so many on each ground; a million takes twenty minutes on two cores with `--release` |
 //! | `PROOF_FIRST_SEED=N` | begins with that seed instead of 0 |
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

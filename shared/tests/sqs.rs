@@ -253,3 +253,17 @@ async fn lambda_is_told_of_exactly_the_records_that_failed() {
     queues.sort_unstable();
     assert_eq!(queues, ["q/billing", "q/billing-dlq"], "the delayed copy, and the parked message");
 }
+
+#[tokio::test]
+async fn a_batch_with_a_record_that_has_no_name_comes_again() {
+    let (topics, _) = sqs(|_, _| Verdict::Take);
+    let mut nameless = record("-", &reverse(0));
+    nameless.as_object_mut().unwrap().remove("messageId");
+    let event = json!({"Records": [record("fine", &reverse(0)), nameless]});
+    let consumer = Consumer::new(Scripted, Arc::new(SeededEntropy::new(1)));
+    let deadline = SystemTime::now() + Duration::from_secs(30);
+    let response = consume(&consumer, &topics, serde_json::from_value(event).unwrap(), deadline).await;
+    // Lambda takes an empty name for the whole batch.
+    let response = serde_json::to_value(&response).unwrap();
+    assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": ""}]}));
+}

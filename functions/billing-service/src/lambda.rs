@@ -24,7 +24,7 @@ pub async fn billing_consumer(setup: &Setup) -> Result<ConsumerFunction<BillingS
     let (client, table) = setup.table()?;
     let store = DynamoPayments { client, table };
     let (provider, topics, answer) = tokio::join!(
-        provider(setup),
+        provider(setup, &store),
         setup.topics(&[Topic::OrderUpdates], Some(Topic::Billing)),
         // An order that nobody has.
         store.find(OrderId::from_bytes([0; 16])),
@@ -34,12 +34,13 @@ pub async fn billing_consumer(setup: &Setup) -> Result<ConsumerFunction<BillingS
     Ok(ConsumerFunction { consumer: Consumer::new(service, setup.entropy.clone()), topics: topics? })
 }
 
-async fn provider(setup: &Setup) -> Result<Arc<dyn PaymentProvider>, SetupError> {
+async fn provider(setup: &Setup, store: &DynamoPayments) -> Result<Arc<dyn PaymentProvider>, SetupError> {
     let name = "PAYMENT_PROVIDER";
     match setup.required(name)? {
+        // Its books stand in the same table, over the same connection.
         "simulated" => {
-            let (client, table) = setup.table()?;
-            Ok(Arc::new(DynamoSimulatedProvider { client, table }))
+            let DynamoPayments { client, table } = store;
+            Ok(Arc::new(DynamoSimulatedProvider { client: client.clone(), table: table.clone() }))
         }
         "stripe" => {
             let name = "PAYMENT_PROVIDER_SECRET_ARN";

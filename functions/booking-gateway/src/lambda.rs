@@ -12,7 +12,7 @@ use shared::time::Timestamp;
 use shared::topic::Topic;
 
 use crate::api;
-use crate::desk::{BookingDesk, DEADLINE, Secret};
+use crate::desk::{BookingDesk, Secret};
 use crate::dynamodb::DynamoOrders;
 use crate::gateway::Gateway;
 use crate::store::OrderStore;
@@ -84,8 +84,7 @@ fn nobody() -> OrderId {
 
 fn deadline(setup: &Setup) -> Result<Duration, SetupError> {
     let name = "HOLD_DEADLINE_HOURS";
-    let Some(hours) = setup.variable(name) else { return Ok(DEADLINE) };
-    match hours.parse() {
+    match setup.required(name)?.parse() {
         Ok(hours) if (1..=LONGEST_DEADLINE).contains(&hours) => Ok(Duration::from_secs(hours * 60 * 60)),
         _ => Err(setup.malformed(name, format_args!("must be from 1 to {LONGEST_DEADLINE}"))),
     }

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
 use aws_sdk_dynamodb::Client;
@@ -23,18 +23,17 @@ use crate::ids::OrderId;
 
 /// A client of a DynamoDB without any tables.
 pub fn client() -> Client {
-    let config = aws_sdk_dynamodb::Config::builder()
+    match std::env::var("AWS_ENDPOINT_URL") {
+        Ok(url) => Client::from_conf(config().endpoint_url(url).build()),
+        Err(_) => InProcess::default().client(),
+    }
+}
+
+fn config() -> aws_sdk_dynamodb::config::Builder {
+    aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::for_tests());
-    let config = match std::env::var("AWS_ENDPOINT_URL") {
-        Ok(url) => config.endpoint_url(url),
-        Err(_) => {
-            let connector = SharedHttpConnector::new(InProcess::default());
-            config.http_client(http_client_fn(move |_, _| connector.clone()))
-        }
-    };
-    Client::from_conf(config.build())
+        .credentials_provider(Credentials::for_tests())
 }
 
 /// Makes the table that template.yaml describes under this name; answers its name, which is new each
@@ -52,6 +51,7 @@ pub async fn table(client: &Client, resource: &str) -> String {
 pub struct InProcess {
     database: Arc<Mutex<Database>>,
     calls: Arc<AtomicU64>,
+    refusals: Arc<Mutex<Vec<(&'static str, String)>>>,
 }
 
 impl std::fmt::Debug for InProcess {
@@ -87,14 +87,32 @@ impl Default for InProcess {
     #[expect(clippy::expect_used, reason = "tests only")]
     fn default() -> Self {
         let database = Database::memory().expect("an in-memory database");
-        Self { database: Arc::new(Mutex::new(database)), calls: Arc::default() }
+        Self { database: Arc::new(Mutex::new(database)), calls: Arc::default(), refusals: Arc::default() }
     }
 }
 
 impl InProcess {
+    /// A client of this one.
+    pub fn client(&self) -> Client {
+        let connector = SharedHttpConnector::new(self.clone());
+        Client::from_conf(config().http_client(http_client_fn(move |_, _| connector.clone())).build())
+    }
+
+    /// Refuses the next call of that operation with this error. DynamoDB does so where others are at
+    /// the same items, or too many calls come; an emulator never does by itself.
+    pub fn refuse(&self, operation: &'static str, error: &serde_json::Value) {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push((operation, error.to_string()));
+    }
+
     fn answer(&self, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
         let operation = request.headers().get("x-amz-target").and_then(|target| target.rsplit('.').next());
-        self.run(operation.unwrap_or_default(), request.body().bytes().unwrap_or_default())
+        let operation = operation.unwrap_or_default();
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(next) = refusals.iter().position(|(refused, _)| *refused == operation) {
+            return respond(400, refusals.remove(next).1);
+        }
+        drop(refusals);
+        self.run(operation, request.body().bytes().unwrap_or_default())
     }
 
     /// Runs one operation of DynamoDB's JSON protocol.
@@ -102,16 +120,18 @@ impl InProcess {
         let database =
             self.database.lock().map_err(|_| ConnectorError::other("a test panicked here".into(), None))?;
         let answer = run(&database, operation, body);
-        let (status, body) = match answer {
-            Ok(body) => (200, body),
-            Err(error) => (400, error.to_json()),
-        };
-        let status = u16::try_from(status).unwrap_or(500).try_into();
-        let status = status.map_err(|_| ConnectorError::other("not a status".into(), None))?;
-        let mut response = HttpResponse::new(status, SdkBody::from(body));
-        response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
-        Ok(response)
+        match answer {
+            Ok(body) => respond(200, body),
+            Err(error) => respond(400, error.to_json()),
+        }
     }
+}
+
+fn respond(status: u16, body: String) -> Result<HttpResponse, ConnectorError> {
+    let status = status.try_into().map_err(|_| ConnectorError::other("not a status".into(), None))?;
+    let mut response = HttpResponse::new(status, SdkBody::from(body));
+    response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+    Ok(response)
 }
 
 fn run(database: &Database, operation: &str, body: &[u8]) -> dynoxide::Result<String> {

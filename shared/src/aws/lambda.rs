@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use lambda_runtime::{LambdaEvent, service_fn};
+use tracing::error;
 
 use super::sqs::SqsTopics;
 use crate::consumer::{Consumer, Delivery, Service};
@@ -45,9 +46,14 @@ pub async fn consume<S: Service>(
     deadline: SystemTime,
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
-    // Without an id a record cannot be named as failed, and an unknown name would have the whole
-    // batch delivered again; SQS always gives one.
+    let records = event.records.len();
     let batch: Vec<_> = event.records.into_iter().filter_map(delivery).collect();
+    if batch.len() < records {
+        // SQS names each of its records. One without a name cannot be told to have failed, but an empty
+        // name has the whole batch delivered again.
+        error!("a record has no messageId; the batch is to come again");
+        response.add_failure(String::new());
+    }
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
     for id in consumer.consume(&batch, left.saturating_sub(RESERVE), topics).await {
         response.add_failure(id);
