@@ -11,12 +11,11 @@ cd "$(dirname "$0")/.."
 api=$AWS_ENDPOINT_URL/_aws/execute-api/$(output ApiId)/$(output Stage)
 
 echo "== the acceptance tests, on $api"
-BOOKING_URL=$api cargo test --package acceptance
+# Of the whole workspace, as `cargo test --workspace` has built them.
+BOOKING_URL=$api cargo test --workspace --test acceptance
 
 echo "== the contracts of the stores and topics, on $AWS_ENDPOINT_URL"
-cargo test --package booking-gateway --package ticket-service --package billing-service \
-    --package email-service --test dynamodb
-cargo test --package shared --features aws,contract --test sqs_contract
+cargo test --workspace --test dynamodb --test sqs_contract
 
 echo "== the deployed stack"
 ok() { echo "ok: $*"; }
