@@ -2,18 +2,21 @@
 # Builds the stack of template.yaml for this machine's architecture, deploys it to LocalStack and
 # puts flights on offer. Run again it updates.
 #
-#   localstack/deploy.sh [--flights FILE]
+#   localstack/deploy.sh [--built] [--flights FILE]
 #
+# --built            deploys what was built before
+# --flights FILE     puts these flights on offer: as `cargo run -- serve --flights` takes them
 # AWS_ENDPOINT_URL   where LocalStack is; http://localhost:4566 by default
 # STACK              the stack's name; bookings by default
 #
 # Its last line is `API http://HOST:PORT/_aws/execute-api/ID/STAGE`, the base of all paths.
 set -euo pipefail
 
-usage() { echo "usage: localstack/deploy.sh [--flights FILE]" >&2; exit 2; }
-flights=()
+usage() { echo "usage: localstack/deploy.sh [--built] [--flights FILE]" >&2; exit 2; }
+build=yes flights=()
 while [ $# -gt 0 ]; do
     case $1 in
+        --built) build=no; shift ;;
         --flights)
             [ $# -ge 2 ] || usage
             [ -r "$2" ] || { echo "the flights file $2 cannot be read" >&2; exit 1; }
@@ -38,7 +41,7 @@ export CARGO_PROFILE_RELEASE_LTO=${CARGO_PROFILE_RELEASE_LTO:-off}
 export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=${CARGO_PROFILE_RELEASE_CODEGEN_UNITS:-16}
 export CARGO_PROFILE_RELEASE_OPT_LEVEL=${CARGO_PROFILE_RELEASE_OPT_LEVEL:-1}
 
-sam build --parameter-overrides "Architecture=$architecture"
+[ $build = no ] || sam build --parameter-overrides "Architecture=$architecture"
 
 # LocalStack sends no mail to verify an address with, and its CloudFormation knows no identities.
 sender=tickets@example.com
@@ -48,5 +51,5 @@ sam deploy --stack-name "$stack" --s3-bucket "$stack-artifacts" --capabilities C
     --no-confirm-changeset --no-progressbar --no-fail-on-empty-changeset --parameter-overrides \
     "Architecture=$architecture" "EmailSender=$sender" VerifyEmailSender=no
 
-TABLE=$(output TicketsTable) cargo run --quiet --package ticket-service --bin put-flights -- "${flights[@]}"
+TABLE=$(output TicketsTable) cargo run --quiet --package ticket-service-lambda --bin put-flights -- "${flights[@]}"
 echo "API $AWS_ENDPOINT_URL/_aws/execute-api/$(output ApiId)/$(output Stage)"

@@ -4,13 +4,13 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use client::{Bookings, Client};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::NewFlight;
-use crate::client::{Client, Request};
+use crate::{NewFlight, Request};
 
-/// How an embedded server is started.
+/// How a standalone server is started.
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
     /// Written to a flights file when there are any; else the default seed is served.
@@ -19,117 +19,104 @@ pub struct Setup {
     pub deadline: Option<Duration>,
 }
 
-/// A running system: an embedded server of this test's own, or the deployment at `BOOKING_URL`.
+/// A running system: a standalone server of this test's own, or the deployment at `BOOKING_URL`.
 pub struct TestApp {
-    client: Client,
-    base: String,
-    embedded: Option<Embedded>,
+    pub(crate) server: Bookings,
+    standalone: Option<Standalone>,
 }
 
 /// Dropped in this order: the server before its directory.
-struct Embedded {
-    server: Option<local::Server>,
+struct Standalone {
+    server: Option<standalone::Server>,
     setup: Setup,
     directory: TempDir,
 }
 
 impl TestApp {
-    /// The deployment at `BOOKING_URL`, or else an embedded server with the default flights.
+    /// The deployment at `BOOKING_URL`, or else a standalone server with the default flights.
     pub async fn start() -> Self {
         match std::env::var("BOOKING_URL") {
             Ok(url) => Self::at(&url),
-            Err(_) => Self::embedded_with(Setup::default()).await,
+            Err(_) => Self::start_standalone(Setup::default()).await,
         }
     }
 
-    /// An embedded server, or `None` (and a printed line) when the tests ask a deployment.
-    pub async fn embedded(test: &str) -> Option<Self> {
-        Self::embedded_setup(test, Setup::default()).await
+    /// A standalone server, or `None` (and a printed line) when the tests ask a deployment.
+    pub async fn standalone(test: &str) -> Option<Self> {
+        Self::standalone_with(test, Setup::default()).await
     }
 
-    /// As [`TestApp::embedded`], with these flights only in a flights file.
+    /// As [`TestApp::standalone`], with these flights only in a flights file.
     pub async fn with_flights(test: &str, flights: &[NewFlight]) -> Option<Self> {
-        Self::embedded_setup(test, Setup { flights: flights.to_vec(), ..Setup::default() }).await
+        Self::standalone_with(test, Setup { flights: flights.to_vec(), ..Setup::default() }).await
     }
 
-    /// As [`TestApp::embedded`], started as `setup` says.
-    pub async fn embedded_setup(test: &str, setup: Setup) -> Option<Self> {
+    /// As [`TestApp::standalone`], started as `setup` says.
+    pub async fn standalone_with(test: &str, setup: Setup) -> Option<Self> {
         if std::env::var_os("BOOKING_URL").is_some() {
             // Not `println!`: the harness would swallow the line of a test that passes.
-            let _ = writeln!(std::io::stderr(), "skipped, it needs the embedded ground: {test}");
+            let _ = writeln!(std::io::stderr(), "skipped, it needs the standalone platform: {test}");
             return None;
         }
-        Some(Self::embedded_with(setup).await)
+        Some(Self::start_standalone(setup).await)
     }
 
     fn at(url: &str) -> Self {
-        assert!(!url.starts_with("https:"), "BOOKING_URL {url}: this client speaks plain http only");
-        assert!(url.starts_with("http://"), "BOOKING_URL {url}: not an http URL");
-        Self { client: Client::new(), base: url.trim_end_matches('/').to_owned(), embedded: None }
+        let server = Bookings::at(url);
+        let server = server.unwrap_or_else(|error| panic!("BOOKING_URL (plain http only): {error}"));
+        Self { server, standalone: None }
     }
 
-    async fn embedded_with(setup: Setup) -> Self {
+    async fn start_standalone(setup: Setup) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the data");
-        let embedded = Embedded { server: None, setup, directory };
-        let mut app = Self { client: Client::new(), base: String::new(), embedded: Some(embedded) };
-        app.serve().await.expect("the embedded server starts");
-        app
+        let mut standalone = Standalone { server: None, setup, directory };
+        let server = standalone.start().await.expect("the standalone server starts");
+        Self { server, standalone: Some(standalone) }
     }
 
-    fn ground(&mut self) -> &mut Embedded {
-        self.embedded.as_mut().expect("only the embedded ground can be started and stopped")
+    fn own(&mut self) -> &mut Standalone {
+        self.standalone.as_mut().expect("only a standalone server can be started and stopped")
     }
 
-    /// Starts an embedded server on the data of the one before, with the flights of the setup.
-    async fn serve(&mut self) -> Result<(), local::StartError> {
-        let ground = self.ground();
-        let mut options = ground.options();
-        options.flights = ground.flights_file();
-        let server = local::Server::start(options).await?;
-        let base = server.url().trim_end_matches('/').to_owned();
-        ground.server = Some(server);
-        self.base = base;
-        self.client = Client::new();
-        Ok(())
-    }
-
-    /// Stops the embedded server in good order and starts another one on the same data.
+    /// Stops the standalone server in good order and starts another one on the same data.
     pub async fn restart(&mut self) {
-        self.ground().stop().await;
-        self.serve().await.expect("the embedded server starts again");
+        self.own().stop().await;
+        self.server = self.own().start().await.expect("the standalone server starts again");
     }
 
     /// As [`TestApp::restart`], with other flights in the flights file, which the server may refuse.
     pub async fn restart_with(&mut self, flights: &[NewFlight]) -> Result<(), String> {
-        self.ground().stop().await;
-        self.ground().setup.flights = flights.to_vec();
-        self.serve().await.map_err(|error| error.to_string())
+        let own = self.own();
+        own.stop().await;
+        own.setup.flights = flights.to_vec();
+        self.server = own.start().await.map_err(|error| error.to_string())?;
+        Ok(())
     }
 
     /// Starts a second server on the same data beside the first, which must not work.
     pub async fn start_beside(&mut self) -> Result<(), String> {
-        let options = self.ground().options();
-        local::Server::start(options).await.map(drop).map_err(|error| error.to_string())
+        let options = self.own().options();
+        standalone::Server::start(options).await.map(drop).map_err(|error| error.to_string())
     }
 
-    /// Whether the `/local/*` routes exist and nobody else uses the system.
-    pub fn is_embedded(&self) -> bool {
-        self.embedded.is_some()
+    /// Whether the `/local/*` routes exist and this test alone uses the system.
+    pub fn is_standalone(&self) -> bool {
+        self.standalone.is_some()
     }
 
     /// The base URL without a slash at its end; it may have a path (an API stage).
     pub fn base(&self) -> &str {
-        &self.base
+        self.server.url()
     }
 
     /// How long an order may take to come to rest when nothing is down.
     pub fn patience(&self) -> Duration {
-        Duration::from_secs(if self.is_embedded() { 20 } else { 60 })
+        Duration::from_secs(if self.is_standalone() { 20 } else { 60 })
     }
 
     /// Any method on a path below the base URL.
     pub fn request(&self, method: &str, path: &str) -> Request {
-        self.client.request(method, format!("{}{path}", self.base))
+        Request(self.server.request(method, path))
     }
 
     /// `GET` of a path below the base URL.
@@ -139,7 +126,7 @@ impl TestApp {
 
     /// `GET` of an absolute URL.
     pub fn get_url(&self, url: &str) -> Request {
-        self.client.request("GET", url.to_owned())
+        Request(Client::default().request("GET", url))
     }
 
     /// `PUT` of a JSON body on a path below the base URL.
@@ -148,9 +135,19 @@ impl TestApp {
     }
 }
 
-impl Embedded {
-    fn options(&self) -> local::Options {
-        let mut options = local::Options::new(self.directory.path().join("data"));
+impl Standalone {
+    /// Starts a server on the data of the one before, with the flights of the setup.
+    async fn start(&mut self) -> Result<Bookings, standalone::StartError> {
+        let mut options = self.options();
+        options.flights = self.flights_file();
+        let server = standalone::Server::start(options).await?;
+        let bookings = Bookings::at(server.url()).expect("a server has an http URL");
+        self.server = Some(server);
+        Ok(bookings)
+    }
+
+    fn options(&self) -> standalone::Options {
+        let mut options = standalone::Options::new(self.directory.path().join("data"));
         if let Some(deadline) = self.setup.deadline {
             options.deadline = deadline;
         }

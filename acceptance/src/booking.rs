@@ -171,7 +171,7 @@ fn history(json: &Value) -> Vec<String> {
 }
 
 impl TestApp {
-    /// `POST /bookings`, whatever comes back.
+    /// `POST /bookings`: the response, of any status.
     pub async fn post(&self, body: &Value) -> Response {
         self.request("POST", "/bookings").json(body).await
     }
@@ -181,12 +181,12 @@ impl TestApp {
         Booking::read(&self.post(&order.json()).await.expect(202))
     }
 
-    /// `GET /bookings/{id}`, whatever comes back.
+    /// `GET /bookings/{id}`: the response, of any status.
     pub async fn get_booking(&self, id: &str) -> Response {
         self.get(&format!("/bookings/{id}")).await
     }
 
-    /// `DELETE /bookings/{id}`, whatever comes back.
+    /// `DELETE /bookings/{id}`: the response, of any status.
     pub async fn cancel(&self, id: &str) -> Response {
         self.request("DELETE", &format!("/bookings/{id}")).await
     }

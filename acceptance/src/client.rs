@@ -1,114 +1,42 @@
-//! A small HTTP/1.1 client: one request, one response, read to its end.
+//! Requests and responses of [`client`], as a test wants them: a request always gets a response, and a response
+//! checks itself.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::future::IntoFuture;
+use std::ops::Deref;
 use std::pin::Pin;
-use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// No answer may take longer than this, whatever is down behind the gateway.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-#[derive(Clone)]
-pub(crate) struct Client(hyper_util::client::legacy::Client<HttpConnector, UnsyncBoxBody<Bytes, Infallible>>);
-
-impl Client {
-    pub(crate) fn new() -> Self {
-        Self(hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build_http())
-    }
-
-    pub(crate) fn request(&self, method: &str, url: String) -> Request {
-        Request {
-            client: self.clone(),
-            method: method.to_owned(),
-            url,
-            headers: HeaderMap::new(),
-            body: Bytes::new(),
-            chunked: false,
-        }
-    }
-}
-
-/// A request to be: `.await` sends it.
+/// A request to be: `.await` sends it. It panics if there is no response.
 #[must_use = "a request does nothing until it is awaited"]
-pub struct Request {
-    client: Client,
-    method: String,
-    url: String,
-    headers: HeaderMap,
-    body: Bytes,
-    chunked: bool,
-}
+pub struct Request(pub(crate) client::Request);
 
 impl Request {
     /// Adds a header line; the value may hold any byte that HTTP can carry.
-    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        let name = HeaderName::from_bytes(name.as_bytes()).expect("a header name");
-        let value = HeaderValue::from_bytes(value.as_ref()).expect("a header value that HTTP can carry");
-        self.headers.append(name, value);
-        self
+    pub fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        Self(self.0.header(name, value))
     }
 
     /// Sends `value` as `application/json`.
     pub fn json(self, value: &Value) -> Self {
-        self.json_text(value.to_string())
+        Self(self.0.json(value))
     }
 
     /// Sends bytes that claim to be `application/json`.
     pub fn json_text(self, text: impl Into<Bytes>) -> Self {
-        self.header(CONTENT_TYPE.as_str(), "application/json").body(text)
+        Self(self.0.json_text(text))
     }
 
     /// Sends bytes without a content type, their length in `Content-Length`.
-    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        self.body = body.into();
-        self
+    pub fn body(self, body: impl Into<Bytes>) -> Self {
+        Self(self.0.body(body))
     }
 
     /// Sends the body with `Transfer-Encoding: chunked`, so that its length is not known beforehand.
-    pub fn chunked(mut self) -> Self {
-        self.chunked = true;
-        self
-    }
-
-    async fn send(self) -> Response {
-        let told = format!("{} {}", self.method, self.url);
-        let full = Full::new(self.body);
-        // A mapped body has no size hint, which is what makes the client send chunks.
-        let body =
-            if self.chunked { full.map_frame(|frame| frame).boxed_unsync() } else { full.boxed_unsync() };
-        let mut request = http::Request::builder()
-            .method(self.method.as_str())
-            .uri(&self.url)
-            .body(body)
-            .expect("a request");
-        *request.headers_mut() = self.headers;
-
-        let answer = async {
-            let (head, body) =
-                self.client.0.request(request).await.map_err(|e| format!("{e:?}"))?.into_parts();
-            let body = body.collect().await.map_err(|e| format!("{e:?}"))?.to_bytes();
-            Ok::<_, String>((head, body))
-        };
-        match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok((head, body))) => Response {
-                request: told,
-                url: self.url,
-                status: head.status.as_u16(),
-                headers: head.headers,
-                body,
-            },
-            Ok(Err(error)) => panic!("{told}: no answer: {error}"),
-            Err(_) => panic!("{told}: no answer within {PATIENCE:?}"),
-        }
+    pub fn chunked(self) -> Self {
+        Self(self.0.chunked())
     }
 }
 
@@ -117,22 +45,20 @@ impl IntoFuture for Request {
     type IntoFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(self.send())
+        Box::pin(async { Response(self.0.send().await.unwrap_or_else(|error| panic!("{error}"))) })
     }
 }
 
-/// A whole answer, with the request that it answers for failure messages.
+/// A response of any status: the URL, status, headers and body of the inner one, and checks of them.
 #[derive(Clone)]
-pub struct Response {
-    request: String,
-    /// The absolute URL that was asked.
-    pub url: String,
-    /// The status code.
-    pub status: u16,
-    /// The header lines.
-    pub headers: HeaderMap,
-    /// The body, possibly empty.
-    pub body: Bytes,
+pub struct Response(client::Response);
+
+impl Deref for Response {
+    type Target = client::Response;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 impl Response {
@@ -157,7 +83,7 @@ impl Response {
         String::from_utf8(self.body.to_vec()).unwrap_or_else(|_| panic!("not UTF-8: {self}"))
     }
 
-    /// The body as JSON, whatever the content type says.
+    /// The body as JSON. The content type does not matter.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("not JSON ({error}): {self}"))
     }
@@ -195,8 +121,6 @@ impl Response {
 
 impl fmt::Display for Response {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let body = String::from_utf8_lossy(&self.body);
-        let body: String = body.chars().take(2_000).collect();
-        write!(f, "{} -> {} {:?} {body}", self.request, self.status, self.headers)
+        self.0.fmt(f)
     }
 }

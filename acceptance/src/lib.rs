@@ -1,8 +1,8 @@
 //! Black-box acceptance tests: what the system promises, asked over HTTP.
 //!
-//! The same tests run on every ground:
+//! The same tests run on every platform:
 //!
-//! - `cargo test -p acceptance` starts the embedded ground, once per test, each in its own directory.
+//! - `cargo test -p acceptance` starts a standalone server for each test, each in its own directory.
 //! - `BOOKING_URL=http://host/path/prefix cargo test -p acceptance` asks a deployment that runs already. Tests that
 //!   need the `/local/*` routes, a flights file or bytes that an API gateway would not let through print that they
 //!   were skipped. The others settle for a shared system: slower, and with other people's bookings in it.
@@ -14,7 +14,6 @@
 mod app;
 mod booking;
 mod client;
-mod embedded;
 mod flight;
 mod openapi;
 mod order;
@@ -22,11 +21,12 @@ mod raw;
 mod reference;
 mod rest;
 mod shape;
+mod standalone;
 
+pub use self::client::{Request, Response};
+pub use self::standalone::Charge;
 pub use app::{Setup, TestApp};
 pub use booking::Booking;
-pub use client::{Request, Response};
-pub use embedded::Charge;
 pub use flight::{Flight, NewFlight};
 pub use openapi::OpenApi;
 pub use order::{Order, VISA, unique};

@@ -17,7 +17,7 @@ pub struct Order {
     pub seats: u64,
     /// `passenger.name`.
     pub name: String,
-    /// `passenger.email`: nobody else's, so that mails can be told apart.
+    /// `passenger.email`: a new one for each order, so that mails can be told apart.
     pub email: String,
     /// `payment_method`.
     pub payment_method: String,

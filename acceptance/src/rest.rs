@@ -1,23 +1,15 @@
 //! Waiting for a system that promises an end, not a moment.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Asks until the answer is `Ok`, and fails with the last complaint when `within` has passed.
-pub async fn eventually<T>(
+/// Asks until the answer is `Ok`. Panics with the last complaint once `within` has passed.
+pub async fn eventually<T, A: Future<Output = Result<T, String>>>(
     what: &str,
     within: Duration,
-    mut ask: impl AsyncFnMut() -> Result<T, String>,
+    ask: impl FnMut() -> A,
 ) -> T {
-    let start = Instant::now();
     // A local answer costs nothing to ask for often; a long wait is a remote one.
     let pause = (within / 1_000).clamp(Duration::from_millis(10), Duration::from_millis(250));
-    loop {
-        match ask().await {
-            Ok(value) => return value,
-            Err(complaint) if start.elapsed() > within => {
-                panic!("{what}, not within {within:?}: {complaint}")
-            }
-            Err(_) => tokio::time::sleep(pause).await,
-        }
-    }
+    let answer = client::eventually(within, pause, ask).await;
+    answer.unwrap_or_else(|complaint| panic!("{what}, not within {within:?}: {complaint}"))
 }

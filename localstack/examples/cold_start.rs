@@ -15,7 +15,7 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use localstack::template::{Function, Template};
+use testkit::template::{Function, Template};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 

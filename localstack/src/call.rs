@@ -2,8 +2,7 @@
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use serde_json::Value;
-
-use crate::template::{Permission, short};
+use testkit::template::{Permission, short};
 
 /// One call of a function.
 #[derive(Clone, Debug)]
@@ -40,7 +39,7 @@ impl Asked {
                     "DynamoDB_20120810" => "dynamodb",
                     "AmazonSQS" => "sqs",
                     "secretsmanager" => "secretsmanager",
-                    other => panic!("nobody here answers {other}"),
+                    other => panic!("this AWS has no {other}"),
                 },
                 operation: operation.to_owned(),
                 body: serde_json::from_slice(bytes).expect("JSON"),

@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
-use shared::aws::in_process::InProcess;
+use testkit::dynamodb::InProcess;
 
 use crate::call::{Asked, Call, queue};
 
@@ -19,7 +19,7 @@ pub struct Message {
     pub body: String,
     /// Seconds that it is kept back.
     pub delay: i64,
-    /// Its attributes, for what was parked.
+    /// Its attributes, where it was dead-lettered.
     pub attributes: Value,
     /// How often it was delivered.
     pub received: u32,
@@ -116,7 +116,7 @@ impl Cloud {
                 (answer, nothing)
             }
             ("ses", "SendEmail") => (self.mail(body), nothing),
-            (service, operation) => panic!("nobody here answers {operation} of {service}"),
+            (service, operation) => panic!("this AWS has no {operation} of {service}"),
         }
     }
 

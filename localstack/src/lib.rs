@@ -3,7 +3,6 @@
 //!
 //! | noun | module |
 //! |---|---|
-//! | what the template says | [`template`] |
 //! | a call to AWS, and what it uses up | [`call`] |
 //! | what answers the calls | [`cloud`] |
 //! | the functions, and what triggers them | [`stack`] |
@@ -16,4 +15,3 @@
 pub mod call;
 pub mod cloud;
 pub mod stack;
-pub mod template;

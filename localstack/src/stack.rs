@@ -1,9 +1,13 @@
 //! The functions, wired as on Lambda by their crates and by the template's environment, and what
 //! triggers them: the API's requests, the queues, the schedule.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws::http::beneath_its_stage;
+use aws::lambda::ConsumerFunction;
+use aws::setup::{Setup, SetupError};
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
@@ -13,33 +17,27 @@ use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use billing_service::lambda::billing_consumer;
-use billing_service::service::BillingService;
+use billing_service_lambda::billing_consumer;
 use booking_gateway::gateway::Gateway;
-use booking_gateway::lambda::{bookings_api, order_updates_consumer, reconciler};
-use booking_gateway::updates::OrderUpdates;
-use email_service::lambda::email_consumer;
-use email_service::service::EmailService;
+use booking_gateway_lambda::{bookings_api, order_updates_consumer, reconciler};
+use email_service_lambda::email_consumer;
 use lambda_http::tower::Service;
 use lambda_http::{Adapter, LambdaEvent};
 use lambda_runtime::Context;
+use messaging::clock::ManualClock;
+use messaging::entropy::SeededEntropy;
+use protocol::time::Timestamp;
+use protocol::topic::Topic;
 use serde_json::{Value, json};
-use shared::aws::http::beneath_its_stage;
-use shared::aws::lambda::ConsumerFunction;
-use shared::aws::setup::Setup;
-use shared::aws::template::create_table;
-use shared::entropy::SeededEntropy;
-use shared::time::{ManualClock, Timestamp};
-use shared::topic::Topic;
+use testkit::tables::create_table;
+use testkit::template::Template;
 use ticket_service::catalogue;
-use ticket_service::dynamodb::DynamoTickets;
-use ticket_service::lambda::{flights_api, tickets_consumer};
-use ticket_service::service::TicketService;
+use ticket_service_lambda::dynamodb::DynamoTickets;
+use ticket_service_lambda::{flights_api, tickets_consumer};
 
 use crate::cloud::{Cloud, Line, Message, lock};
-use crate::template::Template;
 
-/// A stack of its own, at a time of its own.
+/// A stack with an account and a clock of its own.
 pub struct Stack {
     /// The account it stands in.
     pub cloud: Arc<Cloud>,
@@ -47,10 +45,7 @@ pub struct Stack {
     pub clock: Arc<ManualClock>,
     bookings: Router,
     flights: Router,
-    tickets: ConsumerFunction<TicketService>,
-    order_updates: ConsumerFunction<OrderUpdates>,
-    billing: ConsumerFunction<BillingService>,
-    email: ConsumerFunction<EmailService>,
+    consumers: BTreeMap<Topic, ConsumerFunction>,
     reconciler: Gateway,
 }
 
@@ -73,12 +68,30 @@ pub fn setup(cloud: &Arc<Cloud>, clock: &Arc<ManualClock>, function: &str) -> Se
     Setup { config, clock: clock.clone(), entropy, variables: function.environment }
 }
 
+/// Starts the function that consumes a topic.
+///
+/// # Errors
+/// Names what of the configuration cannot be used.
+pub async fn consumer(topic: Topic, setup: &Setup) -> Result<ConsumerFunction, SetupError> {
+    match topic {
+        Topic::Tickets => tickets_consumer(setup).await,
+        Topic::OrderUpdates => order_updates_consumer(setup).await,
+        Topic::Billing => billing_consumer(setup).await,
+        Topic::Email => email_consumer(setup).await,
+    }
+}
+
+/// What the function that consumes a topic is called, `TicketsConsumer`.
+pub fn consumer_name(topic: Topic) -> String {
+    format!("{}Consumer", topic.logical_id())
+}
+
 impl Stack {
     /// Makes the tables, starts all functions, and puts the default flights on offer.
     pub async fn start() -> Self {
         let cloud = Arc::new(Cloud::default());
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
-        let of = |function| setup(&cloud, &clock, function);
+        let of = |function: &str| setup(&cloud, &clock, function);
         let operator = Client::new(&of("TicketsConsumer").config);
         for table in Template::load().tables() {
             let create = create_table(&table, &table).expect("a table of the template");
@@ -88,14 +101,16 @@ impl Stack {
         let seed = catalogue::seed(Timestamp::from_millis(1_800_000_000_000));
         catalogue::upsert(&flights, &seed).await.expect("the flights are put on offer");
         lock(&cloud.calls).clear();
+        let mut consumers = BTreeMap::new();
+        for topic in Topic::ALL {
+            let function = consumer(topic, &of(&consumer_name(topic))).await.expect("it starts");
+            consumers.insert(topic, function);
+        }
         Self {
             bookings: bookings_api(&of("BookingsApi")).await.expect("it starts"),
             flights: flights_api(&of("FlightsApi")).await.expect("it starts"),
-            tickets: tickets_consumer(&of("TicketsConsumer")).await.expect("it starts"),
-            order_updates: order_updates_consumer(&of("OrderUpdatesConsumer")).await.expect("it starts"),
-            billing: billing_consumer(&of("BillingConsumer")).await.expect("it starts"),
-            email: email_consumer(&of("EmailConsumer")).await.expect("it starts"),
             reconciler: reconciler(&of("Reconciler")).await.expect("it starts"),
+            consumers,
             cloud,
             clock,
         }
@@ -131,20 +146,14 @@ impl Stack {
         booking["id"].as_str().expect("an id").to_owned()
     }
 
-    /// A batch, as the function's Lambda entry point takes it; answers what SQS is to deliver again.
+    /// A batch, as the function's Lambda entry point takes it; answers the records to be redelivered.
     pub async fn batch(&self, topic: Topic, event: SqsEvent) -> SqsBatchResponse {
         let mut context = Context::default();
         let deadline = SystemTime::now() + Duration::from_secs(30);
         let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").as_millis();
         context.deadline = u64::try_from(deadline).expect("milliseconds");
-        let event = LambdaEvent::new(event, context);
-        match topic {
-            Topic::Tickets => self.tickets.invoke(event).await,
-            Topic::OrderUpdates => self.order_updates.invoke(event).await,
-            Topic::Billing => self.billing.invoke(event).await,
-            Topic::Email => self.email.invoke(event).await,
-        }
-        .expect("a consumer answers always")
+        let answer = self.consumers[&topic].invoke(LambdaEvent::new(event, context)).await;
+        answer.expect("a consumer answers always")
     }
 
     /// Delivers up to `most` messages of a topic to its consumer, in one batch, as the event source
@@ -152,7 +161,7 @@ impl Stack {
     pub async fn deliver(&self, topic: Topic, most: usize) -> usize {
         let mut batch = {
             let mut queues = lock(&self.cloud.queues);
-            let queue = queues.entry(queue(topic)).or_default();
+            let queue = queues.entry(topic.queue()).or_default();
             let most = most.min(queue.len());
             queue.drain(..most).collect::<Vec<_>>()
         };
@@ -164,15 +173,20 @@ impl Stack {
         let again = self.batch(topic, event).await.batch_item_failures;
         let again =
             again.iter().map(|failure| &batch[failure.item_identifier.parse::<usize>().expect("an id")]);
-        lock(&self.cloud.queues).entry(queue(topic)).or_default().extend(again.cloned());
+        lock(&self.cloud.queues).entry(topic.queue()).or_default().extend(again.cloned());
         batch.len()
     }
 
-    /// Delivers whatever waits, and lets the time pass that delayed copies wait for.
+    /// Delivers all that waits, until the queues are empty. The delay of a copy is not waited for.
     pub async fn settle(&self) {
+        self.settle_except(&[]).await;
+    }
+
+    /// As [`Stack::settle`], while the consumers of some topics are stopped.
+    pub async fn settle_except(&self, stopped: &[Topic]) {
         for _ in 0..100 {
             let mut delivered = 0;
-            for topic in Topic::ALL {
+            for topic in Topic::ALL.into_iter().filter(|topic| !stopped.contains(topic)) {
                 delivered += self.deliver(topic, 10).await;
             }
             if delivered == 0 {
@@ -186,17 +200,6 @@ impl Stack {
     pub async fn reconcile(&self) {
         self.reconciler.reconcile(20).await.expect("a run");
     }
-}
-
-/// The logical id of a topic's queue.
-pub fn queue(topic: Topic) -> String {
-    let name = match topic {
-        Topic::Tickets => "TicketsQueue",
-        Topic::OrderUpdates => "OrderUpdatesQueue",
-        Topic::Billing => "BillingQueue",
-        Topic::Email => "EmailQueue",
-    };
-    name.to_owned()
 }
 
 fn record(id: usize, message: &mut Message) -> Value {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use localstack::call::Call;
 use localstack::cloud::lock;
 use localstack::stack::Stack;
-use shared::topic::Topic;
+use protocol::topic::Topic;
 
 /// What a step took.
 #[derive(Clone, Copy, Default)]

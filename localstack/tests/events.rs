@@ -2,10 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use localstack::cloud::lock;
-use localstack::stack::{Stack, queue};
+use localstack::stack::Stack;
+use protocol::topic::Topic;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
-use shared::topic::Topic;
 
 const ORDER: &str = "11111111-1111-4111-8111-111111111111";
 
@@ -16,7 +16,7 @@ fn event(text: &str) -> Value {
 /// What is in a topic's queue: the types of the messages, and the orders they are about.
 fn sent(stack: &Stack, topic: Topic) -> Vec<(String, String)> {
     let queues = lock(&stack.cloud.queues);
-    let messages = queues.get(&queue(topic)).into_iter().flatten();
+    let messages = queues.get(&topic.queue()).into_iter().flatten();
     let read = |body: &str| {
         let event = event(body);
         (event["type"].as_str().unwrap().to_owned(), event["subject"].as_str().unwrap().to_owned())
@@ -40,7 +40,7 @@ async fn bookings_api_accepts_a_booking_and_asks_for_its_seats() {
     let booking = event(answer["body"].as_str().unwrap());
     assert_eq!(booking["status"], "pending");
     let id = booking["id"].as_str().unwrap().to_owned();
-    // Relative to /v1/bookings, so that it resolves beneath whatever stage the API has.
+    // Relative to /v1/bookings, so that it resolves beneath every stage.
     assert_eq!(answer["multiValueHeaders"]["location"], json!([format!("bookings/{id}")]));
     assert_eq!(answer["isBase64Encoded"], false);
     assert_eq!(sent(&stack, Topic::Tickets), [("booking.reserve.v1".to_owned(), id)]);
@@ -119,7 +119,7 @@ async fn email_consumer_mails_the_customer() {
 }
 
 #[tokio::test]
-async fn reconciler_takes_whatever_event_the_schedule_sends() {
+async fn reconciler_takes_any_event_that_the_schedule_sends() {
     let _: IgnoredAny = serde_json::from_str(include_str!("../events/reconciler.json")).unwrap();
     Stack::start().await.reconcile().await;
 }

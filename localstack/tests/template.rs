@@ -1,19 +1,21 @@
-//! What template.yaml promises beside the roles: nothing is lost that was taken, and nothing goes
-//! wrong unseen.
+//! What template.yaml promises beside the roles: nothing is lost that was taken, nothing goes wrong
+//! unseen, and every topic of the one table (`protocol::topic`) has its resources under its names.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use localstack::template::Template;
+use std::collections::{BTreeMap, BTreeSet};
+
+use messaging::metrics;
+use protocol::topic::Topic;
 use serde_norway::Value;
-use shared::metrics;
+use testkit::template::{TEMPLATE, Template};
 
-const TOPICS: [&str; 4] = ["Tickets", "OrderUpdates", "Billing", "Email"];
-
-/// A text, or what a `!Ref` or `!GetAtt` names.
+/// A text, or what a `!Ref`, `!GetAtt` or `!Sub` names; empty where there is nothing.
 fn named(value: &Value) -> &str {
     match value {
-        Value::Tagged(tagged) => tagged.value.as_str().unwrap(),
-        value => value.as_str().unwrap(),
+        Value::Tagged(tagged) => tagged.value.as_str(),
+        value => value.as_str(),
     }
+    .unwrap_or_default()
 }
 
 fn properties<'a>(template: &'a Template, kind: &str, id: &str) -> &'a Value {
@@ -21,35 +23,185 @@ fn properties<'a>(template: &'a Template, kind: &str, id: &str) -> &'a Value {
     &resource.unwrap_or_else(|| panic!("the template has no {id}")).1["Properties"]
 }
 
+fn document() -> Value {
+    serde_norway::from_str(TEMPLATE).unwrap()
+}
+
+/// The resources of that type: their logical ids and properties.
+fn of_type<'a>(document: &'a Value, kind: &str) -> BTreeMap<&'a str, &'a Value> {
+    let resources = document["Resources"].as_mapping().unwrap().iter();
+    let wanted = resources.filter(|(_, resource)| resource["Type"].as_str() == Some(kind));
+    wanted.map(|(id, resource)| (named(id), &resource["Properties"])).collect()
+}
+
+/// The environment variables of a function.
+fn variables(function: &Value) -> BTreeMap<&str, &str> {
+    let variables = function["Environment"]["Variables"].as_mapping().into_iter().flatten();
+    variables.map(|(name, value)| (named(name), named(value))).collect()
+}
+
+/// Each variable that tells a function where a queue is, with the logical id of that queue.
+fn queue_variables() -> BTreeMap<String, String> {
+    let of = |topic: Topic| {
+        [
+            (topic.queue_variable(), topic.queue()),
+            (topic.dead_letter_queue_variable(), topic.dead_letter_queue()),
+        ]
+    };
+    Topic::ALL.into_iter().flat_map(of).collect()
+}
+
+fn queues() -> BTreeSet<String> {
+    queue_variables().into_values().collect()
+}
+
+/// What the template forgets of a topic, or has otherwise than the table and the promises want it.
+/// Each complaint begins with the topic's name.
+fn complaints(document: &Value, topic: Topic) -> Vec<String> {
+    let mut complaints = Vec::new();
+    let mut must = |holds: bool, what: &str| {
+        if !holds {
+            complaints.push(format!("{topic}: {what}"));
+        }
+    };
+    let (queue, letters) = (topic.queue(), topic.dead_letter_queue());
+
+    let queues = of_type(document, "AWS::SQS::Queue");
+    let days = |id: &str| queues.get(id)?["MessageRetentionPeriod"].as_u64().map(|seconds| seconds / 86_400);
+    must(days(&queue) >= Some(7), &format!("{queue} keeps messages for seven days and more"));
+    must(days(&letters) == Some(14), &format!("{letters} keeps messages for fourteen days"));
+    let of_queue = |name: &str| queues.get(queue.as_str()).map_or(&Value::Null, |queue| &queue[name]);
+    must(of_queue("VisibilityTimeout").as_u64() == Some(180), "six times the functions' 30 s");
+    let redrive = of_queue("RedrivePolicy");
+    must(
+        named(&redrive["deadLetterTargetArn"]) == format!("{letters}.Arn"),
+        &format!("{queue} redrives to {letters}"),
+    );
+    must(redrive["maxReceiveCount"].as_u64() == Some(5), &format!("{queue} delivers five times"));
+
+    let function = format!("{}ConsumerFunction", topic.logical_id());
+    let functions = of_type(document, "AWS::Serverless::Function");
+    let consumer = functions.get(function.as_str()).copied().unwrap_or(&Value::Null);
+    let mapping = &consumer["Events"]["Topic"]["Properties"];
+    must(named(&mapping["Queue"]) == format!("{queue}.Arn"), &format!("{function} consumes {queue}"));
+    must(
+        mapping["FunctionResponseTypes"][0].as_str() == Some("ReportBatchItemFailures"),
+        &format!("{function} names the records that failed"),
+    );
+    let variables = variables(consumer);
+    let is = |variable: &str, id: &str| variables.get(variable) == Some(&id);
+    for (variable, id) in [(topic.queue_variable(), &queue), (topic.dead_letter_queue_variable(), &letters)] {
+        must(is(&variable, id), &format!("{function} has {variable}, a !Ref to {id}"));
+        let output = format!("{id}Url");
+        must(
+            named(&document["Outputs"][&output]["Value"]) == *id,
+            &format!("the output {output} is a !Ref to {id}"),
+        );
+    }
+
+    let alarms = of_type(document, "AWS::CloudWatch::Alarm");
+    for (alarm, metric, id) in [
+        ("DeadLettersAlarm", "ApproximateNumberOfMessagesVisible", &letters),
+        ("AgeAlarm", "ApproximateAgeOfOldestMessage", &queue),
+    ] {
+        let name = format!("{}{alarm}", topic.logical_id());
+        let alarm = alarms.get(name.as_str()).copied().unwrap_or(&Value::Null);
+        must(watches(alarm, metric, &format!("{id}.QueueName")), &format!("{name} watches {metric} of {id}"));
+        must(named(&alarm["AlarmDescription"]).contains(topic.name()), &format!("{name} names the topic"));
+    }
+
+    let dashboard = of_type(document, "AWS::CloudWatch::Dashboard");
+    let dashboard = dashboard.get("Dashboard").map_or("", |dashboard| named(&dashboard["DashboardBody"]));
+    for id in [&queue, &letters] {
+        must(dashboard.contains(&format!("${{{id}.QueueName}}")), &format!("the dashboard shows {id}"));
+    }
+    let retries = format!(r#""{}", "Topic", "{topic}"]"#, metrics::RETRIES);
+    must(dashboard.contains(&retries), "the dashboard shows its retries");
+    complaints
+}
+
 /// Whether an alarm goes off as soon as that metric of that resource is above its threshold.
-fn is_watched(template: &Template, metric: &str, of: &str) -> bool {
-    template.of_type("AWS::CloudWatch::Alarm").iter().any(|(_, alarm)| {
-        let alarm = &alarm["Properties"];
-        alarm["MetricName"].as_str() == Some(metric)
-            && alarm["Dimensions"][0]["Value"] != Value::Null
-            && named(&alarm["Dimensions"][0]["Value"]) == of
-            && alarm["EvaluationPeriods"].as_u64() == Some(1)
-    })
+fn watches(alarm: &Value, metric: &str, of: &str) -> bool {
+    alarm["MetricName"].as_str() == Some(metric)
+        && named(&alarm["Dimensions"][0]["Value"]) == of
+        && alarm["EvaluationPeriods"].as_u64() == Some(1)
 }
 
 #[test]
-fn every_topic_has_a_dead_letter_queue_that_outlives_it_and_both_are_watched() {
-    let template = Template::load();
-    let queue = |id: &str| properties(&template, "AWS::SQS::Queue", id);
-    for topic in TOPICS {
-        let (waiting, dead) = (queue(&format!("{topic}Queue")), queue(&format!("{topic}DeadLetterQueue")));
-        let redrive = &waiting["RedrivePolicy"];
-        assert_eq!(named(&redrive["deadLetterTargetArn"]), format!("{topic}DeadLetterQueue.Arn"));
-        assert_eq!(redrive["maxReceiveCount"].as_u64(), Some(5));
-        assert_eq!(waiting["VisibilityTimeout"].as_u64(), Some(180), "six times the functions' 30 s");
-        let days = |queue: &Value| queue["MessageRetentionPeriod"].as_u64().unwrap() / 86_400;
-        assert!(days(waiting) >= 7 && days(dead) == 14, "{topic}");
-        let given_up = format!("{topic}DeadLetterQueue.QueueName");
-        assert!(is_watched(&template, "ApproximateNumberOfMessagesVisible", &given_up), "{topic}");
-        let waits = format!("{topic}Queue.QueueName");
-        assert!(is_watched(&template, "ApproximateAgeOfOldestMessage", &waits), "{topic}");
+fn every_topic_has_its_queues_consumer_outputs_and_alarms_under_the_names_of_the_table() {
+    let document = document();
+    let wrong: Vec<_> = Topic::ALL.into_iter().flat_map(|topic| complaints(&document, topic)).collect();
+    assert!(
+        wrong.is_empty(),
+        "template.yaml does not have what protocol::topic names:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn a_topic_that_the_template_forgets_is_named() {
+    for topic in Topic::ALL {
+        let (queue, letters, id) = (topic.queue(), topic.dead_letter_queue(), topic.logical_id());
+        let function = format!("{id}ConsumerFunction");
+        let forgotten = [
+            vec!["Resources", &queue],
+            vec!["Resources", &letters],
+            vec!["Resources", &function],
+            vec!["Resources", &function, "Properties", "Environment", "Variables", &topic.queue_variable()],
+            vec!["Outputs", &format!("{queue}Url")],
+            vec!["Outputs", &format!("{letters}Url")],
+            vec!["Resources", &format!("{id}DeadLettersAlarm")],
+            vec!["Resources", &format!("{id}AgeAlarm")],
+        ]
+        .map(|path| path.into_iter().map(str::to_owned).collect::<Vec<_>>());
+        for path in forgotten {
+            let mut document = document();
+            let (last, parents) = path.split_last().unwrap();
+            let parent = parents.iter().fold(&mut document, |value, key| &mut value[key.as_str()]);
+            assert!(parent.as_mapping_mut().unwrap().remove(last.as_str()).is_some(), "{path:?}");
+            let wrong = complaints(&document, topic);
+            assert!(!wrong.is_empty(), "{path:?} is not missed");
+            assert!(wrong.iter().all(|wrong| wrong.starts_with(topic.name())), "{wrong:?}");
+        }
     }
-    assert_eq!(template.of_type("AWS::SQS::Queue").len(), 8);
+}
+
+#[test]
+fn the_template_has_no_queue_that_belongs_to_no_topic() {
+    let document = document();
+    let owned =
+        |ids: Vec<&str>, of: &str| ids.into_iter().map(|id| id.replace(of, "")).collect::<BTreeSet<_>>();
+    let in_template = of_type(&document, "AWS::SQS::Queue").into_keys().collect();
+    assert_eq!(owned(in_template, ""), queues());
+    let outputs = document["Outputs"].as_mapping().unwrap().keys().map(named);
+    assert_eq!(owned(outputs.filter(|output| output.ends_with("QueueUrl")).collect(), "Url"), queues());
+    let alarms = of_type(&document, "AWS::CloudWatch::Alarm").into_values();
+    let of_sqs = alarms.filter(|alarm| named(&alarm["Namespace"]) == "AWS/SQS");
+    let watched = of_sqs.map(|alarm| named(&alarm["Dimensions"][0]["Value"])).collect();
+    assert_eq!(owned(watched, ".QueueName"), queues());
+    let functions = Template::load().functions();
+    let consumed: BTreeSet<_> = functions.into_iter().filter_map(|function| function.consumes).collect();
+    assert_eq!(consumed, Topic::ALL.map(Topic::queue).into());
+}
+
+#[test]
+fn every_queue_variable_of_a_function_is_one_of_the_table_and_refers_to_its_queue() {
+    let document = document();
+    let table = queue_variables();
+    for (id, function) in of_type(&document, "AWS::Serverless::Function") {
+        for (variable, queue) in variables(function) {
+            if variable.ends_with("_QUEUE_URL") || variable.ends_with("_DLQ_URL") {
+                let expected =
+                    table.get(variable).unwrap_or_else(|| panic!("{id}: {variable} is of no topic"));
+                assert_eq!(queue, expected, "{id}: {variable}");
+            }
+        }
+        for topic in Topic::ALL {
+            let is_consumer = id == format!("{}ConsumerFunction", topic.logical_id());
+            let dead_letters = variables(function).contains_key(topic.dead_letter_queue_variable().as_str());
+            assert_eq!(dead_letters, is_consumer, "{id}: only its consumer dead-letters messages of {topic}");
+        }
+    }
 }
 
 #[test]
@@ -79,23 +231,17 @@ fn every_function_has_a_role_and_a_log_of_its_own_and_an_alarm() {
         assert_eq!(named(&function["LoggingConfig"]["LogGroup"]), format!("{name}Logs"));
         let logs = properties(&template, "AWS::Logs::LogGroup", &format!("{name}Logs"));
         assert_eq!(named(&logs["RetentionInDays"]), "LogRetentionDays");
-        assert!(is_watched(&template, "Errors", &id), "{id}");
+        let alarm = properties(&template, "AWS::CloudWatch::Alarm", &format!("{name}ErrorsAlarm"));
+        assert!(watches(alarm, "Errors", &id), "{id}");
     }
 }
 
 #[test]
-fn every_consumer_names_its_failed_records_and_billing_is_called_by_few_at_once() {
+fn billing_is_called_by_few_at_once_and_the_api_is_throttled() {
     let template = Template::load();
-    for topic in TOPICS {
-        let function =
-            properties(&template, "AWS::Serverless::Function", &format!("{topic}ConsumerFunction"));
-        let mapping = &function["Events"]["Topic"]["Properties"];
-        assert_eq!(named(&mapping["Queue"]), format!("{topic}Queue.Arn"));
-        assert_eq!(mapping["FunctionResponseTypes"][0].as_str(), Some("ReportBatchItemFailures"));
-        if topic == "Billing" {
-            assert_eq!(mapping["ScalingConfig"]["MaximumConcurrency"].as_u64(), Some(10));
-        }
-    }
+    let billing = properties(&template, "AWS::Serverless::Function", "BillingConsumerFunction");
+    let mapping = &billing["Events"]["Topic"]["Properties"];
+    assert_eq!(mapping["ScalingConfig"]["MaximumConcurrency"].as_u64(), Some(10));
     let api = &properties(&template, "AWS::Serverless::Api", "Api")["MethodSettings"][0];
     assert_eq!(named(&api["ThrottlingRateLimit"]), "RequestsPerSecond");
     assert_eq!(named(&api["ThrottlingBurstLimit"]), "RequestsBurst");

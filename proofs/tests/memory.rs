@@ -1,6 +1,6 @@
 //! Every port's contract, kept by the adapters in memory that the model runs on.
 //!
-//! The topics have no suite here: the model is their other end, and keeps less than it asks.
+//! The topics have no suite here: the model is their other end, and promises less than the contract does.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ mod orders {
         (Arc::new(Memory::default()), ())
     }
 
-    booking_gateway::order_store_contract!(fresh);
+    booking_gateway_contract::order_store_contract!(fresh);
 }
 
 mod tickets {
@@ -27,7 +27,7 @@ mod tickets {
         (Arc::new(Memory::default()), ())
     }
 
-    ticket_service::ticket_store_contract!(fresh);
+    ticket_service_contract::ticket_store_contract!(fresh);
 }
 
 mod payments {
@@ -39,7 +39,7 @@ mod payments {
         (Arc::new(Memory::default()), ())
     }
 
-    billing_service::payment_store_contract!(fresh);
+    billing_service_contract::payment_store_contract!(fresh);
 }
 
 mod provider {
@@ -51,7 +51,7 @@ mod provider {
         (Arc::new(Memory::default()), ())
     }
 
-    billing_service::payment_provider_contract!(fresh);
+    billing_service_contract::payment_provider_contract!(fresh);
 }
 
 mod mails {
@@ -63,7 +63,7 @@ mod mails {
         (Arc::new(Memory::default()), ())
     }
 
-    email_service::mail_store_contract!(fresh);
+    email_service_contract::mail_store_contract!(fresh);
 }
 
 mod mailer {
@@ -73,5 +73,5 @@ mod mailer {
         (Memory::default(), ())
     }
 
-    email_service::mailer_contract!(fresh);
+    email_service_contract::mailer_contract!(fresh);
 }

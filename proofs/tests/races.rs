@@ -1,49 +1,49 @@
-//! Two things that happen to one order at the same moment, in every way their calls can mingle.
+//! Two things that happen to one order at the same moment, in every way their calls can interleave.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 
 use booking_gateway::order::Status;
-use proofs::world::calls::{Progress, Task};
-use proofs::world::grounds::{Ground, Kind};
-use proofs::world::jobs::{Beginning, Done, Job, Wish};
-use proofs::world::queues::kind;
-use proofs::world::verdict::verdict;
-use proofs::world::{World, stand_still};
+use proofs::fixtures::CARD_THAT_PAYS;
+use proofs::simulation::invariants::violations;
+use proofs::simulation::job::{Job, JobResult, Purchase, Setup};
+use proofs::simulation::store_pool::{Backend, StorePool};
+use proofs::simulation::task::{Progress, Task};
+use proofs::simulation::{Simulation, with_paused_time};
 use ticket_service::reservation::Reservation;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A world with so many orders, which have ten minutes; their first commands wait in the topics.
-async fn world(ground: &mut Ground, number: u64, orders: usize) -> World {
-    let wishes = vec![Wish { card: "pm_card_visa", seats: 1 }; orders];
-    let beginning = Beginning { capacity: 9, wishes, deadline: 10 * MINUTE, seed: 1 };
-    let mut world = ground.world(number, beginning).await;
+/// A simulation with so many orders, which have ten minutes; their first commands wait in the topics.
+async fn ordered(pool: &mut StorePool, number: u64, orders: usize) -> Simulation {
+    let purchases = vec![Purchase { card: CARD_THAT_PAYS, seats: 1 }; orders];
+    let setup = Setup { capacity: 9, purchases, deadline: 10 * MINUTE, seed: 1 };
+    let mut simulation = pool.simulation(number, setup).await;
     for customer in 0..orders {
-        world.perform(&Job::Order(customer), &mut |_| None).await;
+        simulation.perform(&Job::Order(customer), &mut |_| None).await;
     }
-    world
+    simulation
 }
 
-/// The message of that kind which is ready to be delivered.
-fn delivery(world: &World, of: &str) -> Job {
-    let message = world.queues.ready().into_iter().find(|message| kind(message) == of);
-    let message = message.unwrap_or_else(|| panic!("no {of} waits"));
+/// The delivery of the command or update of that name.
+fn delivery(simulation: &Simulation, name: &str) -> Job {
+    let message = simulation.topics.ready().into_iter().find(|message| message.name() == name);
+    let message = message.unwrap_or_else(|| panic!("no {name} waits"));
     Job::Deliver(message.topic, vec![message.id])
 }
 
-/// Delivers the message of that kind.
-async fn deliver(world: &mut World, of: &str) {
-    let job = delivery(world, of);
-    world.perform(&job, &mut |_| None).await;
+/// Delivers the command or update of that name.
+async fn deliver(simulation: &mut Simulation, name: &str) {
+    let job = delivery(simulation, name);
+    simulation.perform(&job, &mut |_| None).await;
 }
 
-/// Runs two jobs at once, as far as `choices` says which of them goes on; then the first one first.
-/// Answers between how many there was a choice each time.
-async fn race(world: &mut World, jobs: [&Job; 2], choices: &[usize]) -> Vec<usize> {
-    let mut racing: Vec<(&Job, Task<Done>)> = Vec::new();
+/// Runs two jobs at the same time. `choices` says which of them makes its next call; after the last
+/// choice it is the first job that still runs. Answers how many jobs there were to choose from each time.
+async fn race(simulation: &mut Simulation, jobs: [&Job; 2], choices: &[usize]) -> Vec<usize> {
+    let mut racing: Vec<(&Job, Task<JobResult>)> = Vec::new();
     for job in jobs {
-        let mut task = world.begin(job, false).unwrap();
+        let mut task = simulation.begin(job, false).unwrap();
         match task.run().await {
             Progress::Waits(_) => racing.push((job, task)),
             progress => panic!("{job:?} made no call: {progress:?}"),
@@ -53,11 +53,11 @@ async fn race(world: &mut World, jobs: [&Job; 2], choices: &[usize]) -> Vec<usiz
     while !racing.is_empty() {
         let which = choices.get(ways.len()).copied().unwrap_or(0);
         ways.push(racing.len());
-        match racing[which].1.let_go(0, None).await {
+        match racing[which].1.resume(0, None).await {
             Progress::Waits(_) => {}
-            Progress::Done(done) => {
+            Progress::Done(result) => {
                 let (job, _) = racing.remove(which);
-                world.end(job, Some(&done), false);
+                simulation.end(job, Some(&result), false);
             }
             Progress::Died => panic!("nothing dies here"),
         }
@@ -65,7 +65,7 @@ async fn race(world: &mut World, jobs: [&Job; 2], choices: &[usize]) -> Vec<usiz
     ways
 }
 
-/// The choices that come next, as one counts; none after the last.
+/// The choices after these, counted like the digits of a number; none after the last.
 fn next(mut choices: Vec<usize>, ways: &[usize]) -> Option<Vec<usize>> {
     choices.resize(ways.len(), 0);
     while let Some(last) = choices.pop() {
@@ -77,37 +77,36 @@ fn next(mut choices: Vec<usize>, ways: &[usize]) -> Option<Vec<usize>> {
     None
 }
 
-/// Lets the rest happen, and answers how the order ended.
-async fn end(mut world: World) -> Status {
-    while let Some(job) = world.next(1, |_| None).await {
-        world.perform(&job, &mut |_| None).await;
+/// Lets the rest happen, and answers how the first order ended.
+async fn end(mut simulation: Simulation) -> Status {
+    while let Some(job) = simulation.next(1, |_| None).await {
+        simulation.perform(&job, &mut |_| None).await;
     }
-    assert_eq!(verdict(&world).await, Vec::<String>::new());
-    world.status(0).await.unwrap()
+    assert_eq!(violations(&simulation).await, Vec::<String>::new());
+    simulation.status(0).await.unwrap()
 }
 
-/// Seats of which it is told that they are released are free already, and not only in the end.
-async fn what_is_told_is_true(world: &World, chosen: &[usize]) {
-    if world.queues.ready().iter().any(|message| kind(message) == "tickets_released") {
-        let reservation = world.stores.tickets.find(world.customers[0].order.unwrap()).await.unwrap();
+/// When an update tells that seats are released, they are free already, and not only at the end.
+async fn assert_told_seats_are_free(simulation: &Simulation, chosen: &[usize]) {
+    if simulation.topics.ready().iter().any(|message| message.name() == "tickets_released") {
+        let reservation =
+            simulation.stores.tickets.find(simulation.customers[0].order.unwrap()).await.unwrap();
         assert!(!matches!(reservation, Some(Reservation::Held(_))), "{reservation:?} by {chosen:?}");
     }
 }
 
-const BOTH: [Kind; 2] = [Kind::Sqlite, Kind::DynamoDb];
-
-/// Races two jobs in every way, and sees all of these ends, and no other.
-fn every_race(kinds: &[Kind], prepare: impl AsyncFn(&mut World) -> [Job; 2], ends: &[Status]) {
-    for &kind in kinds {
-        stand_still(async {
-            let mut ground = Ground::new(kind).await;
+/// Races two jobs in every way. The orders must end in all of these ways, and in no other.
+fn every_race(backends: &[Backend], prepare: impl AsyncFn(&mut Simulation) -> [Job; 2], ends: &[Status]) {
+    for &backend in backends {
+        with_paused_time(async {
+            let mut pool = StorePool::new(backend).await;
             let (mut choices, mut seen, mut number) = (Some(Vec::new()), Vec::new(), 0);
             while let Some(chosen) = choices {
-                let mut world = world(&mut ground, number, 1).await;
-                let [one, other] = prepare(&mut world).await;
-                let ways = race(&mut world, [&one, &other], &chosen).await;
-                what_is_told_is_true(&world, &chosen).await;
-                let status = end(world).await;
+                let mut simulation = ordered(&mut pool, number, 1).await;
+                let [one, other] = prepare(&mut simulation).await;
+                let ways = race(&mut simulation, [&one, &other], &chosen).await;
+                assert_told_seats_are_free(&simulation, &chosen).await;
+                let status = end(simulation).await;
                 if !seen.contains(&status) {
                     seen.push(status);
                 }
@@ -116,92 +115,92 @@ fn every_race(kinds: &[Kind], prepare: impl AsyncFn(&mut World) -> [Job; 2], end
             }
             assert!(number > 5, "{number} ways are no race");
             seen.sort_by_key(|status| status.name());
-            println!("{number} ways on {kind:?}");
-            assert_eq!(seen, ends, "in {number} ways on {kind:?}");
+            println!("{number} ways on {backend:?}");
+            assert_eq!(seen, ends, "in {number} ways on {backend:?}");
         });
     }
 }
 
-/// Up to the reconciler's word that the deadline has passed, with the charge on its way.
-async fn expires(world: &mut World) {
-    deliver(world, "reserve").await;
-    deliver(world, "tickets_reserved").await;
+/// Delivers messages until the seats are held and the charge waits.
+async fn reserve_tickets(simulation: &mut Simulation) {
+    deliver(simulation, "reserve").await;
+    deliver(simulation, "tickets_reserved").await;
 }
 
 /// Lets time pass until the reconciler finds the order expired.
-async fn deadline_passes(world: &mut World) {
-    world.clock.advance(130 * MINUTE);
-    world.perform(&Job::Reconcile, &mut |_| None).await;
+async fn pass_deadline(simulation: &mut Simulation) {
+    simulation.clock.advance(130 * MINUTE);
+    simulation.perform(&Job::Reconcile, &mut |_| None).await;
 }
 
 #[test]
 fn an_order_that_expires_while_its_capture_is_told_ends_in_one_of_both_ways() {
-    let prepare = async |world: &mut World| {
-        expires(world).await;
-        deliver(world, "charge").await;
-        let captured = delivery(world, "payment_captured");
-        deadline_passes(world).await;
-        [captured, delivery(world, "deadline_passed")]
+    let prepare = async |simulation: &mut Simulation| {
+        reserve_tickets(simulation).await;
+        deliver(simulation, "charge").await;
+        let captured = delivery(simulation, "payment_captured");
+        pass_deadline(simulation).await;
+        [captured, delivery(simulation, "deadline_passed")]
     };
-    every_race(&BOTH, prepare, &[Status::Cancelled, Status::Confirmed]);
+    every_race(&Backend::ALL, prepare, &[Status::Cancelled, Status::Confirmed]);
 }
 
 #[test]
 fn an_order_that_expires_while_it_is_being_cancelled_is_cancelled() {
-    let prepare = async |world: &mut World| {
-        expires(world).await;
-        deadline_passes(world).await;
-        [Job::Cancel(0), delivery(world, "deadline_passed")]
+    let prepare = async |simulation: &mut Simulation| {
+        reserve_tickets(simulation).await;
+        pass_deadline(simulation).await;
+        [Job::Cancel(0), delivery(simulation, "deadline_passed")]
     };
-    every_race(&BOTH, prepare, &[Status::Cancelled]);
+    every_race(&Backend::ALL, prepare, &[Status::Cancelled]);
 }
 
 #[test]
 fn an_order_that_is_cancelled_while_its_capture_is_told_gives_everything_back() {
-    let prepare = async |world: &mut World| {
-        expires(world).await;
-        deliver(world, "charge").await;
-        [Job::Cancel(0), delivery(world, "payment_captured")]
+    let prepare = async |simulation: &mut Simulation| {
+        reserve_tickets(simulation).await;
+        deliver(simulation, "charge").await;
+        [Job::Cancel(0), delivery(simulation, "payment_captured")]
     };
-    every_race(&BOTH, prepare, &[Status::Cancelled]);
+    every_race(&Backend::ALL, prepare, &[Status::Cancelled]);
 }
 
 #[test]
 fn a_charge_and_its_reversal_at_once_leave_nothing_paid() {
-    let prepare = async |world: &mut World| {
-        expires(world).await;
-        let charge = delivery(world, "charge");
-        world.perform(&Job::Cancel(0), &mut |_| None).await;
-        [charge, delivery(world, "reverse")]
+    let prepare = async |simulation: &mut Simulation| {
+        reserve_tickets(simulation).await;
+        let charge = delivery(simulation, "charge");
+        simulation.perform(&Job::Cancel(0), &mut |_| None).await;
+        [charge, delivery(simulation, "reverse")]
     };
     // In more than a thousand ways, which take minutes on DynamoDB.
-    every_race(&[Kind::Sqlite], prepare, &[Status::Cancelled]);
+    every_race(&[Backend::Sqlite], prepare, &[Status::Cancelled]);
 }
 
 #[test]
 fn a_hold_and_its_release_at_once_leave_no_seat_taken() {
-    let prepare = async |world: &mut World| {
-        let reserve = delivery(world, "reserve");
-        world.perform(&Job::Cancel(0), &mut |_| None).await;
-        [reserve, delivery(world, "release")]
+    let prepare = async |simulation: &mut Simulation| {
+        let reserve = delivery(simulation, "reserve");
+        simulation.perform(&Job::Cancel(0), &mut |_| None).await;
+        [reserve, delivery(simulation, "release")]
     };
-    every_race(&BOTH, prepare, &[Status::Cancelled]);
+    every_race(&Backend::ALL, prepare, &[Status::Cancelled]);
 }
 
 #[test]
 fn of_two_reconcilers_at_once_one_sends() {
-    for kind_of in BOTH {
-        stand_still(async {
-            let mut ground = Ground::new(kind_of).await;
+    for backend in Backend::ALL {
+        with_paused_time(async {
+            let mut pool = StorePool::new(backend).await;
             let (mut choices, mut number) = (Some(Vec::new()), 0);
             while let Some(chosen) = choices {
-                let mut world = world(&mut ground, number, 2).await;
-                world.clock.advance(MINUTE);
-                let ways = race(&mut world, [&Job::Reconcile, &Job::Reconcile], &chosen).await;
+                let mut simulation = ordered(&mut pool, number, 2).await;
+                simulation.clock.advance(MINUTE);
+                let ways = race(&mut simulation, [&Job::Reconcile, &Job::Reconcile], &chosen).await;
                 let reserves =
-                    world.queues.ready().iter().filter(|message| kind(message) == "reserve").count();
+                    simulation.topics.ready().iter().filter(|message| message.name() == "reserve").count();
                 assert_eq!(reserves, 4, "each order's command was sent once more, by {chosen:?}");
-                assert_eq!(end(world).await, Status::Confirmed);
+                assert_eq!(end(simulation).await, Status::Confirmed);
                 choices = next(chosen, &ways);
                 number += 1;
             }

@@ -6,7 +6,7 @@ use acceptance::{Booking, Charge, NewFlight, Order, Setup, TestApp, eventually};
 use futures_util::future::join_all;
 use jiff::Timestamp;
 
-/// Events up to a cancellation come in one order; what it gives back, in any.
+/// Events up to a cancellation have one order; the release and the refund after it have any.
 fn sorted_tail(events: &[String], head: usize) -> Vec<&str> {
     let mut events: Vec<&str> = events.iter().map(String::as_str).collect();
     events[head..].sort_unstable();
@@ -37,7 +37,7 @@ async fn a_good_order_is_confirmed_and_paid_once() {
 
 #[tokio::test]
 async fn a_confirmed_order_is_mailed_once() {
-    let Some(app) = TestApp::embedded("mails").await else { return };
+    let Some(app) = TestApp::standalone("mails").await else { return };
     let order = Order::new(&app.open_flight().await.id, 1);
 
     app.book_until(&order, "confirmed").await;
@@ -54,7 +54,7 @@ async fn an_order_for_more_seats_than_are_left_is_rejected_as_sold_out() {
     let flights = app.flights().await;
     let nearly_full = flights.iter().find(|flight| flight.is_open() && flight.seats_left < 9);
     let Some(flight) = nearly_full else {
-        assert!(!app.is_embedded(), "the default flights have one that is nearly sold out: {flights:?}");
+        assert!(!app.is_standalone(), "the default flights have one that is nearly sold out: {flights:?}");
         return;
     };
 
@@ -64,7 +64,7 @@ async fn an_order_for_more_seats_than_are_left_is_rejected_as_sold_out() {
     assert_eq!(booking.reason.as_deref(), Some("sold_out"));
     assert_eq!(booking.events, ["accepted", "tickets_unavailable"]);
     app.assert_paid_and_seated(&flights, &[&booking.id]).await;
-    if app.is_embedded() {
+    if app.is_standalone() {
         assert_eq!(app.charged(&booking.id).await, Charge::default(), "no card was touched");
         mails(&app, &order.email, 1).await;
     }
@@ -92,7 +92,7 @@ async fn an_order_for_an_unknown_flight_is_rejected() {
 
     assert_eq!(booking.reason.as_deref(), Some("unknown_flight"));
     assert_eq!(booking.events, ["accepted", "tickets_unavailable"]);
-    if app.is_embedded() {
+    if app.is_standalone() {
         assert_eq!(app.charged(&booking.id).await, Charge::default(), "no card was touched");
         mails(&app, &order.email, 1).await;
     }
@@ -109,7 +109,7 @@ async fn a_declined_card_pays_nothing_and_gives_the_seats_back() {
     assert_eq!(booking.reason.as_deref(), Some("card_declined"));
     assert_eq!(booking.events, ["accepted", "tickets_reserved", "payment_declined", "tickets_released"]);
     app.assert_paid_and_seated(&[flight], &[&booking.id]).await;
-    if app.is_embedded() {
+    if app.is_standalone() {
         assert_eq!(app.charged(&booking.id).await.captured, 0, "a declined card is never captured");
         let sent = mails(&app, &order.email, 1).await;
         assert!(sent[0].to_lowercase().contains("declined"), "{sent:#?}");
@@ -151,7 +151,7 @@ async fn an_order_cancelled_at_once_holds_nothing_and_costs_nothing() {
 
 #[tokio::test]
 async fn an_order_cancelled_while_pending_never_reaches_the_card() {
-    let Some(app) = TestApp::embedded("an order that stays pending").await else { return };
+    let Some(app) = TestApp::standalone("an order that stays pending").await else { return };
     let flight = app.open_flight().await;
     app.run_service("ticket-service", false).await;
     let order = Order::new(&flight.id, 2);
@@ -189,7 +189,7 @@ async fn an_order_cancelled_after_it_was_confirmed_is_refunded_once() {
         [&reached[..], &["payment_reversed", "tickets_released"]].concat()
     );
     app.assert_paid_and_seated(&[flight], &[&id]).await;
-    if app.is_embedded() {
+    if app.is_standalone() {
         let amount = booking.amount.unwrap_or_default();
         assert_eq!(app.charged(&id).await, Charge { captured: amount, refunded: amount });
         let sent = mails(&app, &order.email, 2).await;
@@ -200,7 +200,7 @@ async fn an_order_cancelled_after_it_was_confirmed_is_refunded_once() {
 
 #[tokio::test]
 async fn an_order_cancelled_while_billing_is_down_is_paid_back_when_it_is_up() {
-    let Some(app) = TestApp::embedded("billing stopped").await else { return };
+    let Some(app) = TestApp::standalone("billing stopped").await else { return };
     let flight = app.open_flight().await;
     app.run_service("billing-service", false).await;
     let id = app.book(&Order::new(&flight.id, 2)).await.id;
@@ -222,7 +222,7 @@ async fn an_order_cancelled_while_billing_is_down_is_paid_back_when_it_is_up() {
 #[tokio::test]
 async fn a_charge_that_comes_after_the_deadline_is_not_made() {
     let setup = Setup { deadline: Some(Duration::from_secs(2)), ..Setup::default() };
-    let Some(app) = TestApp::embedded_setup("a short deadline", setup).await else { return };
+    let Some(app) = TestApp::standalone_with("a short deadline", setup).await else { return };
     let flight = app.open_flight().await;
     app.run_service("billing-service", false).await;
     let booking = app.book(&Order::new(&flight.id, 2)).await;

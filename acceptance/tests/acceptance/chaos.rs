@@ -53,7 +53,7 @@ async fn money_and_seats_agree_after_everything_failed_at_random() {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let bookings = app.assert_paid_and_seated(&before, &ids).await;
     let ledger = app.ledger().await;
-    assert!(ledger.keys().all(|id| ids.contains(&id.as_str())), "nobody else was charged: {ledger:?}");
+    assert!(ledger.keys().all(|id| ids.contains(&id.as_str())), "no other booking was charged: {ledger:?}");
     for booking in bookings {
         let email = booking.json["passenger"]["email"].as_str().unwrap_or_default();
         let mails = app.mails_to(email).await;

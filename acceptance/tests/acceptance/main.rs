@@ -5,8 +5,8 @@
 mod booking_life;
 mod chaos;
 mod crowds;
-mod embedded_ground;
 mod http_contract;
 mod openapi;
 mod outages;
 mod races;
+mod standalone;

@@ -5,7 +5,7 @@
 use acceptance::{Booking, Charge, Flight, Order, TestApp};
 
 /// GIVEN an answer that waits in order-updates, WHEN the order is cancelled and the answer is read, THEN the order
-/// ends cancelled, with its seats and its money given back.
+/// ends cancelled, with its seats released and its money refunded.
 async fn cancelled_before_the_answer_is_read(
     app: &TestApp,
     flight: Flight,
@@ -38,7 +38,7 @@ async fn paid_but_not_told(app: &TestApp, order: &Order) -> Booking {
 
 #[tokio::test]
 async fn seats_that_were_held_before_the_cancellation_was_known_are_released() {
-    let Some(app) = TestApp::embedded("a race").await else { return };
+    let Some(app) = TestApp::standalone("a race").await else { return };
     let flight = app.open_flight().await;
     app.run_service("order-updates", false).await;
     let id = app.book(&Order::new(&flight.id, 2)).await.id;
@@ -50,7 +50,7 @@ async fn seats_that_were_held_before_the_cancellation_was_known_are_released() {
 
 #[tokio::test]
 async fn seats_that_were_refused_before_the_cancellation_was_known_are_not_waited_for() {
-    let Some(app) = TestApp::embedded("a race").await else { return };
+    let Some(app) = TestApp::standalone("a race").await else { return };
     let flight = app.open_flight().await;
     app.run_service("order-updates", false).await;
     let id = app.book(&Order::for_no_flight()).await.id;
@@ -62,7 +62,7 @@ async fn seats_that_were_refused_before_the_cancellation_was_known_are_not_waite
 
 #[tokio::test]
 async fn a_payment_that_was_captured_before_the_cancellation_was_known_is_refunded() {
-    let Some(app) = TestApp::embedded("a race").await else { return };
+    let Some(app) = TestApp::standalone("a race").await else { return };
     let flight = app.open_flight().await;
     let booking = paid_but_not_told(&app, &Order::new(&flight.id, 2)).await;
 
@@ -75,7 +75,7 @@ async fn a_payment_that_was_captured_before_the_cancellation_was_known_is_refund
 
 #[tokio::test]
 async fn a_card_that_was_declined_before_the_cancellation_was_known_is_not_waited_for() {
-    let Some(app) = TestApp::embedded("a race").await else { return };
+    let Some(app) = TestApp::standalone("a race").await else { return };
     let flight = app.open_flight().await;
     let booking = paid_but_not_told(&app, &Order::new(&flight.id, 2).with_declined_card()).await;
 
@@ -87,7 +87,7 @@ async fn a_card_that_was_declined_before_the_cancellation_was_known_is_not_waite
 
 #[tokio::test]
 async fn a_charge_that_was_put_off_is_not_made_after_the_cancellation() {
-    let Some(app) = TestApp::embedded("a race").await else { return };
+    let Some(app) = TestApp::standalone("a race").await else { return };
     let flight = app.open_flight().await;
     // GIVEN a charge that waits for the provider
     app.payment_provider("unavailable").await;
@@ -111,7 +111,7 @@ async fn a_charge_that_was_put_off_is_not_made_after_the_cancellation() {
 
 #[tokio::test]
 async fn a_capture_whose_reply_is_lost_while_the_customer_cancels_is_refunded() {
-    let Some(app) = TestApp::embedded("a race").await else { return };
+    let Some(app) = TestApp::standalone("a race").await else { return };
     let flight = app.open_flight().await;
     // GIVEN a charge that has begun
     app.payment_provider("slow").await;
@@ -134,7 +134,7 @@ async fn a_capture_whose_reply_is_lost_while_the_customer_cancels_is_refunded() 
 
 #[tokio::test]
 async fn a_mail_that_waits_does_not_hold_up_a_cancellation() {
-    let Some(app) = TestApp::embedded("a race").await else { return };
+    let Some(app) = TestApp::standalone("a race").await else { return };
     let flight = app.open_flight().await;
     app.run_service("email-service", false).await;
     let order = Order::new(&flight.id, 1);

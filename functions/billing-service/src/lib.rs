@@ -4,24 +4,15 @@
 //! |---|---|
 //! | a payment: the record of one order | [`payment`] |
 //! | the port to the payments | [`store`] |
-//! | the port to whoever moves the money | [`provider`] |
+//! | the port to the payment provider | [`provider`] |
 //! | the simulated provider's rules | [`simulated`] |
-//! | Stripe | [`stripe`] |
 //! | the consumer of billing | [`service`] |
-//! | what stands on AWS | `dynamodb`, `lambda` |
+//!
+//! It knows no platform. Beside it: `stripe/`, a payment provider for every platform; `lambda/`, its
+//! side on AWS; and `contract/`, what every adapter of its ports must keep.
 
-#[cfg(feature = "contract")]
-pub mod contract;
-#[cfg(feature = "aws")]
-pub mod dynamodb;
-#[cfg(feature = "aws")]
-pub mod lambda;
 pub mod payment;
 pub mod provider;
 pub mod service;
 pub mod simulated;
 pub mod store;
-#[cfg(feature = "stripe")]
-pub mod stripe;
-#[cfg(all(feature = "contract", feature = "stripe"))]
-pub mod stripe_server;

@@ -1,8 +1,8 @@
 //! A payment: what is recorded about the money of one order. Kept for good, as reservations are.
 
+use protocol::money::Money;
+use protocol::reason::Declined;
 use serde::{Deserialize, Serialize};
-use shared::money::Money;
-use shared::reason::Declined;
 
 use crate::provider::PaymentRef;
 

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use protocol::ids::OrderId;
+use protocol::money::Money;
+use protocol::payment::PaymentMethod;
 use serde::{Deserialize, Serialize};
-use shared::ids::OrderId;
-use shared::money::Money;
-use shared::payment::PaymentMethod;
 use thiserror::Error;
 
 /// The provider's name for one payment.

@@ -7,16 +7,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shared::consumer::{Outcome, Service};
-use shared::event::Event;
-use shared::ids::OrderId;
-use shared::messages::{BillingCommand, Message, OrderUpdate};
-use shared::money::Money;
-use shared::payment::PaymentMethod;
-use shared::reason::Declined;
-use shared::store::StoreError;
-use shared::time::{Clock, Timestamp};
-use shared::topic::Outgoing;
+use messaging::clock::Clock;
+use messaging::consumer::{Outcome, Service};
+use messaging::store::StoreError;
+use messaging::topics::Outgoing;
+use protocol::event::Event;
+use protocol::ids::OrderId;
+use protocol::messages::{BillingCommand, Message, OrderUpdate};
+use protocol::money::Money;
+use protocol::payment::PaymentMethod;
+use protocol::reason::Declined;
+use protocol::time::Timestamp;
 use thiserror::Error;
 use tracing::{error, info, warn};
 

@@ -1,9 +1,9 @@
-//! The simulated provider's rules, by the names of Stripe's test cards. Pure: each ground keeps
+//! The simulated provider's rules, by the names of Stripe's test cards. Pure: each platform keeps
 //! the ledger its own way.
 
+use protocol::money::Money;
+use protocol::payment::PaymentMethod;
 use serde::{Deserialize, Serialize};
-use shared::money::Money;
-use shared::payment::PaymentMethod;
 
 use crate::provider::{Captured, PaymentStatus, Voided};
 
@@ -20,6 +20,9 @@ const PAY: [&str; 9] = [
     "pm_card_jcb",
     "pm_card_unionpay",
 ];
+
+/// How the simulated provider's names of payments begin.
+pub const SIMULATED: &str = "sim_";
 
 /// One payment in the provider's own books.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,8 +1,8 @@
 //! The port to the payments.
 
 use async_trait::async_trait;
-use shared::ids::OrderId;
-use shared::store::StoreError;
+use messaging::store::StoreError;
+use protocol::ids::OrderId;
 
 use crate::payment::Payment;
 

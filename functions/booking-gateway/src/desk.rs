@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
+use messaging::entropy::Entropy;
+use messaging::metrics;
+use messaging::store::StoreError;
+use protocol::event::TraceParent;
+use protocol::ids::OrderId;
 use sha2::Sha256;
-use shared::entropy::Entropy;
-use shared::event::TraceParent;
-use shared::ids::OrderId;
-use shared::metrics;
-use shared::store::StoreError;
 use tracing::info;
 
 use crate::gateway::Gateway;
@@ -74,9 +74,9 @@ impl BookingDesk {
         let gateway = &self.gateway;
         let id = match key {
             Some(key) => self.id_under(key),
-            None => OrderId::random(self.entropy.as_ref()),
+            None => self.entropy.order_id(),
         };
-        let traceparent = traceparent.unwrap_or_else(|| TraceParent::random(self.entropy.as_ref()));
+        let traceparent = traceparent.unwrap_or_else(|| self.entropy.traceparent());
         let new = Order::accept(id, request, traceparent, gateway.clock.now(), self.deadline);
         let order = match gateway.orders.create(&new).await? {
             Created::Created => {

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::ids::OrderId;
-use shared::metrics;
-use shared::store::StoreError;
-use shared::time::Clock;
-use shared::topic::{Outgoing, Topics};
+use messaging::clock::Clock;
+use messaging::metrics;
+use messaging::store::StoreError;
+use messaging::topics::{Outgoing, Topics};
+use protocol::ids::OrderId;
 use tracing::{debug, info, warn};
 
 use crate::order::{Applied, Ignored, Input, Order, Status, apply, owed};
@@ -19,7 +19,7 @@ const SEND_TIME: Duration = Duration::from_secs(1);
 /// How often a change that lost its race is tried again before its message is.
 const RACES: usize = 8;
 
-/// The Booking Gateway, on whatever ground.
+/// The Booking Gateway, on every platform.
 #[derive(Clone)]
 pub struct Gateway {
     /// Its orders.

@@ -1,6 +1,6 @@
 //! The customer's own name for one `POST`.
 
-use shared::Invalid;
+use protocol::Invalid;
 
 /// An `Idempotency-Key`: 1 to 255 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,18 +9,14 @@
 //! | the bookings API and the page | [`api`] |
 //! | the consumer of order-updates | [`updates`] |
 //! | the reconciler | [`reconciler`] |
-//! | what stands on AWS | `dynamodb`, `lambda` |
+//!
+//! It knows no platform. Beside it: `lambda/`, its side on AWS, and `contract/`, what every adapter
+//! of its port must keep.
 
 pub mod api;
-#[cfg(feature = "contract")]
-pub mod contract;
 pub mod desk;
-#[cfg(feature = "aws")]
-pub mod dynamodb;
 pub mod gateway;
 pub mod idempotency;
-#[cfg(feature = "aws")]
-pub mod lambda;
 pub mod order;
 pub mod reconciler;
 pub mod store;

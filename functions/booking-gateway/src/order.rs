@@ -16,19 +16,19 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use shared::event::{Event, TraceParent};
-use shared::flight::{FlightId, SeatCount};
-use shared::ids::OrderId;
-use shared::messages::{
+use messaging::topics::Outgoing;
+use protocol::event::{Event, TraceParent};
+use protocol::flight::{FlightId, SeatCount};
+use protocol::ids::OrderId;
+use protocol::messages::{
     BillingCommand, EmailCommand, Message, Notice, NoticeOutcome, OrderUpdate, TicketCommand,
 };
-use shared::money::Money;
-use shared::passenger::Passenger;
-use shared::payment::PaymentMethod;
-use shared::reason::{Declined, Reason};
-use shared::time::Timestamp;
-use shared::topic::Outgoing;
+use protocol::money::Money;
+use protocol::passenger::Passenger;
+use protocol::payment::PaymentMethod;
+use protocol::reason::{Declined, Reason};
+use protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// What the customer asked for. Never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

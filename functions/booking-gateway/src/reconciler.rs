@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use shared::event::Event;
-use shared::messages::OrderUpdate;
-use shared::metrics;
-use shared::store::StoreError;
-use shared::time::Timestamp;
-use shared::topic::Outgoing;
+use messaging::metrics;
+use messaging::store::StoreError;
+use messaging::topics::Outgoing;
+use protocol::event::Event;
+use protocol::messages::OrderUpdate;
+use protocol::time::Timestamp;
 use tracing::{info, warn};
 
 use crate::gateway::Gateway;

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use shared::ids::OrderId;
-use shared::store::StoreError;
-use shared::time::Timestamp;
+use messaging::store::StoreError;
+use protocol::ids::OrderId;
+use protocol::time::Timestamp;
 
 use crate::order::Order;
 

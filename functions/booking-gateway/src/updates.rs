@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use shared::consumer::{Outcome, Service};
-use shared::event::Event;
-use shared::ids::OrderId;
-use shared::messages::OrderUpdate;
-use shared::store::StoreError;
+use messaging::consumer::{Outcome, Service};
+use messaging::store::StoreError;
+use protocol::event::Event;
+use protocol::ids::OrderId;
+use protocol::messages::OrderUpdate;
 use tracing::debug;
 
 use crate::gateway::{Gateway, Move};

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use booking_gateway::contract::order as accepted;
 use booking_gateway::order::{Applied, Command, Ignored, Input, Order, State, Undoing, apply, owed};
-use shared::messages::{Message, OrderUpdate};
-use shared::money::{Currency, Money};
-use shared::reason::{Declined, Reason, Unavailable};
-use shared::time::Timestamp;
+use booking_gateway_contract::order as accepted;
+use protocol::messages::{Message, OrderUpdate};
+use protocol::money::{Currency, Money};
+use protocol::reason::{Declined, Reason, Unavailable};
+use protocol::time::Timestamp;
 
 const STATES: [State; 10] = [
     State::Pending,

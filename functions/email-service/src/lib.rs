@@ -4,19 +4,13 @@
 //! |---|---|
 //! | a mail: its texts | [`mail`] |
 //! | the port to what was mailed | [`store`] |
-//! | the port to whoever delivers | [`mailer`] |
+//! | the port to the mailer | [`mailer`] |
 //! | the consumer of email | [`service`] |
-//! | what stands on AWS | `dynamodb`, `ses`, `lambda` |
+//!
+//! It knows no platform. Beside it: `lambda/`, its side on AWS with SES, and `contract/`, what every
+//! adapter of its ports must keep.
 
-#[cfg(feature = "contract")]
-pub mod contract;
-#[cfg(feature = "aws")]
-pub mod dynamodb;
-#[cfg(feature = "aws")]
-pub mod lambda;
 pub mod mail;
 pub mod mailer;
 pub mod service;
-#[cfg(feature = "aws")]
-pub mod ses;
 pub mod store;

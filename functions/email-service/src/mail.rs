@@ -1,10 +1,10 @@
 //! The texts. Plain, short, and true at the moment they are sent.
 
+use protocol::ids::OrderId;
+use protocol::messages::{Notice, NoticeOutcome};
+use protocol::passenger::EmailAddress;
+use protocol::reason::Reason;
 use serde::{Deserialize, Serialize};
-use shared::ids::OrderId;
-use shared::messages::{Notice, NoticeOutcome};
-use shared::passenger::EmailAddress;
-use shared::reason::Reason;
 
 /// A mail, ready to be delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

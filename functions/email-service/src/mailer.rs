@@ -1,8 +1,8 @@
 //! The port to whoever delivers mail.
 
 use async_trait::async_trait;
-use shared::ids::OrderId;
-use shared::messages::NoticeOutcome;
+use protocol::ids::OrderId;
+use protocol::messages::NoticeOutcome;
 use thiserror::Error;
 
 use crate::mail::Mail;

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use shared::ids::OrderId;
-use shared::messages::NoticeOutcome;
-use shared::store::StoreError;
+use messaging::store::StoreError;
+use protocol::ids::OrderId;
+use protocol::messages::NoticeOutcome;
 
 /// One record per order: the last step that was mailed.
 ///

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use shared::http::{Problem, json};
+use shared_http::{Problem, json};
 use tracing::error;
 
 use crate::store::TicketStore;

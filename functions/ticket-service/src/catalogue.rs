@@ -5,11 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use messaging::store::StoreError;
+use protocol::flight::FlightId;
+use protocol::money::{Currency, Money};
+use protocol::time::Timestamp;
 use serde_json::Value;
-use shared::flight::FlightId;
-use shared::money::{Currency, Money};
-use shared::store::StoreError;
-use shared::time::Timestamp;
 use thiserror::Error;
 
 use crate::flight::Flight;

@@ -1,9 +1,9 @@
 //! A flight, as it is offered.
 
+use protocol::flight::FlightId;
+use protocol::money::Money;
+use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared::flight::FlightId;
-use shared::money::Money;
-use shared::time::Timestamp;
 
 /// A flight as a flights file describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

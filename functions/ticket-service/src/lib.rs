@@ -7,17 +7,13 @@
 //! | the flights on offer, from a file or a seed | [`catalogue`] |
 //! | the consumer of tickets | [`service`] |
 //! | the flights API | [`api`] |
-//! | what stands on AWS | `dynamodb`, `lambda` |
+//!
+//! It knows no platform. Beside it: `lambda/`, its side on AWS, and `contract/`, what every adapter
+//! of its port must keep.
 
 pub mod api;
 pub mod catalogue;
-#[cfg(feature = "contract")]
-pub mod contract;
-#[cfg(feature = "aws")]
-pub mod dynamodb;
 pub mod flight;
-#[cfg(feature = "aws")]
-pub mod lambda;
 pub mod reservation;
 pub mod service;
 pub mod store;

@@ -1,12 +1,12 @@
 //! What was decided about one order. The first decision is final, and kept for good: a redrive
 //! can bring a command back weeks later, and it must find the same answer.
 
+use protocol::flight::{FlightId, SeatCount};
+use protocol::messages::OrderUpdate;
+use protocol::money::Money;
+use protocol::reason::Unavailable;
+use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use shared::flight::{FlightId, SeatCount};
-use shared::messages::OrderUpdate;
-use shared::money::Money;
-use shared::reason::Unavailable;
-use shared::time::Timestamp;
 
 /// The record of one order.
 ///

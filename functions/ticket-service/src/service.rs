@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use shared::consumer::{Outcome, Service};
-use shared::event::Event;
-use shared::flight::{FlightId, SeatCount};
-use shared::ids::OrderId;
-use shared::messages::{Message, TicketCommand};
-use shared::reason::Unavailable;
-use shared::store::StoreError;
-use shared::time::Clock;
-use shared::topic::Outgoing;
+use messaging::clock::Clock;
+use messaging::consumer::{Outcome, Service};
+use messaging::store::StoreError;
+use messaging::topics::Outgoing;
+use protocol::event::Event;
+use protocol::flight::{FlightId, SeatCount};
+use protocol::ids::OrderId;
+use protocol::messages::{Message, TicketCommand};
+use protocol::reason::Unavailable;
 use tracing::info;
 
 use crate::reservation::Reservation;

@@ -1,9 +1,9 @@
 //! The port to the flights and the reservations.
 
 use async_trait::async_trait;
-use shared::flight::{FlightId, SeatCount};
-use shared::ids::OrderId;
-use shared::store::StoreError;
+use messaging::store::StoreError;
+use protocol::flight::{FlightId, SeatCount};
+use protocol::ids::OrderId;
 
 use crate::flight::{Flight, Offer};
 use crate::reservation::{Hold, Reservation};

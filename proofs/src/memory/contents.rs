@@ -11,16 +11,16 @@ use billing_service::provider::PaymentRef;
 use billing_service::simulated::Account;
 use booking_gateway::order::Order;
 use email_service::mail::Mail;
-use shared::flight::FlightId;
-use shared::ids::OrderId;
-use shared::messages::NoticeOutcome;
-use shared::time::Timestamp;
-use shared::topic::Topic;
+use protocol::flight::FlightId;
+use protocol::ids::OrderId;
+use protocol::messages::NoticeOutcome;
+use protocol::time::Timestamp;
+use protocol::topic::Topic;
 use ticket_service::flight::Flight;
 use ticket_service::reservation::Reservation;
 
-/// A value that is not changed but replaced. It is compared by the hash of its `Debug` form,
-/// which is taken once, since most of the product's types have no hash of their own.
+/// A value that is not changed but replaced. It is compared by the hash of its `Debug` form, which is
+/// taken once: most of the product's types have no hash of their own.
 #[derive(Clone)]
 pub struct Stored<T> {
     value: Arc<T>,
@@ -68,12 +68,12 @@ impl<T: fmt::Debug> fmt::Debug for Stored<T> {
     }
 }
 
-/// All that the ports' adapters hold.
+/// All that the adapters of the ports hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Contents {
     /// The gateway's orders.
     pub orders: BTreeMap<OrderId, Stored<Order>>,
-    /// The index of the unsettled ones: when each is to be looked at, and how often it was.
+    /// The index of the unsettled orders: when the reconciler checks each next, and how often it did.
     pub checks: BTreeMap<OrderId, (Timestamp, u32)>,
     /// The flights.
     pub flights: BTreeMap<FlightId, Seats>,
@@ -83,57 +83,57 @@ pub struct Contents {
     pub payments: BTreeMap<OrderId, Stored<Payment>>,
     /// The provider's own books, oldest payment first.
     pub ledger: Vec<OpenedPayment>,
-    /// Requests to the provider that nobody waits for any more, and that will still land.
-    pub late: Vec<Late>,
+    /// Requests to the provider whose callers have stopped waiting, and that will still land.
+    pub late: Vec<LateRequest>,
     /// The Email Service's records.
     pub mailed: BTreeMap<OrderId, NoticeOutcome>,
     /// The mails that arrived. One that was sent twice is here once: this mailer can tell.
-    pub mailbox: Vec<Arrived>,
-    /// What was sent to topics, and was not taken from here yet.
-    pub sent: Vec<Sent>,
+    pub mailbox: Vec<DeliveredMail>,
+    /// What was sent to topics and not yet taken out of here.
+    pub sent: Vec<SentMessage>,
 }
 
-/// Whose records something is.
+/// The service that owns a record. No service reaches the records of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Room {
-    /// The gateway's.
+pub enum Owner {
+    /// The Booking Gateway.
     Gateway,
-    /// The Ticket Service's.
+    /// The Ticket Service.
     Tickets,
-    /// The Billing Service's, and the provider's.
+    /// The Billing Service; the provider's books count as its records.
     Billing,
-    /// The Email Service's.
+    /// The Email Service.
     Email,
 }
 
 impl Contents {
-    /// What one service can reach; the rest is left out.
-    pub fn room(&self, room: Room) -> Contents {
+    /// The records of one service, and nothing else.
+    pub fn records_of(&self, owner: Owner) -> Contents {
         let mut contents = Contents::default();
-        contents.put(room, self.clone());
+        contents.replace_records_of(owner, self.clone());
         contents
     }
 
-    /// Replaces what one service can reach.
-    pub fn put(&mut self, room: Room, from: Contents) {
-        match room {
-            Room::Gateway => (self.orders, self.checks) = (from.orders, from.checks),
-            Room::Tickets => (self.flights, self.reservations) = (from.flights, from.reservations),
-            Room::Billing => {
+    /// Replaces the records of one service by those in `from`.
+    pub fn replace_records_of(&mut self, owner: Owner, from: Contents) {
+        match owner {
+            Owner::Gateway => (self.orders, self.checks) = (from.orders, from.checks),
+            Owner::Tickets => (self.flights, self.reservations) = (from.flights, from.reservations),
+            Owner::Billing => {
                 (self.payments, self.ledger, self.late) = (from.payments, from.ledger, from.late);
             }
-            Room::Email => (self.mailed, self.mailbox) = (from.mailed, from.mailbox),
+            Owner::Email => (self.mailed, self.mailbox) = (from.mailed, from.mailbox),
         }
     }
 }
 
-/// A flight and how many of its seats are held. Kept apart from the reservations, so that the two
-/// can be held against each other.
+/// A flight and how many of its seats are free. The count is kept apart from the reservations, so
+/// that a property can compare the two.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Seats {
     /// The flight.
     pub flight: Stored<Flight>,
-    /// How many of its seats nobody holds.
+    /// How many of its seats are not held.
     pub free: u32,
 }
 
@@ -150,30 +150,30 @@ pub struct OpenedPayment {
 
 /// A request that moves money, on its way to the provider.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Late {
+pub struct LateRequest {
     /// What is asked for.
-    pub request: Request,
+    pub request: MoneyRequest,
     /// Of which payment.
     pub reference: String,
 }
 
 /// What a request to the provider asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Request {
+pub enum MoneyRequest {
     /// Take the money.
     Capture,
     /// Close the payment.
     Void,
-    /// Give the money back.
+    /// Return the money.
     Refund,
 }
 
 /// A mail that arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Arrived {
+pub struct DeliveredMail {
     /// The order it is about.
     pub order: OrderId,
-    /// What it tells.
+    /// The outcome it tells the customer.
     pub outcome: NoticeOutcome,
     /// The mail.
     pub mail: Stored<Mail>,
@@ -181,11 +181,11 @@ pub struct Arrived {
 
 /// A message that was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Sent {
-    /// To which topic, …
+pub struct SentMessage {
+    /// Its topic.
     pub topic: Topic,
-    /// … or to its dead-letter queue, for this reason.
-    pub parked: Option<String>,
+    /// Given: it went to the topic's dead-letter queue instead, for this reason.
+    pub dead_lettered: Option<String>,
     /// The message.
     pub body: String,
 }

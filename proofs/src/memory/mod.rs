@@ -1,14 +1,14 @@
-//! Adapters of every port that hold everything in memory, and keep the ports' contracts
+//! Adapters of every port that hold everything in memory and keep the contracts of the ports
 //! (`tests/memory.rs`).
 //!
 //! | noun | module |
 //! |---|---|
 //! | what they hold | [`contents`] |
-//! | how far a handler gets | [`script`] |
+//! | how far a handler gets, and which of its calls goes wrong | [`script`] |
 //! | the ports | `orders`, `tickets`, `payments`, `provider`, `mails`, `topics` |
 //!
-//! Without a script every call is carried out at once. With one, calls are answered as it says,
-//! and a call beyond its end is never answered.
+//! Without a script every call is carried out at once. With one, calls are answered as it says, and a
+//! call beyond its end is never answered.
 
 pub mod contents;
 mod mails;
@@ -23,108 +23,97 @@ use std::fmt;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use shared::store::StoreError;
-use shared::time::{Clock, Timestamp};
+use contents::{Contents, LateRequest};
+use messaging::clock::Clock;
+use protocol::time::Timestamp;
+use script::Script;
 
-use contents::Contents;
-use script::{Call, Failed, Fault, Kind, Script};
+use crate::fault::{CallError, CallFailure, Fault};
+use crate::port_call::{Access, PortCall};
 
-/// One world: the adapters of all ports, and the clock.
+/// The adapters of all ports, and the clock.
 #[derive(Clone, Debug, Default)]
-pub struct Memory(Arc<Mutex<World>>);
+pub struct Memory(Arc<Mutex<MemoryState>>);
 
 #[derive(Debug, Default)]
-struct World {
+struct MemoryState {
     contents: Contents,
     script: Option<Script>,
     now: Option<Timestamp>,
 }
 
 impl Memory {
-    /// A world in which a handler gets as far as the script says.
-    pub fn scripted(contents: Contents, script: Script, now: Timestamp) -> Self {
-        Self(Arc::new(Mutex::new(World { contents, script: Some(script), now: Some(now) })))
+    /// Has them hold that, and a handler get as far as the script says.
+    pub fn prepare(&self, contents: Contents, script: Script, now: Timestamp) {
+        *self.state() = MemoryState { contents, script: Some(script), now: Some(now) };
     }
 
-    /// What it holds.
+    /// What they hold.
     pub fn contents(&self) -> Contents {
-        self.world().contents.clone()
+        self.state().contents.clone()
     }
 
-    /// What it holds, and what became of the script; nothing of it is left.
+    /// Takes out what they hold, and the script with all that was answered.
     pub fn take(&self) -> (Contents, Script) {
-        let world = std::mem::take(&mut *self.world());
-        (world.contents, world.script.unwrap_or_default())
+        let state = std::mem::take(&mut *self.state());
+        (state.contents, state.script.unwrap_or_default())
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
+    fn state(&self) -> MutexGuard<'_, MemoryState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// One call. `late` is what reaches the provider later, if the script has the request land late.
     async fn call<T, E>(
         &self,
-        name: &'static str,
-        kind: Kind,
-        work: impl FnOnce(&mut Contents, Option<Fault>) -> Result<T, Failed> + Send,
+        call: PortCall,
+        late: Option<LateRequest>,
+        work: impl FnOnce(&mut Contents, Option<Fault>) -> Result<T, CallFailure> + Send,
     ) -> Result<T, E>
     where
         T: Clone + fmt::Debug + Send + Sync + 'static,
-        E: From<Away>,
+        E: From<CallError>,
     {
         let answered = {
-            let World { contents, script, .. } = &mut *self.world();
+            let MemoryState { contents, script, .. } = &mut *self.state();
             match script {
                 None => Some(work(contents, None)),
-                Some(script) => script.call(contents, &Call { name, kind }, work),
+                Some(script) => script.call(contents, call, late, work),
             }
         };
         match answered {
-            Some(result) => result.map_err(|failed| E::from(Away { name, failed })),
+            Some(result) => result.map_err(|failure| E::from(CallError { call, failure })),
             None => pending().await,
         }
     }
 
-    async fn read<T, E>(&self, name: &'static str, work: impl FnOnce(&Contents) -> T + Send) -> Result<T, E>
+    async fn read<T, E>(&self, call: PortCall, work: impl FnOnce(&Contents) -> T + Send) -> Result<T, E>
     where
         T: Clone + fmt::Debug + Send + Sync + 'static,
-        E: From<Away>,
+        E: From<CallError>,
     {
-        self.call(name, Kind::Read, |contents, _| Ok(work(contents))).await
+        debug_assert_eq!(call.access(), Access::Reads, "{call}");
+        self.call(call, None, |contents, _| Ok(work(contents))).await
     }
 
-    async fn write<T, E>(
-        &self,
-        name: &'static str,
-        work: impl FnOnce(&mut Contents) -> T + Send,
-    ) -> Result<T, E>
+    async fn write<T, E>(&self, call: PortCall, work: impl FnOnce(&mut Contents) -> T + Send) -> Result<T, E>
     where
         T: Clone + fmt::Debug + Send + Sync + 'static,
-        E: From<Away>,
+        E: From<CallError>,
     {
-        self.call(name, Kind::Write, |contents, _| Ok(work(contents))).await
+        debug_assert_eq!(call.access(), Access::Writes, "{call}");
+        self.call(call, None, |contents, _| Ok(work(contents))).await
     }
 }
 
 impl Clock for Memory {
-    /// The world's time, which stands still; a handler that is run again reads what it read before.
+    /// The time stands still. A handler that is run again reads the time that it read before.
     fn now(&self) -> Timestamp {
-        let World { script, now, .. } = &mut *self.world();
+        let MemoryState { script, now, .. } = &mut *self.state();
         let now = now.unwrap_or(Timestamp::from_millis(0));
         match script {
             None => now,
-            Some(script) => script.read("Clock::now", now),
+            Some(script) => script.now(now),
         }
-    }
-}
-
-/// A port gave no result.
-struct Away {
-    name: &'static str,
-    failed: Failed,
-}
-
-impl From<Away> for StoreError {
-    fn from(away: Away) -> Self {
-        StoreError::unavailable(format!("{} failed: {:?}", away.name, away.failed))
     }
 }

@@ -5,17 +5,18 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use booking_gateway::order::Order;
 use booking_gateway::store::{Check, Created, FIRST_CHECK, OrderStore, Postponed, Updated, Watch};
-use shared::ids::OrderId;
-use shared::store::StoreError;
-use shared::time::Timestamp;
+use messaging::store::StoreError;
+use protocol::ids::OrderId;
+use protocol::time::Timestamp;
 
 use super::Memory;
 use super::contents::Stored;
+use crate::port_call::PortCall;
 
 #[async_trait]
 impl OrderStore for Memory {
     async fn create(&self, order: &Order) -> Result<Created, StoreError> {
-        self.write("OrderStore::create", |contents| {
+        self.write(PortCall::OrderStoreCreate, |contents| {
             if let Some(existing) = contents.orders.get(&order.id) {
                 return Created::Exists(Box::new((**existing).clone()));
             }
@@ -27,18 +28,19 @@ impl OrderStore for Memory {
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
-        self.read("OrderStore::get", |contents| contents.orders.get(&id).map(|order| (**order).clone())).await
+        self.read(PortCall::OrderStoreGet, |contents| contents.orders.get(&id).map(|order| (**order).clone()))
+            .await
     }
 
     async fn get_many(&self, ids: &[OrderId]) -> Result<HashMap<OrderId, Order>, StoreError> {
-        self.read("OrderStore::get_many", |contents| {
+        self.read(PortCall::OrderStoreGetMany, |contents| {
             ids.iter().filter_map(|id| Some((*id, (**contents.orders.get(id)?).clone()))).collect()
         })
         .await
     }
 
     async fn update(&self, next: &Order, watch: Watch) -> Result<Updated, StoreError> {
-        self.write("OrderStore::update", |contents| {
+        self.write(PortCall::OrderStoreUpdate, |contents| {
             match contents.orders.get_mut(&next.id) {
                 Some(order) if order.version + 1 == next.version => *order = Stored::new(next.clone()),
                 _ => return Updated::Stale,
@@ -54,7 +56,7 @@ impl OrderStore for Memory {
     }
 
     async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Check>, StoreError> {
-        self.read("OrderStore::due", |contents| {
+        self.read(PortCall::OrderStoreDue, |contents| {
             let due = contents.checks.iter().filter(|(_, (at, _))| *at <= now);
             let mut due: Vec<_> =
                 due.map(|(order, &(at, count))| Check { order: *order, at, count }).collect();
@@ -66,7 +68,7 @@ impl OrderStore for Memory {
     }
 
     async fn postpone(&self, check: &Check, next: Timestamp) -> Result<Postponed, StoreError> {
-        self.write("OrderStore::postpone", |contents| {
+        self.write(PortCall::OrderStorePostpone, |contents| {
             match (contents.checks.get_mut(&check.order), contents.orders.get(&check.order)) {
                 (Some(entry), Some(order)) if *entry == (check.at, check.count) => {
                     *entry = (next, check.count + 1);

@@ -1,114 +1,75 @@
 //! How far a handler gets: which of its port calls are answered, and which one goes wrong.
 //!
-//! A handler is a function of what its ports (and its clock) answer. So a handler that is half
-//! done needs no frozen future: its message and the answers it has had are enough. To go on, it is
-//! run again from the start, is given the same answers, makes one more call, and is dropped.
+//! A handler is a function of what its ports and its clock answer. So a handler that is half done
+//! needs no frozen future: its message and the answers it has had are enough. To go on, it is run
+//! again from the start, gets the same answers, makes one more call, and is dropped.
 
 use std::any::Any;
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::contents::{Contents, Late, digest};
+use protocol::time::Timestamp;
 
-/// A call of a port.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call {
-    /// Its name, `OrderStore::get`.
-    pub name: &'static str,
-    /// What it may do.
-    pub kind: Kind,
-}
+use super::contents::{Contents, LateRequest, digest};
+use crate::fault::{CallFailure, Fault};
+use crate::port_call::PortCall;
 
-/// What a call may do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It changes nothing.
-    Read,
-    /// It changes something.
-    Write,
-    /// It opens a payment.
-    Open,
-    /// It asks the provider to move money, or to close the way for it.
-    Request(Late),
-}
-
-/// What goes wrong with a call.
+/// What goes wrong in one step of a handler: a call, with the sends that follow it.
+///
+/// Sends are carried out together with the call before them. Nothing is missed by that: a message
+/// that is sent late is one that is delivered late. What a crash or a refusal between them leaves
+/// behind is a [`StepFault::Send`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
-    /// It is refused; nothing was done.
-    Refused,
-    /// It is done, and the reply is lost.
-    ReplyLost,
-    /// The reply is an error, and the request lands at some later time.
-    LandsLater,
-    /// The provider no longer knows that it opened a payment for the order, and opens another.
-    Forgotten,
-    /// The call goes well; of the messages that are sent next, the one in that place is not.
-    NotSent(u8),
-    /// The call goes well; then the process dies, before any of the messages that are sent next.
-    DiesUnsent,
+pub enum StepFault {
+    /// The call goes wrong.
+    Call(Fault),
+    /// The call goes well. Of the messages that are sent next, the one in that place goes wrong.
+    Send(u8, Fault),
 }
 
-/// The name of the call that sends a message.
-pub const SEND: &str = "Topics::send";
-
-impl Fault {
-    /// Every one of them.
-    pub const ALL: [Fault; 7] = [
-        Fault::Refused,
-        Fault::ReplyLost,
-        Fault::LandsLater,
-        Fault::Forgotten,
-        Fault::NotSent(0),
-        Fault::NotSent(1),
-        Fault::DiesUnsent,
+impl StepFault {
+    /// All that can go wrong in a step. A crash between two steps is no fault of either.
+    pub const ALL: [StepFault; 7] = [
+        StepFault::Call(Fault::FailsBefore),
+        StepFault::Call(Fault::ReplyLost),
+        StepFault::Call(Fault::LandsLater),
+        StepFault::Call(Fault::KeyForgotten),
+        StepFault::Send(0, Fault::FailsBefore),
+        StepFault::Send(1, Fault::FailsBefore),
+        // The process dies after the call and before any message.
+        StepFault::Send(0, Fault::DiesBefore),
     ];
-
-    /// Whether this can go wrong with that call, and leaves something else behind than another
-    /// fault would: a read whose reply is lost is a read that was refused.
-    fn fits(self, kind: &Kind) -> bool {
-        match self {
-            Fault::Refused => true,
-            Fault::ReplyLost => *kind != Kind::Read,
-            Fault::LandsLater => matches!(kind, Kind::Request(_)),
-            Fault::Forgotten => *kind == Kind::Open,
-            Fault::NotSent(_) | Fault::DiesUnsent => false,
-        }
-    }
 }
 
-/// Why a call has no result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Failed {
-    /// It did nothing, and says so.
-    Refused,
-    /// It may or may not have been done.
-    Unknown,
+/// Whether that fault can happen to that call, and leaves something else behind than a simpler one.
+fn is_distinct(fault: Fault, call: PortCall) -> bool {
+    fault.fits(call, 1) && fault.simplest(call) == fault
 }
 
 /// What a call was answered; compared by the hash of its `Debug` form.
 #[derive(Clone)]
 pub struct Answer {
-    call: &'static str,
-    value: Result<Arc<dyn Any + Send + Sync>, Failed>,
+    call: PortCall,
+    value: Result<Arc<dyn Any + Send + Sync>, CallFailure>,
     digest: u64,
 }
 
 impl Answer {
-    fn new<T: fmt::Debug + Send + Sync + 'static>(call: &'static str, result: Result<T, Failed>) -> Self {
+    fn new<T: fmt::Debug + Send + Sync + 'static>(call: PortCall, result: Result<T, CallFailure>) -> Self {
         let digest = digest(&result);
         let value = result.map(|value| -> Arc<dyn Any + Send + Sync> { Arc::new(value) });
         Self { call, value, digest }
     }
 
-    fn get<T: Clone + 'static>(&self, call: &'static str) -> Option<Result<T, Failed>> {
+    fn get<T: Clone + 'static>(&self, call: PortCall) -> Option<Result<T, CallFailure>> {
         if self.call != call {
             return None;
         }
         match &self.value {
             Ok(value) => value.downcast_ref::<T>().cloned().map(Ok),
-            Err(failed) => Some(Err(*failed)),
+            Err(failure) => Some(Err(*failure)),
         }
     }
 }
@@ -133,42 +94,40 @@ impl Hash for Answer {
     }
 }
 
-/// What is carried out, once all the answers are given.
+/// What is carried out once all recorded answers are used up.
 #[derive(Debug, Default)]
 enum Live {
     /// Nothing.
     #[default]
     Nothing,
     /// One call, with this fault.
-    Call(Option<Fault>),
-    /// The messages sent next, of which this one is the first; with this fault.
-    Sends(u8, Option<Fault>),
+    Call(Option<StepFault>),
+    /// The messages that are sent next. The first of them has that place; the fault is that of
+    /// another place.
+    Sends(u8, Option<(u8, Fault)>),
 }
 
-/// The calls that a handler has had answered, and what it may do now.
-///
-/// Sends are carried out together with the call before them. Nothing is lost by that: a message
-/// that is sent late is one that is delivered late. What dies in between is [`Fault::DiesUnsent`].
+/// The answers that a handler has had, and what it may do now.
 #[derive(Debug, Default)]
 pub struct Script {
     answers: Vec<Answer>,
     next: usize,
     live: Live,
     /// The call at which the handler was stopped.
-    pub stopped_at: Option<&'static str>,
-    /// What must not happen in a run of the script: the handler made another call than the one that
-    /// was answered before.
+    pub stopped_at: Option<PortCall>,
+    /// What no run of a script may come to: the handler made another call than the one that was
+    /// answered before.
     pub impossible: Option<&'static str>,
 }
 
 impl Script {
-    /// Answers like those, then one call that is carried out, perhaps with a fault, with the sends
-    /// that follow it, then nothing.
-    pub fn new(answers: Vec<Answer>, fault: Option<Fault>) -> Self {
+    /// Gives those answers, then carries out one call, perhaps with a fault, and the sends that follow
+    /// it. Later calls are not answered.
+    pub fn new(answers: Vec<Answer>, fault: Option<StepFault>) -> Self {
         Self { answers, live: Live::Call(fault), ..Self::default() }
     }
 
-    /// Whether the fault was one that could happen here, and did.
+    /// Whether the fault could happen here, and did.
     pub fn fault_happened(&self) -> bool {
         !matches!(self.live, Live::Call(Some(_)) | Live::Sends(_, Some(_)))
     }
@@ -178,84 +137,95 @@ impl Script {
         self.answers
     }
 
-    /// A call's result; `None` leaves the handler waiting for good.
+    fn is_over(&self) -> bool {
+        self.stopped_at.is_some() || self.impossible.is_some()
+    }
+
+    /// A call's result; `None` leaves the handler waiting forever.
     pub(super) fn call<T: Clone + fmt::Debug + Send + Sync + 'static>(
         &mut self,
         contents: &mut Contents,
-        call: &Call,
-        work: impl FnOnce(&mut Contents, Option<Fault>) -> Result<T, Failed>,
-    ) -> Option<Result<T, Failed>> {
-        if self.stopped_at.is_some() || self.impossible.is_some() {
+        call: PortCall,
+        late: Option<LateRequest>,
+        work: impl FnOnce(&mut Contents, Option<Fault>) -> Result<T, CallFailure>,
+    ) -> Option<Result<T, CallFailure>> {
+        if self.is_over() {
             return None;
         }
         if let Some(answer) = self.answers.get(self.next) {
             self.next += 1;
-            let again = answer.get(call.name);
+            let again = answer.get(call);
             if again.is_none() {
                 self.impossible = Some("the handler made another call when it was run again");
             }
             return again;
         }
-        let fault = match std::mem::take(&mut self.live) {
-            Live::Call(fault @ Some(Fault::NotSent(_) | Fault::DiesUnsent)) => {
-                self.live = Live::Sends(0, fault);
-                None
-            }
-            Live::Call(fault) if fault.is_none_or(|fault| fault.fits(&call.kind)) => {
-                self.live = Live::Sends(0, None);
-                fault
-            }
-            Live::Sends(number, Some(Fault::NotSent(unsent))) if call.name == SEND && number == unsent => {
-                self.live = Live::Sends(number + 1, None);
-                Some(Fault::Refused)
-            }
-            Live::Sends(0, Some(Fault::DiesUnsent)) if call.name == SEND => {
-                self.stopped_at = Some(call.name);
-                return None;
-            }
-            Live::Sends(number, fault) if call.name == SEND => {
-                self.live = Live::Sends(number + 1, fault);
-                None
-            }
-            unused => {
-                self.live = unused;
-                self.stopped_at = Some(call.name);
-                return None;
-            }
+        let ControlFlow::Continue(fault) = self.go_live(call) else {
+            self.stopped_at = Some(call);
+            return None;
         };
-        let result = match (fault, &call.kind) {
-            (Some(Fault::Refused), _) => Err(Failed::Refused),
-            (Some(Fault::LandsLater), Kind::Request(late)) => {
-                contents.late.push(late.clone());
+        let result = match (fault, late) {
+            (Some(Fault::FailsBefore), _) => Err(CallFailure::Refused),
+            (Some(Fault::LandsLater), Some(late)) => {
+                contents.late.push(late);
                 contents.late.sort();
-                Err(Failed::Unknown)
+                Err(CallFailure::Unknown)
             }
-            (Some(Fault::ReplyLost), _) => work(contents, fault).and(Err(Failed::Unknown)),
+            (Some(Fault::ReplyLost), _) => work(contents, fault).and(Err(CallFailure::Unknown)),
             _ => work(contents, fault),
         };
-        self.answers.push(Answer::new(call.name, result.clone()));
+        self.answers.push(Answer::new(call, result.clone()));
         self.next += 1;
         Some(result)
     }
 
-    /// What the clock says: what it said before, if the handler has been here before.
-    pub(super) fn read<T: Clone + fmt::Debug + Send + Sync + 'static>(
-        &mut self,
-        name: &'static str,
-        now: T,
-    ) -> T {
-        if self.stopped_at.is_some() || self.impossible.is_some() {
+    /// What goes wrong with a call that has no recorded answer; `Break` if it is not carried out.
+    fn go_live(&mut self, call: PortCall) -> ControlFlow<(), Option<Fault>> {
+        match std::mem::take(&mut self.live) {
+            Live::Call(None) => {
+                self.live = Live::Sends(0, None);
+                ControlFlow::Continue(None)
+            }
+            Live::Call(Some(StepFault::Send(place, fault))) => {
+                self.live = Live::Sends(0, Some((place, fault)));
+                ControlFlow::Continue(None)
+            }
+            Live::Call(Some(StepFault::Call(fault))) if is_distinct(fault, call) => {
+                self.live = Live::Sends(0, None);
+                ControlFlow::Continue(Some(fault))
+            }
+            Live::Sends(place, fault) if call == PortCall::TopicsSend => match fault {
+                Some((at, fault)) if at == place && fault.is_deadly() => ControlFlow::Break(()),
+                Some((at, fault)) if at == place => {
+                    self.live = Live::Sends(place + 1, None);
+                    ControlFlow::Continue(Some(fault))
+                }
+                _ => {
+                    self.live = Live::Sends(place + 1, fault);
+                    ControlFlow::Continue(None)
+                }
+            },
+            unused => {
+                self.live = unused;
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// What the clock says: what it said before, if the handler has read it here before.
+    pub(super) fn now(&mut self, now: Timestamp) -> Timestamp {
+        if self.is_over() {
             return now;
         }
         if let Some(answer) = self.answers.get(self.next) {
             self.next += 1;
-            if let Some(Ok(before)) = answer.get(name) {
+            if let Some(Ok(before)) = answer.get(PortCall::ClockNow) {
                 return before;
             }
             self.impossible = Some("the handler read its clock elsewhere when it was run again");
             return now;
         }
-        self.answers.push(Answer::new(name, Ok(now.clone())));
+        self.answers.push(Answer::new(PortCall::ClockNow, Ok(now)));
         self.next += 1;
         now
     }

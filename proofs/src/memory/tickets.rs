@@ -1,16 +1,17 @@
 //! The Ticket Service's flights and reservations.
 
 use async_trait::async_trait;
-use shared::flight::{FlightId, SeatCount};
-use shared::ids::OrderId;
-use shared::store::StoreError;
+use messaging::store::StoreError;
+use protocol::flight::{FlightId, SeatCount};
+use protocol::ids::OrderId;
 use ticket_service::flight::{Flight, Offer};
 use ticket_service::reservation::{Hold, Reservation};
 use ticket_service::store::{FlightPut, Held, TicketStore};
 
 use super::Memory;
 use super::contents::{Contents, Seats, Stored};
-use super::script::{Failed, Kind};
+use crate::fault::CallFailure;
+use crate::port_call::PortCall;
 
 fn find(contents: &Contents, order: OrderId) -> Option<Reservation> {
     contents.reservations.get(&order).map(|record| (**record).clone())
@@ -21,7 +22,7 @@ fn hold(
     order: OrderId,
     flight_id: &FlightId,
     seats: SeatCount,
-) -> Result<Held, Failed> {
+) -> Result<Held, CallFailure> {
     if let Some(record) = find(contents, order) {
         return Ok(Held::Decided(record));
     }
@@ -31,7 +32,7 @@ fn hold(
     let Some(left) = free.checked_sub(u32::from(seats.get())) else {
         return Ok(Held::SoldOut);
     };
-    let amount = flight.price.times(seats).ok_or(Failed::Refused)?;
+    let amount = flight.price.times(seats).ok_or(CallFailure::Refused)?;
     *free = left;
     let hold = Hold { flight_id: flight_id.clone(), seats, amount, departs_at: flight.departs_at };
     contents.reservations.insert(order, Stored::new(Reservation::Held(hold.clone())));
@@ -41,11 +42,11 @@ fn hold(
 #[async_trait]
 impl TicketStore for Memory {
     async fn hold(&self, order: OrderId, flight: &FlightId, seats: SeatCount) -> Result<Held, StoreError> {
-        self.call("TicketStore::hold", Kind::Write, |contents, _| hold(contents, order, flight, seats)).await
+        self.call(PortCall::TicketStoreHold, None, |contents, _| hold(contents, order, flight, seats)).await
     }
 
     async fn decide(&self, order: OrderId, decision: &Reservation) -> Result<Reservation, StoreError> {
-        self.write("TicketStore::decide", |contents| {
+        self.write(PortCall::TicketStoreDecide, |contents| {
             let record = contents.reservations.entry(order).or_insert_with(|| Stored::new(decision.clone()));
             (**record).clone()
         })
@@ -53,7 +54,7 @@ impl TicketStore for Memory {
     }
 
     async fn release(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
-        self.write("TicketStore::release", |contents| {
+        self.write(PortCall::TicketStoreRelease, |contents| {
             let record = find(contents, order)?;
             let Reservation::Held(hold) = record else {
                 return Some(record);
@@ -68,11 +69,11 @@ impl TicketStore for Memory {
     }
 
     async fn find(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
-        self.read("TicketStore::find", |contents| find(contents, order)).await
+        self.read(PortCall::TicketStoreFind, |contents| find(contents, order)).await
     }
 
     async fn offers(&self) -> Result<Vec<Offer>, StoreError> {
-        self.read("TicketStore::offers", |contents| {
+        self.read(PortCall::TicketStoreOffers, |contents| {
             let seats = contents.flights.values();
             let mut offers: Vec<_> = seats
                 .map(|seats| Offer { flight: (*seats.flight).clone(), seats_left: seats.free })
@@ -86,7 +87,7 @@ impl TicketStore for Memory {
     }
 
     async fn put_flight(&self, flight: &Flight) -> Result<FlightPut, StoreError> {
-        self.write("TicketStore::put_flight", |contents| {
+        self.write(PortCall::TicketStorePutFlight, |contents| {
             let before = contents.flights.get(&flight.id);
             let held = before.map_or(0, |seats| seats.flight.capacity - seats.free);
             let Some(free) = flight.capacity.checked_sub(held) else {

@@ -1,44 +1,43 @@
-//! The model: the product's own handlers, run in every order that a network, crashes and an
-//! unreliable payment provider can bring about.
+//! The model: the product's own handlers, run in every order that a network, crashes and an unreliable
+//! payment provider can bring about.
 //!
 //! | noun | module |
 //! |---|---|
-//! | what the world looks like between two steps | [`state`] |
-//! | running the product, one port call at a time | [`running`] |
-//! | what a step makes of the world | [`booking`] |
-//! | which steps there are | [`steps`] |
-//! | the customers, and the bounds of a check | [`stories`] |
+//! | everything there is between two steps | [`state`] |
+//! | a message in a topic | [`message`] |
+//! | the product's handlers, run one port call at a time | [`handlers`] |
+//! | which actions each state has | `actions` |
+//! | which state comes of an action | [`transitions`] |
+//! | the customers, and the bounds of a check | [`bounds`] |
 //! | what must hold, and what must be reached | [`properties`] |
 //!
-//! Nothing of the product is copied. `POST` is `BookingDesk::accept`, `DELETE` is
-//! `Gateway::cancel`, the reconciler is `Gateway::reconcile`, and each message goes through
-//! `Consumer::consume` to its service, all over the adapters of [`crate::memory`].
+//! Nothing of the product is copied. `POST` is `BookingDesk::accept`, `DELETE` is `Gateway::cancel`, the
+//! reconciler is `Gateway::reconcile`, and each message goes through `Consume::consume` to its service.
+//! [`system::Services`] wires them to the adapters of [`crate::memory`].
 //!
-//! **Steps.** A handler is stopped at each of its port calls, so that two of them interleave call
-//! by call, and a crash comes between any two calls. Sends are taken together with the call before
-//! them ([`DiesUnsent`] and [`NotSent`] come in between).
+//! **Steps.** A handler is stopped at each of its port calls, so two handlers interleave call by call,
+//! and a crash comes between any two calls. Sends are taken together with the call before them
+//! ([`StepFault::Send`](crate::memory::script::StepFault::Send) comes in between).
 //!
-//! **Network.** Any message that waits may be the next one, so messages overtake each other and
-//! wait as long as they like. A message may be delivered once more than it was sent (a copy). A
-//! crash, and a send that fails, bring the message that was worked on again.
+//! **Network.** Any message that waits may be the next one, so messages overtake each other and wait
+//! for any time. A message may be delivered once more than it was sent (a copy). After a crash, or a
+//! send that fails, the message that was worked on is redelivered.
 //!
-//! **Provider.** A call is refused, or its reply is lost, or its request lands at any later time,
-//! or it has forgotten that it opened a payment.
+//! **Provider.** It refuses a call, its reply is lost, a request lands at any later time, or it has
+//! forgotten the idempotency key of a payment.
 //!
-//! **Time** has three phases: before the deadline, past it, past the reconciler's grace. The
-//! reconciler may look at an order once its messages are all used up; earlier only within a bound.
+//! **Time** has three phases: before the deadline, past it, past the reconciler's grace. The reconciler
+//! may check an order once its messages are all used up; earlier only within a bound.
 //!
-//! **What is left out**, since it leads to no other state: which of two handlers goes first that
-//! touch different records (the one that began last runs on; its calls and the other's commute);
-//! mails before everything else is done; time that passes when neither a charge nor the reconciler
-//! is there to notice; times in messages and histories, and the dates of checks.
-//!
-//! [`DiesUnsent`]: crate::memory::script::Fault::DiesUnsent
-//! [`NotSent`]: crate::memory::script::Fault::NotSent
+//! **What is left out**, since it leads to no other state: which of two handlers goes first that touch
+//! different records (the one that began last runs on; its calls and the other's commute); mails before
+//! everything else is done; time that passes when neither a charge nor the reconciler can notice; times
+//! in messages and histories, and the dates of checks.
 
-pub mod booking;
+mod actions;
+pub mod bounds;
+pub mod handlers;
+pub mod message;
 pub mod properties;
-pub mod running;
 pub mod state;
-pub mod steps;
-pub mod stories;
+pub mod transitions;

@@ -1,44 +1,44 @@
 //! What must hold at every state, what at rest, and what the model must be seen to reach.
 //!
-//! Settlement is checked as a property of every state at rest, not as "eventually": the worlds
-//! that a check visits cannot turn in circles (each step takes something in, spends some of what
-//! may go wrong, or moves an order on; the reconciler looks once at each version of an order that
-//! nothing else moves), so every path ends at rest, and an order that is stuck is seen there.
+//! Settlement is checked as a property of every state at rest, not as "eventually". No path of the model
+//! runs in circles: each step takes something in, spends some of the budget, or moves an order on, and
+//! the reconciler checks each version of an order once that nothing else moves. So every path ends at
+//! rest, and an order that is stuck is seen there.
 
 use billing_service::payment::Payment;
 use billing_service::simulated::{Account, Stage};
-use booking_gateway::order::{Order, State as At, Undoing};
-use shared::ids::OrderId;
-use shared::messages::{NoticeOutcome, OrderUpdate};
-use shared::reason::Reason;
+use booking_gateway::order::{Order, State, Undoing};
+use protocol::ids::OrderId;
+use protocol::messages::{NoticeOutcome, OrderUpdate};
+use protocol::reason::Reason;
 use stateright::Property;
 use ticket_service::reservation::Reservation;
 
-use super::booking::Booking;
-use super::state::{Phase, State};
+use super::state::{ModelState, Phase};
+use super::transitions::BookingModel;
 use crate::memory::contents::OpenedPayment;
 
-type Holds = fn(&Booking, &State) -> bool;
+type Holds = fn(&BookingModel, &ModelState) -> bool;
 
-fn always(name: &'static str, holds: Holds) -> Property<Booking> {
+fn always(name: &'static str, holds: Holds) -> Property<BookingModel> {
     Property::always(name, holds)
 }
 
-fn sometimes(name: &'static str, holds: Holds) -> Property<Booking> {
+fn sometimes(name: &'static str, holds: Holds) -> Property<BookingModel> {
     Property::sometimes(name, holds)
 }
 
 /// All of them.
-pub fn all() -> Vec<Property<Booking>> {
+pub fn all() -> Vec<Property<BookingModel>> {
     let mut properties = vec![
-        always("on every flight, free + held = capacity", |_, state| conserved(state)),
+        always("on every flight, free + held = capacity", |_, state| seats_are_conserved(state)),
         always("an order is captured at most once, and for its amount", |_, state| {
-            state.orders().all(|order| charged_rightly(state, order))
+            state.orders().all(|order| is_charged_once(state, order))
         }),
         always("a confirmed order has its seats and its money stands", |_, state| {
             state
                 .orders()
-                .filter(|order| order.state == At::Confirmed)
+                .filter(|order| order.state == State::Confirmed)
                 .all(|order| holds_seats(state, order.id) && kept(state, order.id) == price(order))
         }),
         always(
@@ -47,9 +47,9 @@ pub fn all() -> Vec<Property<Booking>> {
                 let may_hold = |at| {
                     matches!(
                         at,
-                        At::TicketsReserved
-                            | At::Confirmed
-                            | At::Cancelling(Undoing::Payment | Undoing::Both)
+                        State::TicketsReserved
+                            | State::Confirmed
+                            | State::Cancelling(Undoing::Payment | Undoing::Both)
                     )
                 };
                 state.orders().all(|order| may_hold(order.state) || kept(state, order.id) == 0)
@@ -59,24 +59,27 @@ pub fn all() -> Vec<Property<Booking>> {
             let may_hold = |at| {
                 !matches!(
                     at,
-                    At::Rejected | At::PaymentDeclined | At::Cancelled | At::Cancelling(Undoing::Payment)
+                    State::Rejected
+                        | State::PaymentDeclined
+                        | State::Cancelled
+                        | State::Cancelling(Undoing::Payment)
                 )
             };
             state.orders().all(|order| may_hold(order.state) || !holds_seats(state, order.id))
         }),
-        // An update may wait as long as it likes: if a record could ever say something that does
-        // not follow from what it said before, a state is visited in which an update that tells
-        // the one waits while the record says the other.
+        // An update may wait for any time. So if a record could ever say something that does not
+        // follow from what it said before, a state is visited in which an update tells the one while
+        // the record says the other.
         always("no update contradicts the record behind it", |_, state| {
             state.updates().all(|(order, update)| follows(state, order, update))
         }),
         always("the provider's books follow from the record", |_, state| {
             state.contents.payments.iter().all(|(order, payment)| books_follow(state, *order, payment))
         }),
-        always("a card that pays is not called declined", |booking, state| {
+        always("a card that pays is not declined", |model, state| {
             let pays = |order: &Order| {
                 Account::open(
-                    booking.stories[state.story].flight.price.clone(),
+                    model.customers[state.customers].flight.price.clone(),
                     &order.request.payment_method,
                 )
                 .pays
@@ -88,18 +91,22 @@ pub fn all() -> Vec<Property<Booking>> {
                 state.contents.orders.get(&mail.order).is_some_and(|order| tells(order, mail.outcome))
             })
         }),
-        always("nothing is parked, and no handler fails by itself", |_, state| state.wrong.is_none()),
+        always("nothing is dead-lettered, and no handler fails without a fault", |_, state| {
+            state.violation.is_none()
+        }),
         always("at rest every order is settled", |_, state| {
             !state.is_at_rest()
                 || state.contents.checks.is_empty() && state.orders().all(|order| order.state.is_settled())
         }),
         always("at rest an order is paid if and only if it is confirmed", |_, state| {
-            let due = |order: &Order| if order.state == At::Confirmed { price(order) } else { 0 };
+            let due = |order: &Order| if order.state == State::Confirmed { price(order) } else { 0 };
             !state.is_at_rest() || state.orders().all(|order| kept(state, order.id) == due(order))
         }),
         always("at rest an order holds seats if and only if it is confirmed", |_, state| {
             !state.is_at_rest()
-                || state.orders().all(|order| holds_seats(state, order.id) == (order.state == At::Confirmed))
+                || state
+                    .orders()
+                    .all(|order| holds_seats(state, order.id) == (order.state == State::Confirmed))
         }),
         always("at rest the last mail of an order tells its end", |_, state| {
             !state.is_at_rest()
@@ -120,76 +127,79 @@ pub fn all() -> Vec<Property<Booking>> {
     properties
 }
 
-/// What the model is seen to reach, so that the promises above are not kept for want of trying.
-fn reached() -> Vec<Property<Booking>> {
+/// What the model is seen to reach. Without these, the properties above could hold because nothing ever
+/// happens.
+fn reached() -> Vec<Property<BookingModel>> {
     vec![
-        sometimes("confirmed", |_, state| rests(state, |order| order.state == At::Confirmed)),
-        sometimes("rejected", |_, state| rests(state, |order| order.state == At::Rejected)),
-        sometimes("declined", |_, state| rests(state, |order| order.state == At::PaymentDeclined)),
+        sometimes("confirmed", |_, state| rests(state, |order| order.state == State::Confirmed)),
+        sometimes("rejected", |_, state| rests(state, |order| order.state == State::Rejected)),
+        sometimes("declined", |_, state| rests(state, |order| order.state == State::PaymentDeclined)),
         sometimes("cancelled with a void", |_, state| {
-            rests(state, |order| order.state == At::Cancelled && stands(state, order.id, Stage::Voided))
+            rests(state, |order| order.state == State::Cancelled && stands(state, order.id, Stage::Voided))
         }),
         sometimes("cancelled before anything was opened", |_, state| {
             rests(state, |order| {
-                order.state == At::Cancelled
+                order.state == State::Cancelled
                     && !state.contents.ledger.iter().any(|opened| opened.order == order.id)
             })
         }),
         sometimes("expired", |_, state| {
-            rests(state, |order| order.state == At::Cancelled && order.reason == Some(Reason::Expired))
+            rests(state, |order| order.state == State::Cancelled && order.reason == Some(Reason::Expired))
         }),
         sometimes("expired by the answer of billing, within the grace", |_, state| {
             state.phase == Phase::Late
-                && rests(state, |order| order.state == At::Cancelled && order.reason == Some(Reason::Expired))
+                && rests(state, |order| {
+                    order.state == State::Cancelled && order.reason == Some(Reason::Expired)
+                })
         }),
     ]
 }
 
 /// What is reached only if a customer cancels: a deadline undoes nothing that was captured.
-pub fn reached_by_cancelling() -> Vec<Property<Booking>> {
+pub fn reached_by_cancelling() -> Vec<Property<BookingModel>> {
     vec![sometimes("cancelled with a refund", |_, state| {
-        rests(state, |order| order.state == At::Cancelled && stands(state, order.id, Stage::Refunded))
+        rests(state, |order| order.state == State::Cancelled && stands(state, order.id, Stage::Refunded))
     })]
 }
 
-/// What is reached only if something is lost, so that the reconciler is needed.
-pub fn reached_by_faults() -> Vec<Property<Booking>> {
+/// What is reached only if a message is lost, so that the reconciler is needed.
+pub fn reached_by_faults() -> Vec<Property<BookingModel>> {
     vec![sometimes("expired by the reconciler", |_, state| {
         let by_billing = |order: &Order| {
             let payment = state.contents.payments.get(&order.id);
             payment.is_some_and(|payment| matches!(**payment, Payment::Declined { .. }))
         };
         rests(state, |order| {
-            order.state == At::Cancelled && order.reason == Some(Reason::Expired) && !by_billing(order)
+            order.state == State::Cancelled && order.reason == Some(Reason::Expired) && !by_billing(order)
         })
     })]
 }
 
-/// What only two orders can reach.
-pub fn reached_by_two() -> Vec<Property<Booking>> {
+/// What is reached only by two orders.
+pub fn reached_by_two() -> Vec<Property<BookingModel>> {
     vec![
-        sometimes("one has the seat, the other is told that it is sold", |_, state| {
+        sometimes("one has the seat, the other is rejected", |_, state| {
             let at = |wanted| state.orders().any(|order| order.state == wanted);
-            state.is_at_rest() && at(At::Confirmed) && at(At::Rejected)
+            state.is_at_rest() && at(State::Confirmed) && at(State::Rejected)
         }),
-        sometimes("a seat that was given back is sold again", |_, state| {
+        sometimes("a seat that was released is sold again", |_, state| {
             let at = |wanted| state.orders().any(|order| order.state == wanted);
-            state.is_at_rest() && at(At::Confirmed) && (at(At::Cancelled) || at(At::PaymentDeclined))
+            state.is_at_rest() && at(State::Confirmed) && (at(State::Cancelled) || at(State::PaymentDeclined))
         }),
     ]
 }
 
-fn rests(state: &State, end: impl Fn(&Order) -> bool) -> bool {
+fn rests(state: &ModelState, end: impl Fn(&Order) -> bool) -> bool {
     state.is_at_rest() && state.orders().any(end)
 }
 
-impl State {
+impl ModelState {
     fn orders(&self) -> impl Iterator<Item = &Order> {
         self.contents.orders.values().map(|order| &**order)
     }
 }
 
-fn conserved(state: &State) -> bool {
+fn seats_are_conserved(state: &ModelState) -> bool {
     state.contents.flights.iter().all(|(id, seats)| {
         let held: u32 = state
             .contents
@@ -204,16 +214,16 @@ fn conserved(state: &State) -> bool {
     })
 }
 
-fn payments(state: &State, order: OrderId) -> impl Iterator<Item = &OpenedPayment> {
+fn payments(state: &ModelState, order: OrderId) -> impl Iterator<Item = &OpenedPayment> {
     state.contents.ledger.iter().filter(move |opened| opened.order == order)
 }
 
 /// Captured less refunded, by the provider's books.
-fn kept(state: &State, order: OrderId) -> u64 {
+fn kept(state: &ModelState, order: OrderId) -> u64 {
     payments(state, order).map(|opened| opened.account.captured() - opened.account.refunded()).sum()
 }
 
-fn charged_rightly(state: &State, order: &Order) -> bool {
+fn is_charged_once(state: &ModelState, order: &Order) -> bool {
     let captures: Vec<u64> = payments(state, order.id)
         .map(|opened| opened.account.captured())
         .filter(|&captured| captured > 0)
@@ -230,16 +240,16 @@ fn price(order: &Order) -> u64 {
     order.amount.as_ref().map_or(0, |amount| amount.value)
 }
 
-fn holds_seats(state: &State, order: OrderId) -> bool {
+fn holds_seats(state: &ModelState, order: OrderId) -> bool {
     state.contents.reservations.get(&order).is_some_and(|record| matches!(**record, Reservation::Held(_)))
 }
 
-fn stands(state: &State, order: OrderId, stage: Stage) -> bool {
+fn stands(state: &ModelState, order: OrderId, stage: Stage) -> bool {
     payments(state, order).any(|opened| opened.account.stage == stage)
 }
 
 /// Whether what the record says now is what the update tells, or may have come after it.
-fn follows(state: &State, order: OrderId, update: &OrderUpdate) -> bool {
+fn follows(state: &ModelState, order: OrderId, update: &OrderUpdate) -> bool {
     let reservation = state.contents.reservations.get(&order).map(|record| &**record);
     let payment = state.contents.payments.get(&order).map(|record| &**record);
     match update {
@@ -265,8 +275,8 @@ fn follows(state: &State, order: OrderId, update: &OrderUpdate) -> bool {
     }
 }
 
-/// Whether the books of the payment that the record names may stand as they do.
-fn books_follow(state: &State, order: OrderId, payment: &Payment) -> bool {
+/// Whether the provider's books may say what they do, given the Billing Service's record.
+fn books_follow(state: &ModelState, order: OrderId, payment: &Payment) -> bool {
     let kept = kept(state, order);
     match payment {
         Payment::Charging(_) | Payment::Reversing(_) => true,
@@ -281,20 +291,22 @@ fn books_follow(state: &State, order: OrderId, payment: &Payment) -> bool {
     }
 }
 
-/// Whether an order that stands like this may have been told that.
+/// Whether a customer whose order stands like this may have been mailed that.
 fn tells(order: &Order, outcome: NoticeOutcome) -> bool {
     match outcome {
-        NoticeOutcome::Confirmed => matches!(order.state, At::Confirmed | At::Cancelling(_) | At::Cancelled),
+        NoticeOutcome::Confirmed => {
+            matches!(order.state, State::Confirmed | State::Cancelling(_) | State::Cancelled)
+        }
         end => is_end(order.state, end),
     }
 }
 
-fn is_end(at: At, outcome: NoticeOutcome) -> bool {
+fn is_end(at: State, outcome: NoticeOutcome) -> bool {
     matches!(
         (at, outcome),
-        (At::Confirmed, NoticeOutcome::Confirmed)
-            | (At::Rejected, NoticeOutcome::Rejected)
-            | (At::PaymentDeclined, NoticeOutcome::PaymentDeclined)
-            | (At::Cancelled, NoticeOutcome::Cancelled)
+        (State::Confirmed, NoticeOutcome::Confirmed)
+            | (State::Rejected, NoticeOutcome::Rejected)
+            | (State::PaymentDeclined, NoticeOutcome::PaymentDeclined)
+            | (State::Cancelled, NoticeOutcome::Cancelled)
     )
 }

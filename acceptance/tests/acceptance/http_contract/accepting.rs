@@ -71,8 +71,8 @@ pub(super) fn assert_uuid_v4(id: &str) {
 }
 
 #[tokio::test]
-async fn accepting_is_quick_whatever_is_down_behind_the_gateway() {
-    let Some(app) = TestApp::embedded("accepting is quick").await else { return };
+async fn accepting_is_quick_while_every_service_is_down() {
+    let Some(app) = TestApp::standalone("accepting is quick").await else { return };
     for service in ["ticket-service", "billing-service", "email-service", "order-updates"] {
         app.run_service(service, false).await;
     }
@@ -88,7 +88,7 @@ async fn accepting_is_quick_whatever_is_down_behind_the_gateway() {
 
 #[tokio::test]
 async fn an_order_expires_two_days_after_it_was_accepted() {
-    let Some(app) = TestApp::embedded("the default deadline").await else { return };
+    let Some(app) = TestApp::standalone("the default deadline").await else { return };
     let booking = app.book(&Order::for_no_flight()).await;
     let lifetime = booking.expires_at.duration_since(booking.created_at);
     assert_eq!(lifetime.as_secs(), 48 * 3_600);

@@ -20,7 +20,7 @@ async fn the_flights_are_listed_with_their_free_seats() {
 
 #[tokio::test]
 async fn the_default_flights_are_worth_looking_at() {
-    let Some(app) = TestApp::embedded("the default seed").await else { return };
+    let Some(app) = TestApp::standalone("the default seed").await else { return };
     let flights = app.flights().await;
     assert!(flights.iter().all(|flight| flight.is_open() && flight.price > 0), "{flights:?}");
     assert!(

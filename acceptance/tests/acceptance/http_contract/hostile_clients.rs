@@ -17,7 +17,7 @@ async fn assert_serves(app: &TestApp) {
 
 #[tokio::test]
 async fn garbage_on_the_socket_is_survived() {
-    let Some(app) = TestApp::embedded("raw bytes").await else { return };
+    let Some(app) = TestApp::standalone("raw bytes").await else { return };
     let mut rng = fastrand::Rng::with_seed(SEED);
     let noise: Vec<u8> = (0..2_000).map(|_| rng.u8(..)).collect();
     let tls_hello = b"\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03";
@@ -48,7 +48,7 @@ async fn garbage_on_the_socket_is_survived() {
 
 #[tokio::test]
 async fn huge_headers_are_refused_and_survived() {
-    let Some(app) = TestApp::embedded("raw bytes").await else { return };
+    let Some(app) = TestApp::standalone("raw bytes").await else { return };
     let long = format!("GET /health HTTP/1.1\r\nHost: x\r\nX-Long: {}\r\n\r\n", "x".repeat(1 << 20));
     let many: String = (0..2_000).map(|n| format!("X-{n}: {n}\r\n")).collect();
     let many = format!("GET /health HTTP/1.1\r\nHost: x\r\n{many}\r\n");
@@ -63,8 +63,8 @@ async fn huge_headers_are_refused_and_survived() {
 }
 
 #[tokio::test]
-async fn connections_that_say_nothing_or_stop_halfway_keep_nobody_waiting() {
-    let Some(app) = TestApp::embedded("raw bytes").await else { return };
+async fn connections_that_say_nothing_or_stop_halfway_block_no_other_client() {
+    let Some(app) = TestApp::standalone("raw bytes").await else { return };
     let mut open = Vec::new();
     for n in 0..60 {
         let mut connection = app.connection().await;
@@ -79,7 +79,7 @@ async fn connections_that_say_nothing_or_stop_halfway_keep_nobody_waiting() {
 
 #[tokio::test]
 async fn odd_requests_never_become_server_errors() {
-    let Some(app) = TestApp::embedded("a few hundred odd requests").await else { return };
+    let Some(app) = TestApp::standalone("a few hundred odd requests").await else { return };
     let flights = app.flights().await;
     let flight = app.open_flight().await;
     let mut rng = fastrand::Rng::with_seed(SEED);

@@ -119,7 +119,7 @@ async fn twenty_twins_at_once_are_one_booking_and_one_charge() {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let bookings = app.assert_paid_and_seated(&[flight], &ids).await;
     assert_eq!(bookings[0].status, "confirmed");
-    if app.is_embedded() {
+    if app.is_standalone() {
         let ledger = app.ledger().await;
         assert_eq!(ledger.keys().collect::<Vec<_>>(), ids, "no other booking was charged");
     }
@@ -165,7 +165,7 @@ async fn a_key_is_1_to_255_visible_ascii_characters() {
 
 #[tokio::test]
 async fn a_key_that_is_empty_or_not_ascii_is_a_bad_request() {
-    let Some(app) = TestApp::embedded("keys that a gateway may change on their way").await else { return };
+    let Some(app) = TestApp::standalone("keys that a gateway may change on their way").await else { return };
     let order = Order::for_no_flight().json().to_string();
     for key in [&b""[..], "schlüssel".as_bytes(), b"\xff", "鍵".as_bytes(), b"key\x80"] {
         post(&app, key, order.clone()).await.problem(400);
@@ -174,7 +174,7 @@ async fn a_key_that_is_empty_or_not_ascii_is_a_bad_request() {
 
 #[tokio::test]
 async fn a_key_lives_as_long_as_its_order() {
-    let Some(mut app) = TestApp::embedded("a key after a restart").await else { return };
+    let Some(mut app) = TestApp::standalone("a key after a restart").await else { return };
     let (key, order) = (unique("key"), Order::for_no_flight());
     let id = Booking::read(&post_order(&app, &key, &order).await.expect(202)).id;
     app.settled(&id).await;
@@ -187,8 +187,8 @@ async fn a_key_lives_as_long_as_its_order() {
 
 #[tokio::test]
 async fn an_id_cannot_be_computed_from_its_key() {
-    let Some(one) = TestApp::embedded("ids of two deployments").await else { return };
-    let Some(other) = TestApp::embedded("ids of two deployments").await else { return };
+    let Some(one) = TestApp::standalone("ids of two deployments").await else { return };
+    let Some(other) = TestApp::standalone("ids of two deployments").await else { return };
     let (key, order) = (unique("key"), Order::for_no_flight());
     let id = Booking::read(&post_order(&one, &key, &order).await.expect(202)).id;
     let elsewhere = Booking::read(&post_order(&other, &key, &order).await.expect(202)).id;

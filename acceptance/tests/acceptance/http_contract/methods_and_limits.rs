@@ -23,7 +23,7 @@ async fn an_unknown_path_is_not_found() {
 
 #[tokio::test]
 async fn an_odd_path_is_not_found() {
-    let Some(app) = TestApp::embedded("paths that a gateway refuses itself").await else { return };
+    let Some(app) = TestApp::standalone("paths that a gateway refuses itself").await else { return };
     let odd = [
         "/Bookings",
         "/bookings/",
@@ -76,8 +76,8 @@ async fn a_method_that_a_path_does_not_have_is_named_with_those_it_has() {
 }
 
 #[tokio::test]
-async fn a_method_that_nobody_knows_is_not_allowed() {
-    let Some(app) = TestApp::embedded("methods that a gateway refuses itself").await else { return };
+async fn an_unknown_method_is_not_allowed() {
+    let Some(app) = TestApp::standalone("methods that a gateway refuses itself").await else { return };
     for path in ["/bookings", "/flights", "/health", "/"] {
         let response = app.request("BREW", path).await;
         response.problem(405);
@@ -94,7 +94,7 @@ async fn sixteen_kibibytes_are_not_too_large() {
     let accepted = app.request("POST", "/bookings").json_text(body).await.expect(202);
     Booking::read(&accepted);
     // What a gateway passes on to a function has a length.
-    if app.is_embedded() {
+    if app.is_standalone() {
         app.request("POST", "/bookings").json_text(padded(LIMIT)).chunked().await.expect(202);
     }
 }
@@ -104,14 +104,14 @@ async fn a_byte_more_is_too_large() {
     let app = TestApp::start().await;
     app.request("POST", "/bookings").json_text(padded(LIMIT + 1)).await.problem(413);
     app.request("POST", "/bookings").json_text("x".repeat(3 * LIMIT)).await.problem(413);
-    if app.is_embedded() {
+    if app.is_standalone() {
         app.request("POST", "/bookings").json_text(padded(LIMIT + 1)).chunked().await.problem(413);
     }
 }
 
 #[tokio::test]
 async fn a_body_that_is_only_announced_as_too_large_is_refused_without_waiting_for_it() {
-    let Some(app) = TestApp::embedded("raw bytes").await else { return };
+    let Some(app) = TestApp::standalone("raw bytes").await else { return };
     for length in ["16385", "99999999999"] {
         let head = format!(
             "POST /bookings HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
@@ -142,7 +142,7 @@ async fn only_json_is_a_supported_media_type() {
 
 #[tokio::test]
 async fn a_body_of_no_type_at_all_is_not_supported() {
-    let Some(app) = TestApp::embedded("a gateway may add a type").await else { return };
+    let Some(app) = TestApp::standalone("a gateway may add a type").await else { return };
     let order = Order::for_no_flight().json().to_string();
     app.request("POST", "/bookings").body(order.clone()).await.problem(415);
     for media_type in ["", "/", "json", ";", "\u{ff}"] {

@@ -64,7 +64,7 @@ async fn if_none_match_understands_stars_lists_and_weak_tags() {
 
 #[tokio::test]
 async fn a_condition_may_be_spread_over_header_lines() {
-    let Some(app) = TestApp::embedded("repeated header lines").await else { return };
+    let Some(app) = TestApp::standalone("repeated header lines").await else { return };
     let (id, etag) = at_rest(&app).await;
     let request = app.get(&format!("/bookings/{id}"));
     request.header("if-none-match", "\"other\"").header("if-none-match", &etag).await.expect(304);
@@ -72,7 +72,7 @@ async fn a_condition_may_be_spread_over_header_lines() {
 
 #[tokio::test]
 async fn the_entity_tag_changes_with_every_change_of_the_booking() {
-    let Some(app) = TestApp::embedded("a booking held still").await else { return };
+    let Some(app) = TestApp::standalone("a booking held still").await else { return };
     // GIVEN an order that cannot move on
     app.run_service("ticket-service", false).await;
     let flight = app.open_flight().await;
@@ -121,7 +121,7 @@ async fn a_malformed_id_is_not_found() {
 
 #[tokio::test]
 async fn percent_encoded_garbage_is_not_found() {
-    let Some(app) = TestApp::embedded("paths that a gateway refuses itself").await else { return };
+    let Some(app) = TestApp::standalone("paths that a gateway refuses itself").await else { return };
     let (known, _) = at_rest(&app).await;
     let garbage = [
         "%FF",
@@ -148,7 +148,7 @@ async fn percent_encoded_garbage_is_not_found() {
 
 #[tokio::test]
 async fn head_tells_what_get_would_without_its_body() {
-    let Some(app) = TestApp::embedded("HEAD, which a stage need not have").await else { return };
+    let Some(app) = TestApp::standalone("HEAD, which a stage need not have").await else { return };
     let (id, etag) = at_rest(&app).await;
     let response = app.request("HEAD", &format!("/bookings/{id}")).await.expect(200);
     assert!(response.body.is_empty());

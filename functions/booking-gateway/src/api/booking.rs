@@ -1,12 +1,12 @@
 //! An order as its customer sees it.
 
+use protocol::flight::{FlightId, SeatCount};
+use protocol::ids::OrderId;
+use protocol::money::Money;
+use protocol::passenger::Passenger;
+use protocol::reason::Reason;
+use protocol::time::Timestamp;
 use serde::Serialize;
-use shared::flight::{FlightId, SeatCount};
-use shared::ids::OrderId;
-use shared::money::Money;
-use shared::passenger::Passenger;
-use shared::reason::Reason;
-use shared::time::Timestamp;
 
 use crate::order::{Awaiting, Change, Order, Status};
 

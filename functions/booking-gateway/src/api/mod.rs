@@ -13,10 +13,10 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use shared::event::TraceParent;
-use shared::http::{Problem, json};
-use shared::ids::OrderId;
-use shared::store::StoreError;
+use messaging::store::StoreError;
+use protocol::event::TraceParent;
+use protocol::ids::OrderId;
+use shared_http::{Problem, json};
 use tracing::error;
 
 use crate::desk::{Acceptance, BookingDesk};

@@ -2,12 +2,12 @@
 
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, StatusCode, header};
+use protocol::Invalid;
+use protocol::flight::{FlightId, SeatCount};
+use protocol::passenger::{EmailAddress, Passenger, PassengerName};
+use protocol::payment::PaymentMethod;
 use serde_json::{Map, Value};
-use shared::Invalid;
-use shared::flight::{FlightId, SeatCount};
-use shared::http::{FieldError, Problem};
-use shared::passenger::{EmailAddress, Passenger, PassengerName};
-use shared::payment::PaymentMethod;
+use shared_http::{FieldError, Problem};
 
 use super::IDEMPOTENCY_KEY;
 use crate::idempotency::IdempotencyKey;

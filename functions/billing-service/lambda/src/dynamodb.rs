@@ -1,0 +1,110 @@
+//! The payments on DynamoDB: one item each, `order_id` and `body`.
+
+mod simulated;
+
+use async_trait::async_trait;
+use aws::dynamodb::{body, record, store_error, string};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use billing_service::payment::Payment;
+use billing_service::store::{Begun, PaymentStore};
+use messaging::store::StoreError;
+use protocol::ids::OrderId;
+
+pub use simulated::DynamoSimulatedProvider;
+
+/// Payments in a table.
+pub struct DynamoPayments {
+    /// The client.
+    pub client: Client,
+    /// The table's name.
+    pub table: String,
+}
+
+fn no_item() -> StoreError {
+    StoreError::unavailable("a failed condition came without its item")
+}
+
+#[async_trait]
+impl PaymentStore for DynamoPayments {
+    async fn find(&self, order: OrderId) -> Result<Option<Payment>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).key("order_id", string(order.to_string()));
+        get.consistent_read(true).send().await.map_err(store_error)?.item().map(record).transpose()
+    }
+
+    async fn begin(&self, order: OrderId, payment: &Payment) -> Result<Begun, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item("order_id", string(order.to_string()))
+            .item("body", body(payment)?)
+            .condition_expression("attribute_not_exists(#id)")
+            .expression_attribute_names("#id", "order_id")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(Begun::Begun),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Begun::Exists(record(failed.item().ok_or_else(no_item)?)?))
+                }
+                _ => Err(store_error(error)),
+            },
+        }
+    }
+
+    async fn replace(&self, order: OrderId, from: &Payment, to: &Payment) -> Result<Payment, StoreError> {
+        let mut before = body(from)?;
+        loop {
+            match self.replace_body(order, before, to).await? {
+                Replaced::Replaced => return Ok(to.clone()),
+                // An earlier version may have written the same record in other words.
+                Replaced::Stands(payment, words) if payment == *from => before = words,
+                Replaced::Stands(payment, _) => return Ok(payment),
+            }
+        }
+    }
+}
+
+enum Replaced {
+    Replaced,
+    Stands(Payment, AttributeValue),
+}
+
+impl DynamoPayments {
+    async fn replace_body(
+        &self,
+        order: OrderId,
+        before: AttributeValue,
+        to: &Payment,
+    ) -> Result<Replaced, StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("order_id", string(order.to_string()))
+            .update_expression("SET #body = :to")
+            .condition_expression("#body = :from")
+            .expression_attribute_names("#body", "body")
+            .expression_attribute_values(":from", before)
+            .expression_attribute_values(":to", body(to)?)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match update {
+            Ok(_) => Ok(Replaced::Replaced),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    let item = failed.item().ok_or_else(no_item)?;
+                    let words = item.get("body").cloned().ok_or_else(no_item)?;
+                    Ok(Replaced::Stands(record(item)?, words))
+                }
+                _ => Err(store_error(error)),
+            },
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The Billing Service on AWS: its payments on DynamoDB, and what its function is wired of.
+
+pub mod dynamodb;
+
+use std::sync::Arc;
+
+use aws::lambda::ConsumerFunction;
+use aws::setup::{Setup, SetupError};
+use billing_service::provider::ProviderError::{Unavailable, Unknown};
+use billing_service::provider::{PaymentProvider, PaymentRef};
+use billing_service::service::BillingService;
+use billing_service::store::PaymentStore;
+use protocol::ids::OrderId;
+use protocol::topic::Topic;
+use rustls::crypto::aws_lc_rs;
+use stripe::{Options, SecretKey, StripeProvider};
+use tracing::warn;
+
+use crate::dynamodb::{DynamoPayments, DynamoSimulatedProvider};
+
+/// The consumer of billing.
+///
+/// # Errors
+/// Names what of the configuration cannot be used.
+pub async fn billing_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupError> {
+    let (client, table) = setup.table()?;
+    let store = DynamoPayments { client, table };
+    let (provider, topics, answer) = tokio::join!(
+        provider(setup, &store),
+        setup.topics(&[Topic::OrderUpdates], Some(Topic::Billing)),
+        store.find(OrderId::NIL),
+    );
+    setup.first_answer(answer);
+    let service = BillingService { store: Arc::new(store), provider: provider?, clock: setup.clock.clone() };
+    Ok(ConsumerFunction::new(service, setup.entropy.clone(), topics?))
+}
+
+async fn provider(setup: &Setup, store: &DynamoPayments) -> Result<Arc<dyn PaymentProvider>, SetupError> {
+    let name = "PAYMENT_PROVIDER";
+    match setup.required(name)? {
+        // Its books stand in the same table, over the same connection.
+        "simulated" => {
+            let DynamoPayments { client, table } = store;
+            Ok(Arc::new(DynamoSimulatedProvider { client: client.clone(), table: table.clone() }))
+        }
+        "stripe" => {
+            let name = "PAYMENT_PROVIDER_SECRET_ARN";
+            let unusable = |reason: String| SetupError::Secret { name, reason };
+            let key =
+                SecretKey::parse(&setup.secret(name).await?).map_err(|error| unusable(error.to_string()))?;
+            let options = Options { clock: setup.clock.clone(), ..Options::default() };
+            let stripe = StripeProvider::new(&key, aws_lc_rs::default_provider(), options)
+                .map_err(|error| unusable(error.to_string()))?;
+            // Opens the connection. There is no such payment, which is an answer like any other.
+            if let Err(error @ (Unavailable(_) | Unknown(_))) =
+                stripe.retrieve(&PaymentRef("pi_none".to_owned())).await
+            {
+                warn!("the payment provider does not answer yet: {error}");
+            }
+            Ok(Arc::new(stripe))
+        }
+        _ => Err(setup.malformed(name, "must be simulated or stripe")),
+    }
+}

@@ -1,0 +1,144 @@
+//! Stripe's objects, as far as they are read here.
+
+use billing_service::provider::ProviderError;
+use protocol::money::{Currency, Money};
+use serde::Deserialize;
+
+/// A payment intent: what this service calls a payment.
+/// <https://docs.stripe.com/api/payment_intents/object>
+#[derive(Debug, Deserialize)]
+pub(super) struct Intent {
+    pub(super) id: String,
+    status: Status,
+    amount_received: u64,
+    currency: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    RequiresPaymentMethod,
+    RequiresConfirmation,
+    RequiresAction,
+    Processing,
+    RequiresCapture,
+    Succeeded,
+    Canceled,
+    /// One that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+/// Where an intent stands, in this service's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Not confirmed yet.
+    Open,
+    /// The card was refused, or its owner would have to act: nothing happens without another card.
+    Declined,
+    /// The money was taken.
+    Captured,
+    /// Closed, with nothing taken.
+    Voided,
+}
+
+impl Intent {
+    /// Where it stands; unknown while Stripe itself does not know.
+    pub(super) fn stage(&self) -> Result<Stage, ProviderError> {
+        match self.status {
+            Status::RequiresConfirmation => Ok(Stage::Open),
+            // It was opened with a payment method, so if it asks for one that one was refused.
+            Status::RequiresPaymentMethod | Status::RequiresAction => Ok(Stage::Declined),
+            Status::Succeeded => Ok(Stage::Captured),
+            Status::Canceled => Ok(Stage::Voided),
+            Status::Processing => Err(ProviderError::Unknown(format!("{} is being processed", self.id))),
+            // Nothing that is opened here is set aside to be taken later.
+            Status::RequiresCapture | Status::Other => {
+                let (id, status) = (&self.id, self.status);
+                Err(ProviderError::Refused(format!("{id} has a status it should never have: {status:?}")))
+            }
+        }
+    }
+
+    /// What was taken by one that succeeded.
+    pub(super) fn received(&self) -> Result<Money, ProviderError> {
+        let currency = Currency::parse(&self.currency.to_ascii_uppercase())
+            .map_err(|error| ProviderError::Unknown(format!("the currency of {} {error}", self.id)))?;
+        if self.amount_received == 0 {
+            return Err(ProviderError::Refused(format!("{} succeeded, and took nothing", self.id)));
+        }
+        Ok(Money { value: self.amount_received, currency })
+    }
+}
+
+/// <https://docs.stripe.com/api/refunds/object>
+#[derive(Debug, Deserialize)]
+pub(super) struct Refund {
+    pub(super) id: String,
+    pub(super) status: RefundStatus,
+    pub(super) amount: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RefundStatus {
+    /// Under way. It may yet fail.
+    Pending,
+    /// Waits for the customer. Refunds to cards never do.
+    RequiresAction,
+    Succeeded,
+    Failed,
+    Canceled,
+    /// One that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+/// A page of a list, newest first.
+#[derive(Debug, Deserialize)]
+pub(super) struct List<T> {
+    pub(super) data: Vec<T>,
+}
+
+/// The body of an error.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ErrorBody {
+    #[serde(default)]
+    pub(super) error: ErrorObject,
+}
+
+/// What is read of an error. Its `message` is not: it may quote a payment method.
+/// <https://docs.stripe.com/api/errors>
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ErrorObject {
+    /// The answer's.
+    #[serde(skip)]
+    pub(super) status: u16,
+    #[serde(default, rename = "type")]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) code: Option<String>,
+    #[serde(default)]
+    pub(super) param: Option<String>,
+}
+
+/// Codes of a payment method that was refused.
+const OF_THE_METHOD: [&str; 3] =
+    ["payment_method_customer_decline", "payment_method_provider_decline", "payment_method_unexpected_state"];
+
+impl ErrorObject {
+    /// Whether the request was refused for its payment method: there is none of that name, or it
+    /// was used up. For one that was used up Stripe names neither a code nor a parameter.
+    pub(super) fn is_about_the_method(&self) -> bool {
+        if self.kind != "invalid_request_error" {
+            return false;
+        }
+        match (self.code.as_deref(), self.param.as_deref()) {
+            (_, Some("payment_method")) => true,
+            (Some(code), _) => OF_THE_METHOD.contains(&code),
+            // A path that Stripe does not know has no name either, and is a 404.
+            (None, None) => self.status == 400,
+            (None, Some(_)) => false,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The orders on DynamoDB: one item each, and a sparse index of the unsettled ones.
+//!
+//! | attribute | |
+//! |---|---|
+//! | `id` | the key |
+//! | `version`, `body` | the order; a change rests on the version before |
+//! | `shard`, `next_check` | only while it is unsettled: the keys of the index `unsettled` |
+//!
+//! `next_check` is `<time>#<count>`: it sorts as time does, and a keys-only index carries both.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use aws::dynamodb::{Item, body, get_many, number, record, store_error, string};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use booking_gateway::order::Order;
+use booking_gateway::store::{Check, Created, FIRST_CHECK, OrderStore, Postponed, Updated, Watch};
+use futures_util::future::try_join_all;
+use messaging::store::StoreError;
+use protocol::ids::OrderId;
+use protocol::time::Timestamp;
+
+/// The index of the unsettled orders.
+pub const UNSETTLED: &str = "unsettled";
+
+/// Over how many partitions the index is spread: one would take no more than 1,000 writes a
+/// second, and then hold back the table's.
+const SHARDS: u8 = 16;
+
+/// Orders in a table.
+pub struct DynamoOrders {
+    /// The client.
+    pub client: Client,
+    /// The table's name.
+    pub table: String,
+}
+
+fn shard(id: OrderId) -> String {
+    format!("{:02}", id.as_bytes()[0] % SHARDS)
+}
+
+fn next_check(at: Timestamp, count: u32) -> String {
+    format!("{at}#{count}")
+}
+
+fn check(item: &Item) -> Result<Check, StoreError> {
+    let text = |attribute| {
+        item.get(attribute).and_then(|value: &aws_sdk_dynamodb::types::AttributeValue| value.as_s().ok())
+    };
+    let parsed = text("id").zip(text("next_check")).and_then(|(id, next)| {
+        let (at, count) = next.split_once('#')?;
+        Some(Check { order: id.parse().ok()?, at: at.parse().ok()?, count: count.parse().ok()? })
+    });
+    parsed.ok_or_else(|| StoreError::unreadable("an entry of the index of unsettled orders"))
+}
+
+#[async_trait]
+impl OrderStore for DynamoOrders {
+    async fn create(&self, order: &Order) -> Result<Created, StoreError> {
+        let put = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item("id", string(order.id.to_string()))
+            .item("version", number(order.version))
+            .item("body", body(order)?)
+            .item("shard", string(shard(order.id)))
+            .item("next_check", string(next_check(order.created_at + FIRST_CHECK, 0)))
+            .condition_expression("attribute_not_exists(#id)")
+            .expression_attribute_names("#id", "id")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match put {
+            Ok(_) => Ok(Created::Created),
+            Err(error) => match error.as_service_error() {
+                Some(
+                    aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(
+                        failed,
+                    ),
+                ) => match failed.item() {
+                    Some(item) => Ok(Created::Exists(Box::new(record(item)?))),
+                    None => Err(StoreError::unavailable("a failed condition came without its item")),
+                },
+                _ => Err(store_error(error)),
+            },
+        }
+    }
+
+    async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("id", string(id.to_string()))
+            .consistent_read(true);
+        get.send().await.map_err(store_error)?.item().map(record).transpose()
+    }
+
+    async fn get_many(&self, ids: &[OrderId]) -> Result<HashMap<OrderId, Order>, StoreError> {
+        let mut ids: Vec<_> = ids.to_vec();
+        ids.sort_unstable();
+        ids.dedup();
+        let key = |id: &OrderId| HashMap::from([("id".to_owned(), string(id.to_string()))]);
+        let keys: Vec<Item> = ids.iter().map(key).collect();
+        let orders = get_many(&self.client, &self.table, &keys).await?;
+        let orders: Result<Vec<Order>, _> = orders.iter().map(record).collect();
+        Ok(orders?.into_iter().map(|order| (order.id, order)).collect())
+    }
+
+    async fn update(&self, next: &Order, watch: Watch) -> Result<Updated, StoreError> {
+        let change = match watch {
+            Watch::Keep => "SET #version = :version, #body = :body",
+            Watch::Enter(_) => "SET #version = :version, #body = :body, #shard = :shard, #next = :next",
+            Watch::Leave => "SET #version = :version, #body = :body REMOVE #shard, #next",
+        };
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", string(next.id.to_string()))
+            .update_expression(change)
+            .condition_expression("#version = :before")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#body", "body")
+            .expression_attribute_values(":version", number(next.version))
+            .expression_attribute_values(":before", number(next.version - 1))
+            .expression_attribute_values(":body", body(next)?);
+        if watch != Watch::Keep {
+            update = update
+                .expression_attribute_names("#shard", "shard")
+                .expression_attribute_names("#next", "next_check");
+        }
+        if let Watch::Enter(at) = watch {
+            update = update
+                .expression_attribute_values(":shard", string(shard(next.id)))
+                .expression_attribute_values(":next", string(next_check(at, 0)));
+        }
+        match update.send().await {
+            Ok(_) => Ok(Updated::Updated),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                Ok(Updated::Stale)
+            }
+            Err(error) => Err(store_error(error)),
+        }
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Check>, StoreError> {
+        let shards = (0..SHARDS).map(|shard| self.due_in(format!("{shard:02}"), now, limit));
+        let mut checks: Vec<_> = try_join_all(shards).await?.into_iter().flatten().collect();
+        checks.sort_by_key(|check| (check.at, check.order));
+        checks.truncate(limit);
+        Ok(checks)
+    }
+
+    async fn postpone(&self, check: &Check, next: Timestamp) -> Result<Postponed, StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", string(check.order.to_string()))
+            .update_expression("SET #next = :next")
+            .condition_expression("#next = :seen")
+            .expression_attribute_names("#next", "next_check")
+            .expression_attribute_values(":seen", string(next_check(check.at, check.count)))
+            .expression_attribute_values(":next", string(next_check(next, check.count.saturating_add(1))))
+            .return_values(ReturnValue::AllNew);
+        match update.send().await {
+            Ok(updated) => match updated.attributes() {
+                Some(item) => Ok(Postponed::Moved(Box::new(record(item)?))),
+                None => Err(StoreError::unavailable("an update came without its item")),
+            },
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                Ok(Postponed::Gone)
+            }
+            Err(error) => Err(store_error(error)),
+        }
+    }
+}
+
+impl DynamoOrders {
+    /// The due checks of one shard, the longest overdue first.
+    pub(crate) async fn due_in(
+        &self,
+        shard: String,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Check>, StoreError> {
+        let mut checks = Vec::new();
+        let mut start = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name(UNSETTLED)
+                .key_condition_expression("#shard = :shard AND #next < :end")
+                .expression_attribute_names("#shard", "shard")
+                .expression_attribute_names("#next", "next_check")
+                .expression_attribute_values(":shard", string(&shard))
+                // '~' sorts behind '#': every count of this very moment is before it.
+                .expression_attribute_values(":end", string(format!("{now}~")))
+                .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+                .set_exclusive_start_key(start);
+            let page = page.send().await.map_err(store_error)?;
+            for item in page.items() {
+                checks.push(check(item)?);
+            }
+            start = page.last_evaluated_key().cloned();
+            if start.is_none() || checks.len() >= limit {
+                return Ok(checks);
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The Booking Gateway on AWS: its orders on DynamoDB, and what its functions are wired of.
+
+pub mod dynamodb;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws::lambda::ConsumerFunction;
+use aws::setup::{Setup, SetupError};
+use axum::Router;
+use booking_gateway::api;
+use booking_gateway::desk::{BookingDesk, Secret};
+use booking_gateway::gateway::Gateway;
+use booking_gateway::store::OrderStore;
+use booking_gateway::updates::OrderUpdates;
+use protocol::ids::OrderId;
+use protocol::time::Timestamp;
+use protocol::topic::Topic;
+
+use crate::dynamodb::DynamoOrders;
+
+/// Where a gateway's commands go.
+const COMMANDS: [Topic; 3] = [Topic::Tickets, Topic::Billing, Topic::Email];
+
+/// The longest deadline of an order that a deployment can choose, in hours.
+const LONGEST_DEADLINE: u64 = 365 * 24;
+
+/// The bookings API and the page.
+///
+/// # Errors
+/// Names what of the configuration cannot be used.
+pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
+    let deadline = deadline(setup)?;
+    let orders = orders(setup)?;
+    let name = "IDEMPOTENCY_SECRET_ARN";
+    let (secret, topics, answer) =
+        tokio::join!(setup.secret(name), setup.topics(&COMMANDS, None), orders.get(OrderId::NIL));
+    setup.first_answer(answer);
+    let reason = || SetupError::Secret { name, reason: "must have 32 bytes or more".to_owned() };
+    let secret = Secret::new(secret?.as_bytes()).ok_or_else(reason)?;
+    let gateway = Gateway { orders: Arc::new(orders), topics: Arc::new(topics?), clock: setup.clock.clone() };
+    let desk = BookingDesk { gateway, entropy: setup.entropy.clone(), secret, deadline };
+    Ok(shared_http::close(api::router(desk)))
+}
+
+/// The consumer of order-updates.
+///
+/// # Errors
+/// Names what of the configuration cannot be used.
+pub async fn order_updates_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupError> {
+    let orders = orders(setup)?;
+    let (topics, answer) =
+        tokio::join!(setup.topics(&COMMANDS, Some(Topic::OrderUpdates)), orders.get(OrderId::NIL));
+    setup.first_answer(answer);
+    let topics = topics?;
+    let gateway =
+        Gateway { orders: Arc::new(orders), topics: Arc::new(topics.clone()), clock: setup.clock.clone() };
+    Ok(ConsumerFunction::new(OrderUpdates(gateway), setup.entropy.clone(), topics))
+}
+
+/// The gateway that the reconciler drives.
+///
+/// # Errors
+/// Names what of the configuration cannot be used.
+pub async fn reconciler(setup: &Setup) -> Result<Gateway, SetupError> {
+    let orders = orders(setup)?;
+    // No mail: an order that owes one is settled, and not looked for.
+    let sends = [Topic::Tickets, Topic::Billing, Topic::OrderUpdates];
+    // One shard of the index is enough to open the connection.
+    let shard = orders.due_in("00".to_owned(), Timestamp::from_millis(0), 1);
+    let (topics, answer) = tokio::join!(setup.topics(&sends, None), shard);
+    setup.first_answer(answer);
+    Ok(Gateway { orders: Arc::new(orders), topics: Arc::new(topics?), clock: setup.clock.clone() })
+}
+
+fn orders(setup: &Setup) -> Result<DynamoOrders, SetupError> {
+    let (client, table) = setup.table()?;
+    Ok(DynamoOrders { client, table })
+}
+
+fn deadline(setup: &Setup) -> Result<Duration, SetupError> {
+    let name = "HOLD_DEADLINE_HOURS";
+    match setup.required(name)?.parse() {
+        Ok(hours) if (1..=LONGEST_DEADLINE).contains(&hours) => Ok(Duration::from_secs(hours * 60 * 60)),
+        _ => Err(setup.malformed(name, format_args!("must be from 1 to {LONGEST_DEADLINE}"))),
+    }
+}

@@ -1,0 +1,121 @@
+//! The mailer on SES. It cannot tell what it sent before, so mail on AWS is at least once.
+//!
+//! Version 1 of the API, which LocalStack's free edition has too.
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_sdk_ses::Client;
+use aws_sdk_ses::error::{BuildError, ProvideErrorMetadata};
+use aws_sdk_ses::operation::RequestId;
+use aws_sdk_ses::operation::send_email::SendEmailError;
+use aws_sdk_ses::types::{Body, Content, Destination, Message};
+use email_service::mail::Mail;
+use email_service::mailer::{Mailer, MailerError};
+use messaging::why::why;
+use protocol::ids::OrderId;
+use protocol::messages::NoticeOutcome;
+use protocol::passenger::EmailAddress;
+use tracing::warn;
+
+/// A recipient that SES refuses at once, having no domain.
+const NOBODY: &str = "nobody";
+
+/// Sends mail from one verified address.
+pub struct SesMailer {
+    client: Client,
+    sender: EmailAddress,
+}
+
+fn text(text: &str) -> Result<Content, BuildError> {
+    Content::builder().data(text).charset("UTF-8").build()
+}
+
+impl SesMailer {
+    /// Mail from that address.
+    pub fn new(config: &SdkConfig, sender: EmailAddress) -> Self {
+        Self { client: Client::new(config), sender }
+    }
+
+    /// Opens the connection: asks for a mail to nobody, which is refused. SES has no call that only
+    /// reads and that a policy can allow for one identity.
+    pub async fn connect(&self) {
+        match self.send_to(NOBODY, "", "").await {
+            Err(error) if error.as_service_error().is_some() => {}
+            Err(error) => warn!("the mailer does not answer yet: {}", why(&error)),
+            Ok(()) => warn!("the mailer took a mail to nobody"),
+        }
+    }
+
+    async fn send_to(
+        &self,
+        recipient: &str,
+        subject: &str,
+        body: &str,
+    ) -> Result<(), aws_sdk_ses::error::SdkError<SendEmailError>> {
+        let unbuilt = aws_sdk_ses::error::SdkError::construction_failure;
+        let message = Message::builder()
+            .subject(text(subject).map_err(unbuilt)?)
+            .body(Body::builder().text(text(body).map_err(unbuilt)?).build())
+            .build();
+        self.client
+            .send_email()
+            .source(self.sender.as_str())
+            .destination(Destination::builder().to_addresses(recipient).build())
+            .message(message)
+            .send()
+            .await
+            .map(drop)
+    }
+}
+
+#[async_trait]
+impl Mailer for SesMailer {
+    async fn send(&self, _: OrderId, _: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+        self.send_to(mail.to.as_str(), &mail.subject, &mail.body).await.map_err(|error| {
+            // SES says this of an address that can be none; of all else somebody or time is the cure.
+            let undeliverable = error.code() == Some("InvalidParameterValue");
+            // Not its message, which quotes addresses.
+            let said = match error.code() {
+                Some(code) => format!("{code}, request {}", error.request_id().unwrap_or("unnamed")),
+                None => why(&error),
+            };
+            if undeliverable { MailerError::Undeliverable(said) } else { MailerError::Unavailable(said) }
+        })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use aws_sdk_ses::error::ErrorMetadata;
+    use aws_smithy_mocks::{mock, mock_client};
+
+    use super::*;
+
+    async fn refused(code: &'static str) -> MailerError {
+        let rule = mock!(Client::send_email).then_error(move || {
+            let answer = ErrorMetadata::builder().code(code).message("ada@example.com is not verified");
+            SendEmailError::generic(answer.build())
+        });
+        let address = |text| EmailAddress::parse(text).unwrap();
+        let mailer =
+            SesMailer { client: mock_client!(aws_sdk_ses, [&rule]), sender: address("us@example.com") };
+        let (subject, body) = ("Your booking".to_owned(), "is confirmed".to_owned());
+        let mail = Mail { to: address("ada@example.com"), subject, body };
+        mailer.send(OrderId::from_bytes([7; 16]), NoticeOutcome::Confirmed, &mail).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_refused_mail_waits_unless_its_address_can_be_none_and_names_nobody() {
+        let waits = refused("MessageRejected").await;
+        assert!(
+            matches!(&waits, MailerError::Unavailable(said) if said.starts_with("MessageRejected")),
+            "{waits}"
+        );
+        let given_up = refused("InvalidParameterValue").await;
+        assert!(matches!(given_up, MailerError::Undeliverable(_)), "{given_up}");
+        for error in [waits, given_up] {
+            assert!(!error.to_string().contains("ada@"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! The contract of [`TicketStore`], as promises that every adapter keeps. Tests only.
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "a suite fails by panicking, and a promise says it by its name"
+)]
+
+use std::fmt::Debug;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use messaging::entropy::{Entropy, SeededEntropy};
+use protocol::flight::{FlightId, SeatCount};
+use protocol::ids::OrderId;
+use protocol::money::{Currency, Money};
+use protocol::reason::Unavailable;
+use protocol::time::Timestamp;
+use ticket_service::flight::Flight;
+use ticket_service::reservation::{Hold, Reservation};
+use ticket_service::store::{FlightPut, Held, TicketStore};
+use tokio::task::{JoinSet, yield_now};
+
+pub use messaging_contract::contract_tests;
+
+/// The tests of [`TicketStore`] for one adapter.
+#[macro_export]
+macro_rules! ticket_store_contract {
+    ($make:path) => {
+        $crate::contract_tests!($make; $crate {
+            a_hold_takes_its_seats_and_is_recorded,
+            a_repeated_hold_takes_no_more,
+            a_hold_of_more_than_is_free_records_nothing,
+            a_hold_on_an_unknown_flight_records_nothing,
+            concurrent_holds_never_oversell,
+            concurrent_twins_hold_once,
+            the_first_decision_stands,
+            a_release_gives_the_seats_back_once,
+            a_release_before_the_hold_lets_nothing_be_held,
+            concurrent_holds_and_releases_conserve_the_seats,
+            flights_are_offered_by_departure,
+            a_changed_flight_keeps_its_held_seats,
+            a_capacity_below_what_is_held_is_refused,
+            a_flight_that_changes_while_seats_are_held_keeps_count,
+            a_change_of_a_flight_that_was_overtaken_keeps_count,
+            a_hold_is_for_the_price_of_now,
+        });
+    };
+}
+
+fn flight(id: &str, capacity: u32, day: i64) -> Flight {
+    Flight {
+        id: FlightId::parse(id).unwrap(),
+        from: "Vienna".to_owned(),
+        to: "Reykjavík".to_owned(),
+        departs_at: Timestamp::from_millis(1_800_000_000_000 + day * 86_400_000),
+        capacity,
+        price: Money { value: 12_950, currency: Currency::parse("EUR").unwrap() },
+    }
+}
+
+fn order(number: u64) -> OrderId {
+    SeededEntropy::new(number).order_id()
+}
+
+fn seats(count: u64) -> SeatCount {
+    SeatCount::try_from(count).unwrap()
+}
+
+async fn with_flight(store: &dyn TicketStore, capacity: u32) -> Flight {
+    let flight = flight("OS-101", capacity, 1);
+    assert_eq!(store.put_flight(&flight).await.unwrap(), FlightPut::Stored);
+    flight
+}
+
+async fn seats_left(store: &dyn TicketStore) -> u32 {
+    store.offers().await.unwrap()[0].seats_left
+}
+
+async fn seats_left_on(store: &dyn TicketStore, flight: &Flight) -> u32 {
+    let offers = store.offers().await.unwrap();
+    offers.iter().find(|offer| offer.flight.id == flight.id).unwrap().seats_left
+}
+
+/// Asks until it is done: a store that is too busy says so, and the message would come again.
+async fn insist<T, E: Debug, F: Future<Output = Result<T, E>>>(ask: impl Fn() -> F) -> T {
+    for _ in 0..1_000 {
+        if let Ok(done) = ask().await {
+            return done;
+        }
+        yield_now().await;
+    }
+    ask().await.unwrap()
+}
+
+pub async fn a_hold_takes_its_seats_and_is_recorded(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    assert_eq!(store.find(order(1)).await.unwrap(), None);
+    let held = store.hold(order(1), &flight.id, seats(3)).await.unwrap();
+    let amount = Money { value: 3 * 12_950, currency: flight.price.currency.clone() };
+    let hold = Hold { flight_id: flight.id.clone(), seats: seats(3), amount, departs_at: flight.departs_at };
+    assert_eq!(held, Held::Held(hold.clone()));
+    assert_eq!(store.find(order(1)).await.unwrap(), Some(Reservation::Held(hold)));
+    assert_eq!(seats_left(store.as_ref()).await, 7);
+}
+
+pub async fn a_repeated_hold_takes_no_more(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    let Held::Held(hold) = store.hold(order(1), &flight.id, seats(3)).await.unwrap() else {
+        panic!("not held")
+    };
+    let again = store.hold(order(1), &flight.id, seats(3)).await.unwrap();
+    assert_eq!(again, Held::Decided(Reservation::Held(hold)));
+    assert_eq!(seats_left(store.as_ref()).await, 7);
+}
+
+pub async fn a_hold_of_more_than_is_free_records_nothing(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 2).await;
+    assert_eq!(store.hold(order(1), &flight.id, seats(3)).await.unwrap(), Held::SoldOut);
+    assert_eq!(store.find(order(1)).await.unwrap(), None);
+    assert_eq!(seats_left(store.as_ref()).await, 2);
+    assert!(
+        matches!(store.hold(order(2), &flight.id, seats(2)).await.unwrap(), Held::Held(_)),
+        "the last seats"
+    );
+}
+
+pub async fn a_hold_on_an_unknown_flight_records_nothing(store: Arc<dyn TicketStore>) {
+    let unknown = FlightId::parse("XX-000").unwrap();
+    assert_eq!(store.hold(order(1), &unknown, seats(1)).await.unwrap(), Held::UnknownFlight);
+    assert_eq!(store.find(order(1)).await.unwrap(), None);
+}
+
+pub async fn concurrent_holds_never_oversell(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 5).await;
+    let mut holds = JoinSet::new();
+    for number in 0..20 {
+        let (store, id) = (store.clone(), flight.id.clone());
+        holds.spawn(async move { insist(|| store.hold(order(number), &id, seats(1))).await });
+    }
+    let outcomes = holds.join_all().await;
+    assert_eq!(outcomes.iter().filter(|held| matches!(held, Held::Held(_))).count(), 5);
+    assert_eq!(outcomes.iter().filter(|held| **held == Held::SoldOut).count(), 15);
+    assert_eq!(seats_left(store.as_ref()).await, 0);
+}
+
+pub async fn concurrent_twins_hold_once(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 100).await;
+    let mut holds = JoinSet::new();
+    for _ in 0..16 {
+        let (store, id) = (store.clone(), flight.id.clone());
+        holds.spawn(async move { store.hold(order(1), &id, seats(2)).await });
+    }
+    let outcomes = holds.join_all().await;
+    assert_eq!(outcomes.iter().filter(|held| matches!(held, Ok(Held::Held(_)))).count(), 1);
+    assert_eq!(seats_left(store.as_ref()).await, 98);
+}
+
+pub async fn the_first_decision_stands(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    let refused = Reservation::Refused { reason: Unavailable::SoldOut };
+    assert_eq!(store.decide(order(1), &refused).await.unwrap(), refused);
+    assert_eq!(store.decide(order(1), &Reservation::Released).await.unwrap(), refused);
+    assert_eq!(store.hold(order(1), &flight.id, seats(1)).await.unwrap(), Held::Decided(refused.clone()));
+    assert_eq!(store.release(order(1)).await.unwrap(), Some(refused));
+    assert_eq!(seats_left(store.as_ref()).await, 10);
+}
+
+pub async fn a_release_gives_the_seats_back_once(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    store.hold(order(1), &flight.id, seats(4)).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(store.release(order(1)).await.unwrap(), Some(Reservation::Released));
+        assert_eq!(seats_left(store.as_ref()).await, 10);
+    }
+    let again = store.hold(order(1), &flight.id, seats(4)).await.unwrap();
+    assert_eq!(again, Held::Decided(Reservation::Released), "a release is final");
+}
+
+pub async fn a_release_before_the_hold_lets_nothing_be_held(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    assert_eq!(store.release(order(1)).await.unwrap(), None);
+    assert_eq!(store.decide(order(1), &Reservation::Released).await.unwrap(), Reservation::Released);
+    let held = store.hold(order(1), &flight.id, seats(1)).await.unwrap();
+    assert_eq!(held, Held::Decided(Reservation::Released));
+    assert_eq!(seats_left(store.as_ref()).await, 10);
+}
+
+pub async fn concurrent_holds_and_releases_conserve_the_seats(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 30).await;
+    let mut work = JoinSet::new();
+    for number in 0..12 {
+        let (store, id) = (store.clone(), flight.id.clone());
+        work.spawn(async move {
+            insist(|| store.hold(order(number), &id, seats(1))).await;
+            let release = || insist(|| store.release(order(number)));
+            tokio::join!(release(), release());
+        });
+    }
+    work.join_all().await;
+    assert_eq!(seats_left(store.as_ref()).await, 30);
+}
+
+pub async fn flights_are_offered_by_departure(store: Arc<dyn TicketStore>) {
+    for (id, day) in [("OS-3", 9), ("OS-1", 2), ("OS-2", 5)] {
+        store.put_flight(&flight(id, 10, day)).await.unwrap();
+    }
+    let offers = store.offers().await.unwrap();
+    assert_eq!(
+        offers.iter().map(|offer| offer.flight.id.as_str()).collect::<Vec<_>>(),
+        ["OS-1", "OS-2", "OS-3"]
+    );
+    assert_eq!(offers[0].flight, flight("OS-1", 10, 2));
+}
+
+pub async fn a_changed_flight_keeps_its_held_seats(store: Arc<dyn TicketStore>) {
+    let before = with_flight(store.as_ref(), 10).await;
+    store.hold(order(1), &before.id, seats(4)).await.unwrap();
+    let after = Flight { capacity: 12, to: "Oslo".to_owned(), ..before };
+    assert_eq!(store.put_flight(&after).await.unwrap(), FlightPut::Stored);
+    let offers = store.offers().await.unwrap();
+    assert_eq!((&offers[0].flight, offers[0].seats_left), (&after, 8));
+    store.release(order(1)).await.unwrap();
+    assert_eq!(seats_left(store.as_ref()).await, 12);
+}
+
+pub async fn a_capacity_below_what_is_held_is_refused(store: Arc<dyn TicketStore>) {
+    let before = with_flight(store.as_ref(), 10).await;
+    store.hold(order(1), &before.id, seats(4)).await.unwrap();
+    let after = Flight { capacity: 3, ..before.clone() };
+    assert_eq!(store.put_flight(&after).await.unwrap(), FlightPut::BelowHeld { held: 4 });
+    assert_eq!(store.offers().await.unwrap()[0].flight, before);
+    assert_eq!(store.put_flight(&Flight { capacity: 4, ..before }).await.unwrap(), FlightPut::Stored);
+    assert_eq!(seats_left(store.as_ref()).await, 0);
+}
+
+pub async fn a_flight_that_changes_while_seats_are_held_keeps_count(store: Arc<dyn TicketStore>) {
+    for round in 0..30_u64 {
+        let flight = flight(&format!("OS-{round}"), 12, 1);
+        // First it is new, then it is there.
+        for held in [4, 8] {
+            let mut work = JoinSet::new();
+            for capacity in [12, 13, 14] {
+                let (store, flight) = (store.clone(), Flight { capacity, ..flight.clone() });
+                work.spawn(async move {
+                    insist(|| store.put_flight(&flight)).await;
+                });
+            }
+            for number in held - 4..held {
+                let (store, id, order) =
+                    (store.clone(), flight.id.clone(), order(round * 8 + u64::from(number)));
+                work.spawn(async move {
+                    let hold = || async {
+                        match store.hold(order, &id, seats(1)).await {
+                            Ok(Held::Held(_)) => Ok(()),
+                            not => Err(format!("{not:?}")),
+                        }
+                    };
+                    insist(hold).await;
+                });
+            }
+            work.join_all().await;
+            assert_eq!(store.put_flight(&flight).await.unwrap(), FlightPut::Stored);
+            assert_eq!(seats_left_on(store.as_ref(), &flight).await, 12 - held, "in round {round}");
+        }
+    }
+}
+
+pub async fn a_change_of_a_flight_that_was_overtaken_keeps_count(store: Arc<dyn TicketStore>) {
+    // Overtaken wherever it waits.
+    for waits in 0..16 {
+        let flight = flight(&format!("OS-{waits}"), 10, 1);
+        assert_eq!(store.put_flight(&flight).await.unwrap(), FlightPut::Stored);
+        let larger = |capacity| Flight { capacity, ..flight.clone() };
+        let wanted = larger(12);
+        let mut put = store.put_flight(&wanted);
+        let mut stored = Poll::Pending;
+        for _ in 0..waits {
+            if stored.is_pending() {
+                stored = poll_fn(|context| Poll::Ready(put.as_mut().poll(context))).await;
+            }
+        }
+        // Now as many seats are free as before, though not of as many.
+        assert_eq!(store.put_flight(&larger(11)).await.unwrap(), FlightPut::Stored);
+        assert!(matches!(store.hold(order(waits), &flight.id, seats(1)).await.unwrap(), Held::Held(_)));
+        let stored = if let Poll::Ready(stored) = stored { stored } else { put.await };
+        assert_eq!(stored.unwrap(), FlightPut::Stored);
+
+        assert_eq!(store.put_flight(&wanted).await.unwrap(), FlightPut::Stored);
+        assert_eq!(seats_left_on(store.as_ref(), &flight).await, 11, "after {waits}");
+    }
+}
+
+pub async fn a_hold_is_for_the_price_of_now(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    store.hold(order(1), &flight.id, seats(1)).await.unwrap();
+    let price = Money { value: flight.price.value + 1, ..flight.price.clone() };
+    store.put_flight(&Flight { price: price.clone(), ..flight.clone() }).await.unwrap();
+    let Held::Held(hold) = store.hold(order(2), &flight.id, seats(2)).await.unwrap() else {
+        panic!("there are seats")
+    };
+    assert_eq!(hold.amount.value, 2 * price.value);
+}

@@ -1,0 +1,87 @@
+//! The Ticket Service's port, kept by the DynamoDB adapter, also where many are at one flight.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use messaging::entropy::{OsEntropy, SeededEntropy};
+use messaging::store::StoreError;
+use protocol::flight::SeatCount;
+use protocol::ids::OrderId;
+use protocol::time::Timestamp;
+use serde_json::{Value, json};
+use testkit::dynamodb::{self, InProcess};
+use ticket_service::catalogue;
+use ticket_service::reservation::Reservation;
+use ticket_service::store::{Held, TicketStore};
+use ticket_service_lambda::dynamodb::DynamoTickets;
+
+async fn fresh() -> (Arc<dyn TicketStore>, ()) {
+    let client = dynamodb::client();
+    let table = dynamodb::table(&client, "TicketsTable").await;
+    (Arc::new(DynamoTickets::new(client, table, Arc::new(OsEntropy))), ())
+}
+
+ticket_service_contract::ticket_store_contract!(fresh);
+
+/// One flight of the default ones, on a DynamoDB that can be made to collide.
+async fn popular() -> (InProcess, DynamoTickets, ticket_service::flight::Flight) {
+    let database = InProcess::default();
+    let table = dynamodb::table(&database.client(), "TicketsTable").await;
+    let tickets = DynamoTickets::new(database.client(), table, Arc::new(SeededEntropy::new(1)));
+    let flight = catalogue::seed(Timestamp::from_millis(1_800_000_000_000)).remove(0);
+    tickets.put_flight(&flight).await.unwrap();
+    (database, tickets, flight)
+}
+
+fn error(kind: &str, reasons: &[&str]) -> Value {
+    let reasons: Vec<_> = reasons.iter().map(|code| json!({"Code": code})).collect();
+    let kind = format!("com.amazonaws.dynamodb.v20120810#{kind}");
+    json!({"__type": kind, "message": "refused", "CancellationReasons": reasons})
+}
+
+fn order() -> OrderId {
+    OrderId::from_bytes([7; 16])
+}
+
+#[tokio::test]
+async fn a_hold_or_a_release_that_collides_with_others_is_tried_again() {
+    let (database, tickets, flight) = popular().await;
+    let collides = error("TransactionCanceledException", &["TransactionConflict", "None"]);
+    for _ in 0..3 {
+        database.refuse("TransactWriteItems", &collides);
+    }
+    let held = tickets.hold(order(), &flight.id, SeatCount::try_from(2).unwrap()).await.unwrap();
+    assert!(matches!(held, Held::Held(_)), "{held:?}");
+    for _ in 0..3 {
+        database.refuse("TransactWriteItems", &collides);
+    }
+    assert_eq!(tickets.release(order()).await.unwrap(), Some(Reservation::Released));
+    assert_eq!(tickets.offers().await.unwrap()[0].seats_left, flight.capacity);
+}
+
+#[tokio::test]
+async fn a_decision_that_collides_with_others_is_tried_again() {
+    let (database, tickets, _) = popular().await;
+    for _ in 0..3 {
+        database.refuse("PutItem", &error("TransactionConflictException", &[]));
+    }
+    let decided = tickets.decide(order(), &Reservation::Released).await.unwrap();
+    assert_eq!(decided, Reservation::Released);
+}
+
+#[tokio::test]
+async fn a_hold_that_keeps_colliding_or_is_throttled_holds_nothing_and_can_come_again() {
+    let (database, tickets, flight) = popular().await;
+    let hold = || tickets.hold(order(), &flight.id, SeatCount::try_from(2).unwrap());
+    for _ in 0..6 {
+        database
+            .refuse("TransactWriteItems", &error("TransactionCanceledException", &["TransactionConflict"]));
+    }
+    assert!(matches!(hold().await, Err(StoreError::Unavailable(_))));
+    database
+        .refuse("TransactWriteItems", &error("TransactionCanceledException", &["None", "ThrottlingError"]));
+    assert!(matches!(hold().await, Err(StoreError::Unavailable(_))));
+    assert_eq!(tickets.find(order()).await.unwrap(), None);
+    assert_eq!(tickets.offers().await.unwrap()[0].seats_left, flight.capacity);
+    assert!(matches!(hold().await.unwrap(), Held::Held(_)));
+}

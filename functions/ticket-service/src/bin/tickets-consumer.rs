@@ -1,9 +1,0 @@
-//! The Ticket Service's consumer, on Lambda.
-
-use shared::aws::setup::Setup;
-use ticket_service::lambda::tickets_consumer;
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), lambda_runtime::Error> {
-    tickets_consumer(&Setup::load()?).await?.run().await
-}

@@ -1,0 +1,49 @@
+//! What every proof begins with: one moment, one flight, two cards.
+
+use std::time::Duration;
+
+use booking_gateway::order::Request;
+use protocol::flight::{FlightId, SeatCount};
+use protocol::money::{Currency, Money};
+use protocol::passenger::{EmailAddress, Passenger, PassengerName};
+use protocol::payment::PaymentMethod;
+use protocol::time::Timestamp;
+use ticket_service::flight::Flight;
+
+/// A card that pays.
+pub const CARD_THAT_PAYS: &str = "pm_card_visa";
+
+/// A card that is always declined.
+pub const CARD_DECLINED: &str = "pm_card_chargeDeclined";
+
+/// When every proof begins.
+pub fn start() -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000)
+}
+
+/// A flight that departs long after every deadline.
+#[expect(clippy::expect_used, reason = "tests only")]
+pub(crate) fn flight(id: FlightId, capacity: u32) -> Flight {
+    Flight {
+        id,
+        from: "VIE".to_owned(),
+        to: "LHR".to_owned(),
+        departs_at: start() + Duration::from_secs(90 * 24 * 60 * 60),
+        capacity,
+        price: Money { value: 12_950, currency: Currency::parse("EUR").expect("a currency") },
+    }
+}
+
+/// A request for that many seats on that flight.
+#[expect(clippy::expect_used, reason = "tests only")]
+pub(crate) fn request(flight_id: FlightId, seats: u64, card: &str) -> Request {
+    Request {
+        flight_id,
+        seats: SeatCount::try_from(seats).expect("1 to 9 seats"),
+        passenger: Passenger {
+            name: PassengerName::parse("Ada Byron").expect("a name"),
+            email: EmailAddress::parse("ada@example.com").expect("an address"),
+        },
+        payment_method: PaymentMethod::parse(card).expect("a payment method"),
+    }
+}

@@ -1,0 +1,272 @@
+//! Runs the product's own handlers over the adapters in memory, one port call at a time.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use booking_gateway::desk::{DEADLINE, Secret};
+use booking_gateway::idempotency::IdempotencyKey;
+use booking_gateway::order::Request;
+use booking_gateway::reconciler::GRACE;
+use messaging::consumer::Delivery;
+use messaging::entropy::{Entropy, SeededEntropy};
+use protocol::event::Event;
+use protocol::messages::{BillingCommand, EmailCommand, Message, OrderUpdate, TicketCommand};
+use protocol::time::Timestamp;
+use protocol::topic::Topic;
+use system::{Ports, Services, Settings};
+
+use super::message::TopicMessage;
+use super::state::{Phase, Work};
+use crate::fixtures::start;
+use crate::memory::Memory;
+use crate::memory::contents::{Contents, SentMessage};
+use crate::memory::script::{Answer, Script, StepFault};
+use crate::port_call::PortCall;
+
+/// How long a consumer may take. No timer runs, so this is never reached.
+const CONSUME_TIME: Duration = Duration::from_secs(3600);
+
+impl Phase {
+    /// The time that all clocks show.
+    pub fn now(self) -> Timestamp {
+        match self {
+            Phase::InTime => start(),
+            Phase::Late => start() + DEADLINE + Duration::from_secs(1),
+            Phase::Over => start() + DEADLINE + GRACE + Duration::from_secs(1),
+        }
+    }
+}
+
+/// Runs handlers.
+pub struct Handlers {
+    /// Its timers are never driven: the product sets time limits, and none is reached.
+    runtime: tokio::runtime::Runtime,
+    /// Every message that was ever sent, by its body as it was sent.
+    messages: Mutex<HashMap<String, TopicMessage>>,
+    /// Services that no thread uses now. To wire new ones for each step takes a fifth of the whole check.
+    idle: Mutex<Vec<ServicesInMemory>>,
+}
+
+/// The product's services, and the adapters of all their ports.
+struct ServicesInMemory {
+    memory: Memory,
+    services: Services,
+}
+
+impl ServicesInMemory {
+    fn new() -> Self {
+        let memory = Memory::default();
+        let adapter = Arc::new(memory.clone());
+        let ports = Ports {
+            orders: adapter.clone(),
+            tickets: adapter.clone(),
+            payments: adapter.clone(),
+            provider: adapter.clone(),
+            mails: adapter.clone(),
+            mailer: adapter.clone(),
+            topics: adapter.clone(),
+            clock: adapter,
+            entropy: Arc::new(Zeros),
+        };
+        let services = Services::new(&ports, Settings { secret: secret(), deadline: DEADLINE });
+        Self { memory, services }
+    }
+}
+
+/// Randomness that is the same in every step: no handler may depend on the steps before it.
+struct Zeros;
+
+impl Entropy for Zeros {
+    fn fill(&self, bytes: &mut [u8]) {
+        bytes.fill(0);
+    }
+}
+
+#[expect(clippy::expect_used, reason = "it is long enough")]
+fn secret() -> Secret {
+    Secret::new(&[7; 32]).expect("32 bytes")
+}
+
+/// All that a handler's next call depends on.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct HandlerInput {
+    /// The place of its customers among those of the check.
+    pub customers: usize,
+    /// What the handler works on.
+    pub work: Work,
+    /// What its calls were answered so far.
+    pub answers: Vec<Answer>,
+    /// What goes wrong now.
+    pub fault: Option<StepFault>,
+    /// The time.
+    pub phase: Phase,
+    /// The records it can reach.
+    pub records: Contents,
+}
+
+/// What came of one step of a handler.
+pub struct StepOutcome {
+    /// The records it can reach, as they are now.
+    pub records: Contents,
+    /// What it sent.
+    pub sent: Vec<TopicMessage>,
+    /// Why it dead-lettered messages.
+    pub dead_lettered: Vec<String>,
+    /// What its calls were answered so far.
+    pub answers: Vec<Answer>,
+    /// What it does next.
+    pub next: Next,
+}
+
+/// What a handler does next.
+pub enum Next {
+    /// It makes this call.
+    Call(PortCall),
+    /// It is done, and its message is acknowledged.
+    Done,
+    /// It is done, and its message is to be redelivered.
+    Redeliver,
+    /// Its process has died.
+    Died,
+}
+
+/// The future of a handler; it answers whether the message is to be redelivered.
+type Handling = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+impl Handlers {
+    /// No handler runs yet.
+    ///
+    /// # Errors
+    /// The machine has no runtime to give.
+    pub fn new() -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        Ok(Self { runtime, messages: Mutex::default(), idle: Mutex::default() })
+    }
+
+    /// Runs a handler to where it was, has it make one more call, and stops it at the next.
+    ///
+    /// `None` if the fault does not fit that call.
+    ///
+    /// # Panics
+    /// If the handler does not do again what it did before. Then it is no function of its ports, and
+    /// the model would prove nothing.
+    pub fn run_to_next_call(&self, input: &HandlerInput, requests: &[Request]) -> Option<StepOutcome> {
+        let HandlerInput { work, answers, fault, phase, records, .. } = input;
+        let script = Script::new(answers.clone(), *fault);
+        let wired = self.idle().pop().unwrap_or_else(ServicesInMemory::new);
+        wired.memory.prepare(records.clone(), script, phase.now());
+        let polled = {
+            // The consumer and the gateway set time limits, and timers must belong to a runtime.
+            let _entered = self.runtime.enter();
+            let mut handling = handling(&wired, work, requests);
+            // Every port in memory answers at once or never, so one poll takes it to its next call.
+            handling.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        };
+        let (mut records, script) = wired.memory.take();
+        self.idle().push(wired);
+        if let Some(why) = script.impossible {
+            panic!("{work:?}: {why}");
+        }
+        if !script.fault_happened() {
+            return None;
+        }
+        let next = match (polled, script.stopped_at) {
+            // Sends belong to the step of the call before them, so only a crash stops a handler there.
+            (Poll::Pending, Some(PortCall::TopicsSend)) => Next::Died,
+            (Poll::Ready(true), _) => Next::Redeliver,
+            (Poll::Ready(false), _) => Next::Done,
+            (Poll::Pending, Some(call)) => Next::Call(call),
+            (Poll::Pending, None) => panic!("{work:?}: waits for something that is no port"),
+        };
+        let (sent, dead_lettered) = self.read_all(std::mem::take(&mut records.sent));
+        Some(StepOutcome { records, sent, dead_lettered, answers: script.into_answers(), next })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<ServicesInMemory>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was sent to topics, and why the rest was dead-lettered.
+    fn read_all(&self, sent: Vec<SentMessage>) -> (Vec<TopicMessage>, Vec<String>) {
+        let mut dead_lettered = Vec::new();
+        let mut messages = Vec::new();
+        for message in sent {
+            match message.dead_lettered {
+                Some(failure) => dead_lettered.push(failure),
+                None => match self.read(message.topic, &message.body) {
+                    Some(message) => messages.push(message),
+                    None => dead_lettered.push(format!("{} cannot be read", message.body)),
+                },
+            }
+        }
+        (messages, dead_lettered)
+    }
+
+    fn read(&self, topic: Topic, body: &str) -> Option<TopicMessage> {
+        let mut messages = self.messages.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(message) = messages.get(body) {
+            return Some(message.clone());
+        }
+        let message = match topic {
+            Topic::Tickets => read_command::<TicketCommand>(body)?,
+            Topic::Billing => read_command::<BillingCommand>(body)?,
+            Topic::Email => read_command::<EmailCommand>(body)?,
+            Topic::OrderUpdates => {
+                let event = Event::<OrderUpdate>::decode(body).ok()?;
+                let update = event.message.clone();
+                TopicMessage::new(&Event { time: start(), ..event }, Some(update))
+            }
+        };
+        messages.insert(body.to_owned(), message.clone());
+        Some(message)
+    }
+}
+
+/// A command without its time and attempts: no answer depends on them. Attempts only lengthen the pause
+/// before the next copy.
+fn read_command<M: Message>(body: &str) -> Option<TopicMessage> {
+    let event = Event::<M>::decode(body).ok()?;
+    Some(TopicMessage::new(&Event { time: start(), attempt: 0, ..event }, None))
+}
+
+fn handling(wired: &ServicesInMemory, work: &Work, requests: &[Request]) -> Handling {
+    let ServicesInMemory { memory, services } = wired;
+    match work {
+        Work::Post(number) => {
+            let (desk, request) = (services.desk.clone(), requests[*number].clone());
+            let key = IdempotencyKey::parse(format!("order-{number}").as_bytes()).ok();
+            let trace = SeededEntropy::new(*number as u64).traceparent();
+            Box::pin(async move {
+                // The answer is dropped: a customer has no message to be redelivered.
+                let _ = desk.accept(request, key.as_ref(), Some(trace)).await;
+                false
+            })
+        }
+        Work::Delete(order) => {
+            let (gateway, order) = (services.gateway().clone(), *order);
+            Box::pin(async move {
+                let _ = gateway.cancel(order).await;
+                false
+            })
+        }
+        Work::Check(_) => {
+            let gateway = services.gateway().clone();
+            Box::pin(async move {
+                // A check that fails is followed by another.
+                let _ = gateway.reconcile(1).await;
+                false
+            })
+        }
+        Work::Consume(message) => {
+            let consumer = services.consumer(message.topic).clone();
+            let (topics, body) = (memory.clone(), message.body.clone());
+            Box::pin(async move {
+                let batch = [Delivery { id: "1".to_owned(), body, receive_count: 1 }];
+                !consumer.consume(&batch, CONSUME_TIME, &topics).await.is_empty()
+            })
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What every DynamoDB adapter does the same way.
+//!
+//! A record is kept as the JSON of its type in one attribute, `body`; what conditions and indexes
+//! need stands beside it. Every attribute is named through an alias, since DynamoDB reserves many
+//! words.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use messaging::entropy::Entropy;
+use messaging::store::StoreError;
+use messaging::why::why;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// An item, as the SDK has it.
+pub type Item = HashMap<String, AttributeValue>;
+
+/// A string attribute.
+pub fn string(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+/// A number attribute.
+pub fn number(value: impl Into<u64>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+/// A record as an attribute.
+pub fn body(record: &impl Serialize) -> Result<AttributeValue, StoreError> {
+    serde_json::to_string(record).map(AttributeValue::S).map_err(StoreError::unreadable)
+}
+
+/// The record of an item.
+pub fn record<T: DeserializeOwned>(item: &Item) -> Result<T, StoreError> {
+    let body = item.get("body").and_then(|value| value.as_s().ok());
+    let body = body.ok_or_else(|| StoreError::unreadable("an item has no body"))?;
+    serde_json::from_str(body).map_err(StoreError::unreadable)
+}
+
+/// A whole number that an item must have.
+pub fn count(item: &Item, attribute: &str) -> Result<u64, StoreError> {
+    let number = item.get(attribute).and_then(|value| value.as_n().ok()?.parse().ok());
+    number.ok_or_else(|| StoreError::unreadable(format!("an item has no {attribute}")))
+}
+
+/// The error of a call that did not answer as it should.
+pub fn store_error<E>(error: SdkError<E>) -> StoreError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    StoreError::unavailable(why(&error))
+}
+
+/// The most keys of one `BatchGetItem`.
+const KEYS: usize = 100;
+
+/// How often what one answer left over is asked for.
+const LEFTOVERS: u32 = 6;
+
+/// The items of those keys, as far as they exist, read consistently. No key may stand there twice.
+pub async fn get_many(client: &Client, table: &str, keys: &[Item]) -> Result<Vec<Item>, StoreError> {
+    let mut items = Vec::with_capacity(keys.len());
+    for page in keys.chunks(KEYS) {
+        let mut keys = page.to_vec();
+        for attempt in 0.. {
+            // What was too much for one answer (16 MB), or for the table's throughput, is left over.
+            if attempt == LEFTOVERS {
+                return Err(StoreError::unavailable("the table keeps leaving keys unread"));
+            }
+            if attempt > 0 {
+                tokio::time::sleep(Duration::from_millis(25 << attempt)).await;
+            }
+            let wanted = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+            let wanted = wanted.map_err(StoreError::unavailable)?;
+            let got =
+                client.batch_get_item().request_items(table, wanted).send().await.map_err(store_error)?;
+            items.extend(got.responses.and_then(|mut tables| tables.remove(table)).unwrap_or_default());
+            let left = got.unprocessed_keys.and_then(|mut tables| tables.remove(table));
+            keys = left.map(|left| left.keys).unwrap_or_default();
+            if keys.is_empty() {
+                break;
+            }
+        }
+    }
+    Ok(items)
+}
+
+/// How often a transaction that collided with another is tried before its message waits.
+const COLLISIONS: u64 = 6;
+
+/// Runs a transaction again, after a short random pause, while it collides with others.
+pub async fn retry_collisions<T, F>(
+    entropy: &dyn Entropy,
+    mut attempt: impl FnMut() -> F,
+) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<Option<T>, StoreError>>,
+{
+    for collision in 0..COLLISIONS {
+        if let Some(done) = attempt().await? {
+            return Ok(done);
+        }
+        tokio::time::sleep(Duration::from_millis(5 + entropy.below(20 << collision))).await;
+    }
+    Err(StoreError::unavailable("others kept changing the same items"))
+}

@@ -1,0 +1,76 @@
+//! A consumer as a Lambda function: one batch of an SQS event source mapping in, the failed
+//! records out.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
+use lambda_runtime::{LambdaEvent, service_fn};
+use messaging::consumer::{Consume, Consumer, Delivery, Service};
+use messaging::entropy::Entropy;
+use messaging::topics::Topics;
+use tracing::error;
+
+use crate::sqs::SqsTopics;
+
+/// What is kept back of an invocation's time: to send what was decided, and to answer.
+const RESERVE: Duration = Duration::from_secs(5);
+
+/// A consumer and the topics it sends to: what a function that a queue triggers is made of.
+pub struct ConsumerFunction {
+    consumer: Box<dyn Consume>,
+    topics: SqsTopics,
+}
+
+impl ConsumerFunction {
+    /// A function that has `service` deal with each record, and sends its answers to `topics`.
+    pub fn new(service: impl Service + 'static, entropy: Arc<dyn Entropy>, topics: SqsTopics) -> Self {
+        Self { consumer: Box::new(Consumer::new(service, entropy)), topics }
+    }
+
+    /// Runs until Lambda ends the process.
+    pub async fn run(self) -> Result<(), lambda_runtime::Error> {
+        lambda_runtime::run(service_fn(|event| self.invoke(event))).await
+    }
+
+    /// One invocation.
+    pub async fn invoke(&self, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Infallible> {
+        let deadline = event.context.deadline();
+        Ok(consume(self.consumer.as_ref(), &self.topics, event.payload, deadline).await)
+    }
+}
+
+/// Consumes a batch; answers the records that SQS is to deliver again (`ReportBatchItemFailures`).
+/// Records that are not finished when the time runs out are among them: they are given back, not
+/// killed with the invocation.
+pub async fn consume(
+    consumer: &dyn Consume,
+    topics: &dyn Topics,
+    event: SqsEvent,
+    deadline: SystemTime,
+) -> SqsBatchResponse {
+    let mut response = SqsBatchResponse::default();
+    let records = event.records.len();
+    let batch: Vec<_> = event.records.into_iter().filter_map(delivery).collect();
+    if batch.len() < records {
+        // SQS names each of its records. One without a name cannot be told to have failed, but an empty
+        // name has the whole batch delivered again.
+        error!("a record has no messageId; the batch is to come again");
+        response.add_failure(String::new());
+    }
+    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
+    for id in consumer.consume(&batch, left.saturating_sub(RESERVE), topics).await {
+        response.add_failure(id);
+    }
+    response
+}
+
+fn delivery(message: SqsMessage) -> Option<Delivery> {
+    let received = message.attributes.get("ApproximateReceiveCount").and_then(|count| count.parse().ok());
+    Some(Delivery {
+        id: message.message_id?,
+        body: message.body.unwrap_or_default(),
+        receive_count: received.unwrap_or(1),
+    })
+}

@@ -1,0 +1,210 @@
+//! What a function does once, at init: reads its configuration, makes its clients, and opens their
+//! connections, so that the first order does not wait for a TLS handshake. What is missing or
+//! malformed is named here, not on the first order.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sqs::config::SharedCredentialsProvider;
+use aws_sdk_sqs::types::QueueAttributeName;
+use messaging::clock::{Clock, SystemClock};
+use messaging::entropy::{Entropy, OsEntropy};
+use messaging::metrics;
+use messaging::store::StoreError;
+use messaging::why::why;
+use protocol::topic::Topic;
+use thiserror::Error;
+use tracing::warn;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::emf::Emf;
+use crate::sqs::{Queues, SqsTopics};
+
+/// A function cannot start. `Debug` is what a reader sees when `main` ends with it, so it speaks
+/// as `Display` does.
+#[derive(Error)]
+pub enum SetupError {
+    /// A variable is not there, or empty.
+    #[error("the environment variable {0} is missing")]
+    Missing(String),
+    /// A variable has a value that cannot be.
+    #[error("the environment variable {name} {reason}, and is {value:?}")]
+    Malformed {
+        /// Its name.
+        name: String,
+        /// What is wrong with it: `must be …`.
+        reason: String,
+        /// What it is.
+        value: String,
+    },
+    /// A secret cannot be used. What it is stays unsaid.
+    #[error("the secret that {name} names {reason}")]
+    Secret {
+        /// The variable that names it.
+        name: &'static str,
+        /// What is wrong with it: `must be …`.
+        reason: String,
+    },
+}
+
+impl fmt::Debug for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A function's surroundings.
+pub struct Setup {
+    /// Region, credentials, endpoint and timeouts of every client.
+    pub config: SdkConfig,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub entropy: Arc<dyn Entropy>,
+    /// The environment's variables.
+    pub variables: BTreeMap<String, String>,
+}
+
+impl Setup {
+    /// Reads a function's environment and starts its logs.
+    ///
+    /// # Errors
+    /// Names the first variable that cannot be used.
+    pub fn load() -> Result<Self, SetupError> {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let variables = std::env::vars_os().filter_map(text).collect();
+        let config = SdkConfig::builder().build();
+        let mut setup =
+            Self { config, clock: Arc::new(SystemClock), entropy: Arc::new(OsEntropy), variables };
+        setup.start_logs()?;
+        setup.config = setup.sdk()?;
+        Ok(setup)
+    }
+
+    /// Region, credentials and endpoint are in a function's environment, and nowhere else: looking
+    /// for them where they are on other machines would be a third of its code.
+    fn sdk(&self) -> Result<SdkConfig, SetupError> {
+        let region = Region::new(self.required("AWS_REGION")?.to_owned());
+        let credentials = EnvironmentVariableCredentialsProvider::new();
+        let mut config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(region)
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .timeout_config(timeouts());
+        config.set_endpoint_url(self.variable("AWS_ENDPOINT_URL").map(str::to_owned));
+        Ok(config.build())
+    }
+
+    /// From now on logs are JSON lines on stdout, metrics among them.
+    ///
+    /// # Errors
+    /// Names the variable that cannot be used.
+    pub fn start_logs(&self) -> Result<(), SetupError> {
+        let level = self.variable("LOG_LEVEL").unwrap_or("info");
+        let level: tracing::Level = level
+            .parse()
+            .map_err(|_| self.malformed("LOG_LEVEL", "must be error, warn, info, debug or trace"))?;
+        let namespace = self.required("METRICS_NAMESPACE")?;
+        let logs = tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(true)
+            .with_span_list(false)
+            .with_target(false)
+            // CloudWatch stamps the time itself.
+            .without_time()
+            .with_filter(Targets::new().with_default(level).with_target(metrics::TARGET, LevelFilter::OFF));
+        let emf = Emf::new(namespace, |line: &str| println!("{line}"));
+        // A second start in one process, in tests, keeps the first one's logs.
+        let _ = tracing_subscriber::registry().with(logs).with(emf).try_init();
+        Ok(())
+    }
+
+    /// A variable, unless it is absent or empty.
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// A variable that must be there.
+    pub fn required(&self, name: &str) -> Result<&str, SetupError> {
+        self.variable(name).ok_or_else(|| SetupError::Missing(name.to_owned()))
+    }
+
+    /// The error of a variable whose value cannot be; `reason` reads `must be …`.
+    pub fn malformed(&self, name: &str, reason: impl fmt::Display) -> SetupError {
+        let value = self.variable(name).unwrap_or_default().to_owned();
+        SetupError::Malformed { name: name.to_owned(), reason: reason.to_string(), value }
+    }
+
+    /// The name of the function's table, `TABLE`, and a client for it.
+    pub fn table(&self) -> Result<(aws_sdk_dynamodb::Client, String), SetupError> {
+        let name = self.required("TABLE")?;
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if !(3..=255).contains(&name.len()) || !name.chars().all(allowed) {
+            return Err(self.malformed("TABLE", "must be the name of a table"));
+        }
+        Ok((aws_sdk_dynamodb::Client::new(&self.config), name.to_owned()))
+    }
+
+    /// The topics that a function sends to, by `<TOPIC>_QUEUE_URL`. A consumer also parks what it
+    /// cannot handle, in the queue of `<TOPIC>_DLQ_URL`.
+    pub async fn topics(&self, sends: &[Topic], consumes: Option<Topic>) -> Result<SqsTopics, SetupError> {
+        let mut queues = BTreeMap::new();
+        for &topic in sends.iter().chain(&consumes) {
+            let url = self.url(&topic.queue_variable())?;
+            let parks = consumes == Some(topic);
+            let dead_letter_url = parks.then(|| self.url(&topic.dead_letter_queue_variable())).transpose()?;
+            queues.insert(topic, Queues { url, dead_letter_url });
+        }
+        let client = aws_sdk_sqs::Client::new(&self.config);
+        // Its own queue, whose attributes the event source mapping asks for as well.
+        let own = consumes.and_then(|topic| queues.get(&topic));
+        if let Some(queues) = own.or_else(|| queues.values().next()) {
+            let ask = client
+                .get_queue_attributes()
+                .queue_url(&queues.url)
+                .attribute_names(QueueAttributeName::QueueArn);
+            if let Err(error) = ask.send().await {
+                warn!("the queue {} does not answer yet: {}", queues.url, why(&error));
+            }
+        }
+        Ok(SqsTopics::new(client, queues, self.entropy.clone()))
+    }
+
+    /// Takes note of the first answer of the function's table. One that is away is no reason not
+    /// to start: messages wait for it better than a function that cannot begin.
+    pub fn first_answer<T>(&self, answer: Result<T, StoreError>) {
+        if let Err(error) = answer {
+            let table = self.variable("TABLE").unwrap_or_default();
+            warn!("the table {table} does not answer yet: {error}");
+        }
+    }
+
+    fn url(&self, name: &str) -> Result<String, SetupError> {
+        let value = self.required(name)?;
+        if value.starts_with("https://") || value.starts_with("http://") {
+            return Ok(value.to_owned());
+        }
+        Err(self.malformed(name, "must be the URL of a queue"))
+    }
+}
+
+/// A call that hangs is a call that failed, well before the invocation's time is over: its message
+/// then waits as a delayed copy, which no dead-letter queue counts.
+fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(1))
+        .operation_attempt_timeout(Duration::from_secs(2))
+        .operation_timeout(Duration::from_secs(5))
+        .build()
+}

@@ -1,0 +1,121 @@
+//! A server of bookings, by its URL.
+
+use std::time::Duration;
+
+use http::Uri;
+use serde_json::Value;
+
+use crate::eventually;
+use crate::request::{Client, ClientError, Request};
+
+/// How long there is between two looks at what is waited for.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A server of bookings.
+#[derive(Clone, Debug)]
+pub struct Bookings {
+    base: String,
+    client: Client,
+}
+
+impl Bookings {
+    /// The server at that URL. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// It is no URL of a server.
+    pub fn at(url: &str) -> Result<Self, ClientError> {
+        let base = url.trim_end_matches('/').to_owned();
+        let is_http = base
+            .parse::<Uri>()
+            .is_ok_and(|uri| uri.scheme_str() == Some("http") && uri.authority().is_some());
+        if !is_http {
+            return Err(ClientError::BadUrl(url.to_owned()));
+        }
+        Ok(Self { base, client: Client::default() })
+    }
+
+    /// Its URL, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.base
+    }
+
+    /// A request on a path of it.
+    pub fn request(&self, method: &str, path: &str) -> Request {
+        self.client.request(method, format!("{}{path}", self.base))
+    }
+
+    /// `GET`.
+    ///
+    /// # Errors
+    /// It does not answer, or not with a success; so do all others.
+    pub async fn get(&self, path: &str) -> Result<Value, ClientError> {
+        self.request("GET", path).send().await?.success()
+    }
+
+    /// `POST` of a JSON body.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        self.request("POST", path).json(body).send().await?.success()
+    }
+
+    /// `PUT` of a JSON body.
+    pub async fn put(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
+        self.request("PUT", path).json(body).send().await?.success()
+    }
+
+    /// `DELETE`.
+    pub async fn delete(&self, path: &str) -> Result<Value, ClientError> {
+        self.request("DELETE", path).send().await?.success()
+    }
+
+    /// Books; under a key, asked again it answers the same order.
+    pub async fn book(&self, booking: &Value, key: Option<&str>) -> Result<Value, ClientError> {
+        let request = self.request("POST", "/bookings").json(booking);
+        let request = match key {
+            Some(key) => request.header("Idempotency-Key", key),
+            None => request,
+        };
+        request.send().await?.success()
+    }
+
+    /// A booking.
+    pub async fn booking(&self, id: &str) -> Result<Value, ClientError> {
+        self.get(&format!("/bookings/{id}")).await
+    }
+
+    /// A booking once it is settled.
+    pub async fn settled(&self, id: &str, within: Duration) -> Result<Value, ClientError> {
+        self.settled_by(id, within, PAUSE).await
+    }
+
+    /// A booking once it is settled, asked for with that pause in between.
+    pub async fn settled_by(
+        &self,
+        id: &str,
+        within: Duration,
+        pause: Duration,
+    ) -> Result<Value, ClientError> {
+        let look = || async {
+            let booking = self.booking(id).await.map_err(|error| error.to_string())?;
+            if booking["settled"] == true { Ok(booking) } else { Err(booking.to_string()) }
+        };
+        let what = || format!("booking {id} settles");
+        eventually(within, pause, look).await.map_err(|last| too_long(what(), within, last))
+    }
+
+    /// Waits until no message waits, is in flight or is delayed; answers the topics.
+    pub async fn at_rest(&self, within: Duration) -> Result<Value, ClientError> {
+        let look = || async {
+            let topics = self.get("/local/topics").await.map_err(|error| error.to_string())?;
+            let moves =
+                |topic: &Value| ["waiting", "in_flight", "delayed"].iter().any(|state| topic[*state] != 0);
+            let moving = topics.as_object().is_none_or(|topics| topics.values().any(moves));
+            if moving { Err(topics.to_string()) } else { Ok(topics) }
+        };
+        let what = "no message is left in any topic".to_owned();
+        eventually(within, PAUSE, look).await.map_err(|last| too_long(what, within, last))
+    }
+}
+
+fn too_long(what: String, within: Duration, last: String) -> ClientError {
+    ClientError::TooLong { what, within, last }
+}

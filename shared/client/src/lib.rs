@@ -1,0 +1,19 @@
+//! A server of bookings, as those see it who ask it over HTTP: the commands that load it, drill it
+//! or show its dead letters, and the tests.
+//!
+//! | noun | module |
+//! |---|---|
+//! | a request and its answer | [`request`] |
+//! | a server of bookings: its paths, and waiting until it is done | [`bookings`] |
+//! | a server that is a process of its own | [`process`] |
+//! | waiting for what takes a while | [`eventually`] |
+
+pub mod bookings;
+mod eventually;
+pub mod process;
+pub mod request;
+
+pub use bookings::Bookings;
+pub use eventually::eventually;
+pub use process::{ProcessError, ServerProcess};
+pub use request::{Client, ClientError, Request, Response};

@@ -1,0 +1,297 @@
+//! The one batch consumer: decodes, runs the handlers, sends what they answer, and says which
+//! records are to be delivered again.
+//!
+//! What becomes of a record:
+//!
+//! | the handler says | the record is | what else is sent |
+//! |---|---|---|
+//! | [`Outcome::Done`] | acknowledged | its replies |
+//! | [`Outcome::Wait`], or its store is away | acknowledged | a delayed copy, attempt + 1 |
+//! | [`Outcome::TooEarly`] | acknowledged | a delayed copy; after [`EARLY_ATTEMPTS`], parked |
+//! | nothing: the body cannot be decoded | acknowledged | parked with the reason |
+//! | it panics, or its record cannot be read, or time runs out | delivered again | – |
+//!
+//! **Crash contract:** a record is acknowledged only after everything in the last column has
+//! reached its topic. A crash anywhere before leaves the record where it was, and its redelivery
+//! finishes the work: that is why handlers answer repeated messages from their records.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use protocol::event::Event;
+use protocol::messages::Message;
+use protocol::topic::Topic;
+use tokio::time::Instant;
+use tracing::{Instrument, debug, error, info, info_span, warn};
+
+use crate::backoff;
+use crate::entropy::Entropy;
+use crate::metrics;
+use crate::store::StoreError;
+use crate::topics::{Failure, Outgoing, Topics};
+
+/// How many delayed copies a [`Outcome::TooEarly`] message gets, some four minutes in all.
+pub const EARLY_ATTEMPTS: u32 = 8;
+
+/// What a handler decided about one message.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is dealt with, and these are the answers.
+    Done(Vec<Outgoing>),
+    /// Something downstream is away. Waiting is not a failure.
+    Wait(String),
+    /// The message is ahead of what it is about.
+    TooEarly(String),
+}
+
+/// What consumes one topic.
+#[async_trait]
+pub trait Service: Send + Sync {
+    /// What the topic says.
+    type Message: Message;
+    /// What [`Service::load`] fetched for a whole batch.
+    type Loaded: Default + Send + Sync;
+
+    /// Messages of one lane are handled one after another, in the order they came.
+    fn lane(&self, event: &Event<Self::Message>) -> String {
+        event.order.to_string()
+    }
+
+    /// Fetches in one call what the batch's decisions rest on.
+    async fn load(&self, _batch: &[&Event<Self::Message>]) -> Result<Self::Loaded, StoreError> {
+        Ok(Self::Loaded::default())
+    }
+
+    /// Deals with one message. It may have been dealt with before.
+    async fn handle(
+        &self,
+        event: &Event<Self::Message>,
+        loaded: &Self::Loaded,
+    ) -> Result<Outcome, StoreError>;
+}
+
+/// A message as it was received.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Names it within its batch.
+    pub id: String,
+    /// A CloudEvent as JSON, one hopes.
+    pub body: String,
+    /// How often it was received, this time included.
+    pub receive_count: u32,
+}
+
+/// Runs one service over batches of its topic.
+pub struct Consumer<S> {
+    service: S,
+    entropy: Arc<dyn Entropy>,
+}
+
+/// What is to become of a batch: [`Consume::consume`] carries it out, or a platform that can do all
+/// of it in one commit.
+#[derive(Debug, Default)]
+pub struct Decision {
+    /// What is to be sent, each with the place in the batch of the record it is for.
+    pub messages: Vec<(usize, Outgoing)>,
+    /// The places of the records to be delivered again. All others are to be acknowledged, once
+    /// their messages are sent.
+    pub again: BTreeSet<usize>,
+}
+
+/// Events with their places in the batch, to be handled one after another.
+type Lane<'a, M> = Vec<(usize, &'a Event<M>)>;
+
+/// What is to become of a record, before anything was sent.
+enum Verdict {
+    Acknowledge(Vec<Outgoing>),
+    DeliverAgain,
+}
+
+/// A consumer of one topic, whichever service it runs: what a platform hands batches to.
+#[async_trait]
+pub trait Consume: Send + Sync {
+    /// The topic it consumes.
+    fn topic(&self) -> Topic;
+
+    /// Handles a batch within `time`, and sends nothing yet.
+    async fn decide(&self, batch: &[Delivery], time: Duration) -> Decision;
+
+    /// Consumes a batch within `time`, and sends what is to be sent; answers the ids of the
+    /// records to be delivered again. Every other record may be acknowledged.
+    async fn consume(&self, batch: &[Delivery], time: Duration, topics: &dyn Topics) -> Vec<String> {
+        let Decision { messages, mut again } = self.decide(batch, time).await;
+        let (owners, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
+        if !messages.is_empty() {
+            for (record, sent) in owners.into_iter().zip(topics.send(messages).await) {
+                if let Err(error) = sent {
+                    warn!(message_id = batch[record].id, %error, "could not send: the record will be delivered again");
+                    again.insert(record);
+                }
+            }
+        }
+        again.into_iter().map(|record| batch[record].id.clone()).collect()
+    }
+}
+
+#[async_trait]
+impl<S: Service> Consume for Consumer<S> {
+    fn topic(&self) -> Topic {
+        S::Message::TOPIC
+    }
+
+    async fn decide(&self, batch: &[Delivery], time: Duration) -> Decision {
+        let mut decision = Decision::default();
+        for (record, verdict) in self.verdicts(batch, time).await.into_iter().enumerate() {
+            match verdict {
+                Verdict::Acknowledge(sends) => {
+                    decision.messages.extend(sends.into_iter().map(|message| (record, message)));
+                }
+                Verdict::DeliverAgain => {
+                    decision.again.insert(record);
+                }
+            }
+        }
+        decision
+    }
+}
+
+impl<S: Service> Consumer<S> {
+    /// A consumer of the service's topic.
+    pub fn new(service: S, entropy: Arc<dyn Entropy>) -> Self {
+        Self { service, entropy }
+    }
+
+    /// One verdict per record, in order.
+    async fn verdicts(&self, batch: &[Delivery], time: Duration) -> Vec<Verdict> {
+        let deadline = Instant::now() + time;
+        let mut verdicts: Vec<Verdict> = batch.iter().map(|_| Verdict::DeliverAgain).collect();
+        let mut events = Vec::with_capacity(batch.len());
+        for (record, delivery) in batch.iter().enumerate() {
+            match Event::<S::Message>::decode(&delivery.body) {
+                Ok(event) => events.push((record, event)),
+                Err(reason) => {
+                    verdicts[record] = park(delivery, None::<&Event<S::Message>>, reason.to_string())
+                }
+            }
+        }
+
+        // In an order that a replay sees again.
+        let mut lanes: BTreeMap<String, Lane<'_, S::Message>> = BTreeMap::new();
+        for (record, event) in &events {
+            lanes.entry(self.service.lane(event)).or_default().push((*record, event));
+        }
+        let all: Vec<_> = events.iter().map(|(_, event)| event).collect();
+        // What a failed or late load would have saved is read record by record instead.
+        let loaded = match AssertUnwindSafe(tokio::time::timeout(time / 4, self.service.load(&all)))
+            .catch_unwind()
+            .await
+        {
+            Ok(Ok(Ok(loaded))) => loaded,
+            _ => S::Loaded::default(),
+        };
+        for lane in
+            join_all(lanes.into_values().map(|lane| self.run_lane(batch, lane, &loaded, deadline))).await
+        {
+            for (record, verdict) in lane {
+                verdicts[record] = verdict;
+            }
+        }
+        verdicts
+    }
+
+    /// Handles a lane in order. The verdicts reached in time count, whatever the rest of it does.
+    async fn run_lane(
+        &self,
+        batch: &[Delivery],
+        lane: Lane<'_, S::Message>,
+        loaded: &S::Loaded,
+        deadline: Instant,
+    ) -> Vec<(usize, Verdict)> {
+        let mut done = Vec::with_capacity(lane.len());
+        let run = async {
+            for (record, event) in lane {
+                done.push((record, self.decide_one(&batch[record], event, loaded).await));
+            }
+        };
+        if tokio::time::timeout_at(deadline, run).await.is_err() {
+            warn!(
+                "out of time: {} records of the lane are done, the rest will be delivered again",
+                done.len()
+            );
+        }
+        done
+    }
+
+    async fn decide_one(
+        &self,
+        delivery: &Delivery,
+        event: &Event<S::Message>,
+        loaded: &S::Loaded,
+    ) -> Verdict {
+        let span = info_span!(
+            "handle",
+            order_id = %event.order,
+            topic = S::Message::TOPIC.name(),
+            kind = event.message.name(),
+            attempt = event.attempt,
+            trace_id = event.traceparent.as_ref().map(|trace| trace.trace_id()),
+        );
+        async {
+            let handled = AssertUnwindSafe(self.service.handle(event, loaded)).catch_unwind().await;
+            match handled {
+                Ok(Ok(Outcome::Done(replies))) => {
+                    debug!("order {}: {} is dealt with", event.order, event.message.name());
+                    Verdict::Acknowledge(replies)
+                }
+                Ok(Ok(Outcome::Wait(reason))) => self.copy_later(event, &reason),
+                Ok(Ok(Outcome::TooEarly(reason))) if event.attempt < EARLY_ATTEMPTS => {
+                    self.copy_later(event, &reason)
+                }
+                Ok(Ok(Outcome::TooEarly(reason))) => {
+                    park(delivery, Some(event), format!("too early: {reason}"))
+                }
+                Ok(Err(StoreError::Unavailable(reason))) => self.copy_later(event, &reason),
+                Ok(Err(error @ StoreError::Unreadable(_))) => {
+                    error!("order {}: {error}", event.order);
+                    Verdict::DeliverAgain
+                }
+                Err(_panic) => {
+                    error!("order {}: the handler of {} panicked", event.order, event.message.name());
+                    Verdict::DeliverAgain
+                }
+            }
+        }
+        .instrument(span)
+        .await
+    }
+
+    /// A copy of the message that comes back later: unlike a redelivery it does not count towards
+    /// the dead-letter queue, so an outage of any length loses nothing.
+    fn copy_later(&self, event: &Event<S::Message>, reason: &str) -> Verdict {
+        let delay = backoff::delay(event.attempt, self.entropy.as_ref());
+        metrics::count(metrics::RETRIES, 1, Some(("Topic", S::Message::TOPIC.name())));
+        info!("order {}: {} waits {} ms: {reason}", event.order, event.message.name(), delay.as_millis());
+        let copy = Event { attempt: event.attempt.saturating_add(1), ..event.clone() };
+        Verdict::Acknowledge(vec![Outgoing::delayed(&copy, delay)])
+    }
+}
+
+/// Moves a record that waiting cannot help to the dead-letter queue, with its reason.
+fn park<M: Message>(delivery: &Delivery, event: Option<&Event<M>>, failure: String) -> Verdict {
+    let order = event.map(|event| event.order);
+    error!(order_id = order.map(tracing::field::display), "a message of {} is parked: {failure}", M::TOPIC);
+    metrics::count(metrics::PARKED, 1, Some(("Topic", M::TOPIC.name())));
+    let attempts = delivery.receive_count.saturating_add(event.map_or(0, |event| event.attempt));
+    Verdict::Acknowledge(vec![Outgoing {
+        topic: M::TOPIC,
+        body: delivery.body.clone(),
+        delay: Duration::ZERO,
+        dead_letter: Some(Failure { failure, attempts, source: M::TOPIC.consumer() }),
+        order,
+    }])
+}

@@ -1,0 +1,21 @@
+//! How messages are sent and dealt with, on every platform.
+//!
+//! | noun | module |
+//! |---|---|
+//! | the port to the topics | [`topics`] |
+//! | the one batch consumer, and how long it waits | [`consumer`], [`backoff`] |
+//! | the one error of every store | [`store`] |
+//! | what is counted | [`metrics`] |
+//! | what is injected: clock and randomness | [`clock`], [`entropy`] |
+//! | why something outside failed | [`why`] |
+//!
+//! It knows no platform: neither SQS nor SQLite.
+
+pub mod backoff;
+pub mod clock;
+pub mod consumer;
+pub mod entropy;
+pub mod metrics;
+pub mod store;
+pub mod topics;
+pub mod why;

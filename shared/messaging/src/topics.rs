@@ -1,0 +1,69 @@
+//! The port through which everything is sent to the topics.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use protocol::event::Event;
+use protocol::ids::OrderId;
+use protocol::messages::Message;
+use protocol::topic::Topic;
+use thiserror::Error;
+
+/// A message on its way to a topic.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Where it goes, or whose dead-letter queue.
+    pub topic: Topic,
+    /// The CloudEvent as JSON; whatever was received, where it is parked unread.
+    pub body: String,
+    /// Not to be received before this has passed; at most 900 s.
+    pub delay: Duration,
+    /// Given: it goes to the topic's dead-letter queue, with these as its attributes.
+    pub dead_letter: Option<Failure>,
+    /// For logs.
+    pub order: Option<OrderId>,
+}
+
+impl Outgoing {
+    /// That event, to its topic, at once.
+    pub fn event<M: Message>(event: &Event<M>) -> Self {
+        Self::delayed(event, Duration::ZERO)
+    }
+
+    /// That event, to its topic, after a while.
+    pub fn delayed<M: Message>(event: &Event<M>, delay: Duration) -> Self {
+        Self { topic: M::TOPIC, body: event.encode(), delay, dead_letter: None, order: Some(event.order) }
+    }
+}
+
+/// Why a message was given up, as attributes beside it in the dead-letter queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// In words, for the operator who looks at it.
+    pub failure: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// The consumer that gave it up, `/billing-service`.
+    pub source: &'static str,
+}
+
+/// A message did not reach its topic, or may not have.
+#[derive(Clone, Debug, Error)]
+#[error("the topic {topic} took no message: {reason}")]
+pub struct SendError {
+    /// The topic.
+    pub topic: Topic,
+    /// In words.
+    pub reason: String,
+}
+
+/// The port to the topics.
+///
+/// Delivery is at least once and in no order. **Crash contract:** before the call, nothing was
+/// sent; during it, any of the messages may have been; once it has answered `Ok` for a message,
+/// that message survives every crash until a consumer acknowledges it.
+#[async_trait]
+pub trait Topics: Send + Sync {
+    /// Sends messages, to any topics; answers for each in the same order.
+    async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), SendError>>;
+}

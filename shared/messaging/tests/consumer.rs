@@ -1,0 +1,196 @@
+//! The batch consumer, against handlers that do what handlers should not.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use messaging::consumer::{Consume, Consumer, Delivery, EARLY_ATTEMPTS, Outcome, Service};
+use messaging::entropy::SeededEntropy;
+use messaging::store::StoreError;
+use messaging::topics::{Outgoing, SendError, Topics};
+use protocol::event::Event;
+use protocol::flight::FlightId;
+use protocol::ids::OrderId;
+use protocol::messages::{OrderUpdate, TicketCommand};
+use protocol::time::Timestamp;
+use protocol::topic::Topic;
+
+/// Does what the flight's id says.
+#[derive(Default)]
+struct Scripted {
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+#[async_trait]
+impl Service for Scripted {
+    type Message = TicketCommand;
+    type Loaded = ();
+
+    fn lane(&self, event: &Event<TicketCommand>) -> String {
+        event.message.flight_id().as_str().split('.').next().unwrap().to_owned()
+    }
+
+    async fn handle(&self, event: &Event<TicketCommand>, (): &()) -> Result<Outcome, StoreError> {
+        let script = event.message.flight_id().as_str().to_owned();
+        tokio::time::sleep(Duration::from_millis(if script == "slow" { 3_600_000 } else { 1 })).await;
+        self.log.lock().unwrap().push(script.clone());
+        match script.as_str() {
+            "panics" => panic!("as the script says"),
+            "waits" => Ok(Outcome::Wait("the provider is away".to_owned())),
+            "early" => Ok(Outcome::TooEarly("no such order".to_owned())),
+            "store-away" => Err(StoreError::unavailable("the store is away")),
+            "unreadable" => Err(StoreError::unreadable("garbage")),
+            _ => Ok(Outcome::Done(vec![Outgoing::event(
+                &event.reply(OrderUpdate::TicketsReleased, event.time),
+            )])),
+        }
+    }
+}
+
+/// Keeps what is sent, and refuses what goes to `refuse`.
+#[derive(Default)]
+struct Kept {
+    sent: Mutex<Vec<Outgoing>>,
+    refuse: Option<Topic>,
+}
+
+#[async_trait]
+impl Topics for Kept {
+    async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), SendError>> {
+        let send = |message: Outgoing| {
+            if self.refuse == Some(message.topic) {
+                return Err(SendError { topic: message.topic, reason: "it is away".to_owned() });
+            }
+            self.sent.lock().unwrap().push(message);
+            Ok(())
+        };
+        messages.into_iter().map(send).collect()
+    }
+}
+
+fn command(script: &str, attempt: u32) -> String {
+    let message = TicketCommand::Release { flight_id: FlightId::parse(script).unwrap() };
+    let order = OrderId::from_bytes([7; 16]);
+    let time = Timestamp::from_millis(1_800_000_000_000);
+    Event { order, message, time, traceparent: None, attempt }.encode()
+}
+
+fn batch(bodies: &[&str]) -> Vec<Delivery> {
+    let delivery = |(number, body): (usize, &&str)| Delivery {
+        id: format!("m{number}"),
+        body: (*body).to_owned(),
+        receive_count: 1,
+    };
+    bodies.iter().enumerate().map(delivery).collect()
+}
+
+struct Run {
+    again: Vec<String>,
+    sent: Vec<Outgoing>,
+    log: Vec<String>,
+}
+
+async fn consume(bodies: &[&str], refuse: Option<Topic>) -> Run {
+    let topics = Arc::new(Kept { refuse, ..Kept::default() });
+    let service = Scripted::default();
+    let log = service.log.clone();
+    let consumer = Consumer::new(service, Arc::new(SeededEntropy::new(1)));
+    let again = consumer.consume(&batch(bodies), Duration::from_secs(5), topics.as_ref()).await;
+    let sent = std::mem::take(&mut *topics.sent.lock().unwrap());
+    let log = log.lock().unwrap().clone();
+    Run { again, sent, log }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handlers_answers_are_sent_and_its_record_is_acknowledged() {
+    let run = consume(&[&command("fine", 0), &command("well", 0)], None).await;
+    assert!(run.again.is_empty());
+    assert_eq!(
+        run.sent.iter().map(|sent| sent.topic).collect::<Vec<_>>(),
+        [Topic::OrderUpdates, Topic::OrderUpdates]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_fails_its_own_record_alone() {
+    let run = consume(&[&command("fine", 0), &command("panics", 0), &command("well", 0)], None).await;
+    assert_eq!(run.again, ["m1"]);
+    assert_eq!(run.sent.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unreadable_record_fails_alone() {
+    let run = consume(&[&command("unreadable", 0), &command("fine", 0)], None).await;
+    assert_eq!(run.again, ["m0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_cannot_be_decoded_is_parked_at_once_and_its_batch_goes_on() {
+    let newer = command("fine", 0).replace(".v1", ".v9");
+    let run = consume(&["garbage", &newer, &command("fine", 0)], None).await;
+    assert!(run.again.is_empty());
+    let parked: Vec<_> =
+        run.sent.iter().filter_map(|sent| Some((sent.body.as_str(), sent.dead_letter.as_ref()?))).collect();
+    assert_eq!(parked.len(), 2);
+    assert_eq!(parked[0].0, "garbage");
+    assert!(parked[1].1.failure.starts_with("newer version"), "{:?}", parked[1].1);
+    assert_eq!((parked[1].1.attempts, parked[1].1.source), (1, "/ticket-service"));
+    assert_eq!(run.log, ["fine"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_is_a_delayed_copy_that_counts_its_attempt() {
+    for script in ["waits", "store-away"] {
+        let run = consume(&[&command(script, 4)], None).await;
+        assert!(run.again.is_empty(), "waiting is no failure");
+        let copy = Event::<TicketCommand>::decode(&run.sent[0].body).unwrap();
+        assert_eq!((run.sent[0].topic, copy.attempt), (Topic::Tickets, 5));
+        assert!((8_000..=16_000).contains(&run.sent[0].delay.as_millis()), "{:?}", run.sent[0].delay);
+        assert!(run.sent[0].dead_letter.is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_never_ends_in_the_dead_letter_queue() {
+    let run = consume(&[&command("waits", 100_000)], None).await;
+    assert!(run.sent[0].dead_letter.is_none());
+    assert!(run.sent[0].delay <= Duration::from_secs(900));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_too_early_is_tried_again_and_then_parked() {
+    let run = consume(&[&command("early", EARLY_ATTEMPTS - 1)], None).await;
+    assert!(run.sent[0].dead_letter.is_none());
+    let run = consume(&[&command("early", EARLY_ATTEMPTS)], None).await;
+    let failure = run.sent[0].dead_letter.clone().unwrap();
+    assert_eq!(failure.failure, "too early: no such order");
+    assert_eq!(failure.attempts, EARLY_ATTEMPTS + 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_whose_answer_was_not_sent_is_delivered_again() {
+    let run =
+        consume(&[&command("fine", 0), &command("waits", 0), "garbage"], Some(Topic::OrderUpdates)).await;
+    assert_eq!(run.again, ["m0"]);
+    let run = consume(&[&command("fine", 0), &command("waits", 0), "garbage"], Some(Topic::Tickets)).await;
+    assert_eq!(run.again, ["m1", "m2"], "neither the copy nor the parked message arrived");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_time_runs_out_what_is_done_counts_and_the_rest_is_delivered_again() {
+    let run = consume(&[&command("fine", 0), &command("slow", 0), &command("well", 0)], None).await;
+    assert_eq!(run.again, ["m1"]);
+    assert_eq!(run.sent.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_lane_runs_in_order_and_lanes_do_not_wait_for_each_other() {
+    let run = consume(
+        &[&command("slow", 0), &command("hot.1", 0), &command("hot.2", 0), &command("hot.3", 0)],
+        None,
+    )
+    .await;
+    assert_eq!(run.log, ["hot.1", "hot.2", "hot.3"]);
+    assert_eq!(run.again, ["m0"]);
+}

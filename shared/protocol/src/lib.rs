@@ -1,0 +1,24 @@
+//! The wire: what every service says and reads, to the letter.
+//!
+//! | noun | module |
+//! |---|---|
+//! | values that cannot be wrong: order ids, flights, seats, passengers, money, times | [`ids`], [`flight`], [`passenger`], [`payment`], [`money`], [`time`] |
+//! | the one table of topics | [`topic`] |
+//! | what is said in each topic: one enum per consumer | [`messages`], [`reason`] |
+//! | the envelope: one CloudEvent per message | [`event`] |
+//!
+//! It knows no I/O, no clock and no randomness.
+
+pub mod event;
+pub mod flight;
+pub mod ids;
+pub mod messages;
+pub mod money;
+pub mod passenger;
+pub mod payment;
+pub mod reason;
+pub mod time;
+pub mod topic;
+mod value;
+
+pub use value::Invalid;

@@ -1,0 +1,188 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Sells airline tickets: answers at once, and never loses an order.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bookings",
+    version = version(),
+    about = "Sells airline tickets on one machine: answers at once, and never loses an order.",
+    long_about = "Sells airline tickets on one machine: answers at once, and never loses an order.\n\n\
+        The gateway, the ticket, billing and email services and their topics run in this one process, on one \
+        SQLite file; the same handlers run on AWS Lambda, SQS and DynamoDB (see README.md).\n\n\
+        Without a command it serves: open the page it prints, and buy a ticket.",
+    after_help = "Logs go to stderr; RUST_LOG sets how much (RUST_LOG=warn, RUST_LOG=debug)."
+)]
+pub(crate) struct Cli {
+    /// What to do; `serve` if nothing is said.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What an upgrade must agree on: the program, its tables, its messages, its SQLite.
+fn version() -> &'static str {
+    static VERSION: LazyLock<String> = LazyLock::new(|| {
+        format!(
+            "{} (tables version {}, messages v{}, SQLite {})",
+            env!("CARGO_PKG_VERSION"),
+            standalone::sqlite::schema::VERSION,
+            protocol::event::VERSION,
+            rusqlite::version()
+        )
+    });
+    &VERSION
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the page and the API (the default)
+    Serve(Serve),
+    /// Compare expected state with actual, order by order; fails if they differ
+    Audit(Audit),
+    /// See what was given up and why, and send it back
+    #[command(subcommand)]
+    DeadLetters(DeadLetters),
+    /// Break things while customers book, mend them, and show that nothing was lost or paid for nothing
+    Drill(Drill),
+    /// Have many customers book at once, and report how fast and how well that went
+    Load(Load),
+}
+
+/// `serve`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Serve {
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = 8080)]
+    pub(crate) port: u16,
+    /// The address to listen on
+    #[arg(long, default_value = "127.0.0.1")]
+    pub(crate) host: String,
+    /// The directory everything is kept in; made if there is none
+    #[arg(long, value_name = "DIR", default_value = "./data")]
+    pub(crate) data: PathBuf,
+    /// Flights to add or change, as JSON: what GET /flights shows, without seats_left
+    #[arg(long, value_name = "FILE")]
+    pub(crate) flights: Option<PathBuf>,
+    /// How long an order may take before it is called off, such as 48h, 90m or 30s
+    #[arg(long, value_name = "TIME", default_value = "48h", value_parser = duration)]
+    pub(crate) hold_deadline: Duration,
+    /// Who moves the money: nobody, pretended by the names of Stripe's test cards; or Stripe, with
+    /// the secret key in the environment variable STRIPE_SECRET_KEY (STRIPE_API_URL: another address)
+    #[arg(long, value_name = "NAME", default_value = "simulated")]
+    pub(crate) payment_provider: PaymentProvider,
+    /// The server that mail is sent by, smtp://HOST or smtps://HOST, with the login in the environment
+    /// variables SMTP_USERNAME and SMTP_PASSWORD, if any; without it mail is kept, see /local/mail
+    #[arg(long, value_name = "URL", requires = "mail_from")]
+    pub(crate) smtp: Option<String>,
+    /// The address that mail is sent from
+    #[arg(long, value_name = "ADDRESS", requires = "smtp")]
+    pub(crate) mail_from: Option<String>,
+}
+
+/// `--payment-provider`
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum PaymentProvider {
+    Simulated,
+    Stripe,
+}
+
+/// `audit`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Audit {
+    /// The data directory of a server, running or not; nothing is written to it
+    #[arg(long, value_name = "DIR", default_value = "./data")]
+    pub(crate) data: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `dead-letters`
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum DeadLetters {
+    /// Show all of them, a line each
+    List {
+        #[command(flatten)]
+        server: RunningServer,
+    },
+    /// Say why one was given up, how often it was tried, and how its order stands
+    Explain {
+        /// Its number in the list
+        id: i64,
+        #[command(flatten)]
+        server: RunningServer,
+    },
+    /// Send one back to its topic, or all
+    Redrive {
+        /// Its number in the list
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        id: Option<i64>,
+        /// Every one of them
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        server: RunningServer,
+    },
+}
+
+/// A server that runs.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunningServer {
+    /// Where the server answers
+    #[arg(long, default_value = "http://127.0.0.1:8080")]
+    pub(crate) url: String,
+}
+
+/// `drill`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Drill {
+    /// How many bookings are made
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
+    pub(crate) bookings: u32,
+    /// How many of them a second
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) rate: u32,
+}
+
+/// `load`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Load {
+    /// How many bookings to make
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) bookings: u32,
+    /// How many customers make them, each one booking at a time
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) concurrency: u32,
+    /// The server to load, http://HOST:PORT; without it, one is started on a scratch directory
+    #[arg(long)]
+    pub(crate) url: Option<String>,
+}
+
+impl Default for Serve {
+    fn default() -> Self {
+        // Parsed rather than written twice.
+        match Cli::parse_from(["bookings", "serve"]).command {
+            Some(Command::Serve(serve)) => serve,
+            _ => unreachable!("`serve` parses as serve"),
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let unit = match text.chars().last() {
+        Some('h') => 3600,
+        Some('m') => 60,
+        Some('s') => 1,
+        _ => return Err("give a number and h, m or s, such as 48h".to_owned()),
+    };
+    match text[..text.len() - 1].parse::<u32>() {
+        Ok(number) if number > 0 => Ok(Duration::from_secs(u64::from(number) * unit)),
+        _ => Err("give a whole number above 0 and h, m or s, such as 48h".to_owned()),
+    }
+}

@@ -1,0 +1,85 @@
+//! `dead-letters`: what a running server has given up, and back with it.
+
+use client::{Bookings, ClientError};
+use serde_json::{Value, json};
+use system::dead_letters::Letter;
+use thiserror::Error;
+
+/// The dead letters of a running server.
+pub struct DeadLetters(Bookings);
+
+/// Nothing can be said or done about dead letters.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "each message says it")]
+pub enum DeadLettersError {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("there is no dead letter {0}; `dead-letters list` shows them")]
+    Unknown(i64),
+    #[error("the server's dead letters cannot be read: {0}")]
+    Unreadable(#[from] serde_json::Error),
+}
+
+impl DeadLetters {
+    /// Those of the server at that URL.
+    pub fn at(url: &str) -> Result<Self, DeadLettersError> {
+        Ok(Self(Bookings::at(url)?))
+    }
+
+    /// All of them, by topic, oldest first.
+    pub async fn list(&self) -> Result<Vec<Letter>, DeadLettersError> {
+        Ok(serde_json::from_value(self.0.get("/local/dead-letters").await?)?)
+    }
+
+    /// All about one: why it failed, how often, and how its order stands.
+    pub async fn explain(&self, id: i64) -> Result<String, DeadLettersError> {
+        let letters = self.list().await?;
+        let letter = letters.into_iter().find(|letter| letter.id == id);
+        let letter = letter.ok_or(DeadLettersError::Unknown(id))?;
+        let order = match &letter.order_id {
+            None => "it names none".to_owned(),
+            Some(order) => match self.0.booking(order).await {
+                Ok(booking) => stands(order, &booking),
+                Err(ClientError::Refused { .. }) => format!("{order}, which this server does not know"),
+                Err(error) => return Err(error.into()),
+            },
+        };
+        let mut lines = vec![
+            ("letter", format!("{id}, given up by {} at {}", letter.source, letter.parked_at)),
+            ("message", letter.kind.clone().unwrap_or_else(|| "no event".to_owned())),
+            ("topic", letter.topic.to_string()),
+            ("failure", letter.failure.clone()),
+            ("attempts", letter.attempts.to_string()),
+            ("order", order),
+        ];
+        lines.extend(letter.text.clone().map(|text| ("begins", format!("{text:?}"))));
+        lines.push(("advice", letter.advice().to_owned()));
+        let lines = lines.into_iter().map(|(name, text)| format!("{name:<9} {text}\n"));
+        Ok(lines.collect())
+    }
+
+    /// Sends one back to its topic, or all; answers how many.
+    pub async fn redrive(&self, one: Option<i64>) -> Result<u64, DeadLettersError> {
+        let path = match one {
+            Some(id) => format!("/local/dead-letters/{id}/redrive"),
+            None => "/local/dead-letters/redrive".to_owned(),
+        };
+        match self.0.post(&path, &json!({})).await {
+            Ok(answer) => Ok(answer["redriven"].as_u64().unwrap_or_default()),
+            Err(ClientError::Refused { status: 404, .. }) if one.is_some() => {
+                Err(DeadLettersError::Unknown(one.unwrap_or_default()))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn stands(order: &str, booking: &Value) -> String {
+    let text = |key: &str| booking[key].as_str().unwrap_or("?").to_owned();
+    if booking["settled"] == true {
+        return format!("{order}, settled: {}", text("status"));
+    }
+    let awaited = booking["awaiting"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let awaited = awaited.collect::<Vec<_>>().join(" and ");
+    format!("{order}, {}: waits for {awaited} since {}", text("status"), text("waiting_since"))
+}

@@ -1,0 +1,26 @@
+//! The standalone platform: the whole booking system in one process, on one SQLite file.
+//!
+//! | noun | module |
+//! |---|---|
+//! | the server: HTTP in front of the platform | [`server`] |
+//! | the platform: what the services stand on | [`platform`] |
+//! | what Lambda does on AWS: batches, retries, acknowledgements | [`poller`] |
+//! | topics, stores, ledger and mailbox on SQLite | [`sqlite`] |
+//! | Stripe and mail servers, if any | [`integrations`], [`smtp`] |
+//! | the data directory | [`data_dir`] |
+//! | the dead-letters command | [`dead_letters`] |
+//! | the load command | [`load`] |
+//! | the outage drill | [`drill`] |
+
+pub mod data_dir;
+pub mod dead_letters;
+pub mod drill;
+pub mod integrations;
+pub mod load;
+pub mod platform;
+pub mod poller;
+pub mod server;
+pub mod smtp;
+pub mod sqlite;
+
+pub use server::{Options, Server, StartError};

@@ -1,0 +1,185 @@
+//! The standalone platform: the same services as on AWS, on one SQLite file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use booking_gateway::desk::Secret;
+use booking_gateway::gateway::Gateway;
+use messaging::clock::Clock;
+use messaging::entropy::Entropy;
+use messaging::store::StoreError;
+use protocol::topic::Topic;
+use rusqlite::{Connection, params};
+use stripe::StripeError;
+use system::operations::{DeadLetter, Operations, SentMail, SimulatedProvider, TopicState};
+use system::{Ports, Services, Settings};
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use tracing::warn;
+
+use crate::integrations::{self, Integrations};
+use crate::poller::{self, Running};
+use crate::sqlite::database::Database;
+use crate::sqlite::ledger::SqliteProvider;
+use crate::sqlite::mailbox::Mailbox;
+use crate::sqlite::mails::SqliteMails;
+use crate::sqlite::orders::SqliteOrders;
+use crate::sqlite::payments::SqlitePayments;
+use crate::sqlite::tickets::SqliteTickets;
+use crate::sqlite::topics::SqliteTopics;
+
+/// How often the reconciler runs.
+const RECONCILE_EVERY: Duration = Duration::from_secs(10);
+
+/// The most pages of checks that one run works off; what is left waits for the next.
+const RECONCILE_PAGES: usize = 50;
+
+/// The platform cannot start.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "each message says it")]
+pub enum PlatformError {
+    #[error(transparent)]
+    Stripe(#[from] StripeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The services and what they stand on, at work.
+pub struct Platform {
+    /// The services.
+    pub services: Services,
+    /// What their operator sees and changes.
+    pub operations: Arc<dyn Operations>,
+    switches: Arc<Switches>,
+    database: Database,
+    pollers: JoinSet<()>,
+    reconciler: JoinHandle<()>,
+}
+
+/// What tells the pollers of each topic what to do, in the order of [`Topic::ALL`].
+type Switches = [watch::Sender<Running>; Topic::COUNT];
+
+impl Platform {
+    /// Starts every service on that database.
+    ///
+    /// # Errors
+    /// The database does not answer, or there is no way to Stripe.
+    pub async fn start(
+        (database, topics): (Database, SqliteTopics),
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        deadline: Duration,
+        integrations: Integrations,
+    ) -> Result<Self, PlatformError> {
+        topics.requeue_in_flight().await?;
+        let (provider, simulated) = integrations.payments.provider(&database, &clock)?;
+        remember_provider(&database, integrations.payments.name()).await?;
+        let mailbox = Arc::new(Mailbox { database: database.clone(), clock: clock.clone() });
+        let secret = secret(&database, entropy.as_ref()).await?;
+        let ports = Ports {
+            orders: Arc::new(SqliteOrders(database.clone())),
+            tickets: Arc::new(SqliteTickets(database.clone())),
+            payments: Arc::new(SqlitePayments(database.clone())),
+            provider,
+            mails: Arc::new(SqliteMails(database.clone())),
+            mailer: integrations::mailer(integrations.mail, &mailbox, &clock),
+            topics: Arc::new(topics.clone()),
+            clock,
+            entropy,
+        };
+        let services = Services::new(&ports, Settings { secret, deadline });
+
+        let mut pollers = JoinSet::new();
+        let switches = Topic::ALL.map(|topic| poller::start(&mut pollers, services.consumer(topic), &topics));
+        let switches = Arc::new(switches);
+        let reconciler = tokio::spawn(reconcile(services.gateway().clone()));
+        let operations = OnSqlite { switches: switches.clone(), topics, mailbox, simulated };
+        Ok(Self { services, operations: Arc::new(operations), switches, database, pollers, reconciler })
+    }
+
+    /// Lets every service finish what it has in hand, and closes the database.
+    pub async fn stop(mut self) {
+        self.reconciler.abort();
+        for switch in self.switches.iter() {
+            switch.send_replace(Running::Ending);
+        }
+        while self.pollers.join_next().await.is_some() {}
+        let database = self.database.clone();
+        let _ = tokio::task::spawn_blocking(move || database.close()).await;
+    }
+}
+
+async fn reconcile(gateway: Gateway) {
+    let mut ticks = tokio::time::interval(RECONCILE_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = gateway.reconcile(RECONCILE_PAGES).await {
+            warn!(%error, "the reconciler could not look; it will in {RECONCILE_EVERY:?}");
+        }
+    }
+}
+
+/// Notes who moves the money, for the audit.
+async fn remember_provider(database: &Database, name: &'static str) -> Result<(), StoreError> {
+    let sql =
+        "INSERT INTO settings (name, value) VALUES ('payment-provider-' || ?1, x'') ON CONFLICT DO NOTHING";
+    database.write(move |connection: &Connection| connection.execute(sql, [name]).map(drop)).await
+}
+
+/// The deployment's secret, made at the first start.
+async fn secret(database: &Database, entropy: &dyn Entropy) -> Result<Secret, StoreError> {
+    let mut fresh = [0; 32];
+    entropy.fill(&mut fresh);
+    let write = move |connection: &Connection| {
+        connection.execute(
+            "INSERT INTO settings (name, value) VALUES ('secret', ?1) ON CONFLICT DO NOTHING",
+            params![fresh],
+        )?;
+        connection
+            .query_row("SELECT value FROM settings WHERE name = 'secret'", [], |row| row.get::<_, Vec<u8>>(0))
+    };
+    let bytes = database.write(write).await?;
+    Secret::new(&bytes).ok_or_else(|| StoreError::unreadable("the deployment's secret is too short"))
+}
+
+/// What an operator sees and changes here.
+struct OnSqlite {
+    switches: Arc<Switches>,
+    topics: SqliteTopics,
+    mailbox: Arc<Mailbox>,
+    simulated: Option<Arc<SqliteProvider>>,
+}
+
+#[async_trait]
+impl Operations for OnSqlite {
+    fn switch(&self, topic: Topic, running: bool) {
+        self.switches[topic as usize].send_replace(if running { Running::Yes } else { Running::No });
+    }
+
+    async fn topics(&self) -> Result<Vec<(Topic, TopicState)>, StoreError> {
+        self.topics.states().await
+    }
+
+    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
+        let mut letters = Vec::new();
+        for topic in Topic::ALL {
+            letters.extend(self.topics.dead_letters(topic).await?);
+        }
+        Ok(letters)
+    }
+
+    async fn redrive(&self, one: Option<i64>) -> Result<usize, StoreError> {
+        self.topics.redrive(one).await
+    }
+
+    async fn mails(&self) -> Result<Vec<SentMail>, StoreError> {
+        self.mailbox.sent().await
+    }
+
+    fn simulated_provider(&self) -> Option<&dyn SimulatedProvider> {
+        self.simulated.as_deref().map(|simulated| simulated as &dyn SimulatedProvider)
+    }
+}

@@ -1,0 +1,154 @@
+//! The server: the platform, and HTTP in front of it.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use booking_gateway::desk::DEADLINE;
+use messaging::clock::{Clock, SystemClock};
+use messaging::entropy::{Entropy, OsEntropy};
+use messaging::store::StoreError;
+use system::operator;
+use thiserror::Error;
+use ticket_service::catalogue::{self, FlightsError};
+use ticket_service::store::TicketStore;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::data_dir::{DataDir, DataDirError};
+use crate::integrations::Integrations;
+use crate::platform::{Platform, PlatformError};
+use crate::sqlite;
+use crate::sqlite::schema::SchemaError;
+use crate::sqlite::tickets::SqliteTickets;
+
+/// How long a stopping server waits for the requests in hand.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// How a server is started.
+#[derive(Clone)]
+pub struct Options {
+    /// Its data directory.
+    pub data: PathBuf,
+    /// The address it listens on.
+    pub host: String,
+    /// The port; 0 takes a free one.
+    pub port: u16,
+    /// Flights to add or change first. Without it, a new server offers a seed.
+    pub flights: Option<PathBuf>,
+    /// How long an order may take.
+    pub deadline: Duration,
+    /// Who moves the money, and who delivers mail.
+    pub integrations: Integrations,
+    /// Its time.
+    pub clock: Arc<dyn Clock>,
+    /// Its randomness.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+impl Options {
+    /// The defaults: a free port on loopback, the seed, 48 h, simulated payments, mail kept.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            data: data.into(),
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            flights: None,
+            deadline: DEADLINE,
+            integrations: Integrations::default(),
+            clock: Arc::new(SystemClock),
+            entropy: Arc::new(OsEntropy),
+        }
+    }
+}
+
+/// A server could not start. Each message says what to do.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "each message says it")]
+pub enum StartError {
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+    #[error("the database {path} cannot be opened: {error}")]
+    Database { path: PathBuf, error: SchemaError },
+    #[error(transparent)]
+    Flights(#[from] FlightsError),
+    #[error(
+        "cannot listen on {address}: {error}; choose another with --host and --port, or a free port with --port 0"
+    )]
+    Listen { address: String, error: io::Error },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
+}
+
+/// A server at work.
+pub struct Server {
+    url: String,
+    platform: Platform,
+    ending: oneshot::Sender<()>,
+    serving: JoinHandle<io::Result<()>>,
+    _data: DataDir,
+}
+
+impl Server {
+    /// Starts a server. It can serve once this answers.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        // What can be refused is refused before anything is changed.
+        let file = options.flights.as_deref().map(catalogue::read).transpose()?;
+        let data = DataDir::lock(&options.data)?;
+        let address = format!("{}:{}", options.host, options.port);
+        let listener =
+            TcpListener::bind(&address).await.map_err(|error| StartError::Listen { address, error })?;
+
+        let path = data.path().join(sqlite::database::FILE);
+        let (database, topics) = sqlite::open(data.path(), options.clock.clone())
+            .map_err(|error| StartError::Database { path, error })?;
+        let tickets = SqliteTickets(database.clone());
+        match file {
+            Some(flights) => catalogue::upsert(&tickets, &flights).await?,
+            None if tickets.offers().await?.is_empty() => {
+                catalogue::upsert(&tickets, &catalogue::seed(options.clock.now())).await?;
+            }
+            None => {}
+        }
+        let Options { clock, entropy, deadline, integrations, .. } = options;
+        let platform = Platform::start((database, topics), clock, entropy, deadline, integrations).await?;
+
+        let router = platform.services.router().merge(operator::router(platform.operations.clone()));
+        let router = shared_http::close(router);
+        let url = listener.local_addr().map(|address| format!("http://{address}"));
+        let url = url.map_err(|error| StartError::Listen { address: String::new(), error })?;
+        let (ending, ended) = oneshot::channel();
+        let listener = listener.tap_io(|stream| {
+            // A 202 must not wait for company.
+            let _ = stream.set_nodelay(true);
+        });
+        let serve = axum::serve(listener, router).with_graceful_shutdown(async {
+            let _ = ended.await;
+        });
+        let serving = tokio::spawn(serve.into_future());
+        Ok(Self { url, platform, ending, serving, _data: data })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What it serves.
+    pub fn platform(&self) -> &Platform {
+        &self.platform
+    }
+
+    /// Takes no new requests, finishes those in hand and what the services work on, and closes the
+    /// database.
+    pub async fn stop(self) {
+        let _ = self.ending.send(());
+        let _ = tokio::time::timeout(DRAIN, self.serving).await;
+        self.platform.stop().await;
+    }
+}

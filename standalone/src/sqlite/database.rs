@@ -1,0 +1,183 @@
+//! The database: one connection writes, on its own thread; the others only read.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use messaging::store::StoreError;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::oneshot;
+
+use super::lock;
+use super::schema::{self, SchemaError};
+use super::writer::{self, Ask, Hook, Job};
+
+/// The file's name in the data directory.
+pub const FILE: &str = "bookings.sqlite";
+
+/// A handle to the database; all its clones are one.
+#[derive(Clone)]
+pub struct Database(Arc<Inner>);
+
+struct Inner {
+    path: PathBuf,
+    /// `None` once it is closed.
+    writer: Mutex<Option<(Sender<Ask>, JoinHandle<()>)>>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Database {
+    /// Opens the database in that directory, creating it where there is none; `hook` takes part in
+    /// every group of writes.
+    pub(super) fn open(directory: &Path, hook: impl Hook) -> Result<Self, SchemaError> {
+        let path = directory.join(FILE);
+        let mut connection = Connection::open(&path)?;
+        tune(&connection, 128)?;
+        // What a newer version or another program wrote is refused before anything is changed.
+        schema::prepare(&mut connection)?;
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+        // A commit is on disk before it is answered.
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+        connection.pragma_update(None, "cache_size", -16 * 1024)?;
+
+        let (asks, asked) = channel();
+        let work = move || writer::work(&connection, &asked, hook);
+        #[expect(clippy::expect_used, reason = "without its one writing thread nothing can start")]
+        let thread = std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(work)
+            .expect("a thread can be started");
+        let writer = Mutex::new(Some((asks, thread)));
+        Ok(Self(Arc::new(Inner { path, writer, readers: Mutex::default() })))
+    }
+
+    /// Hands a write to the next group at once; the answer comes with its commit. The write takes
+    /// place even if nobody waits for the answer.
+    pub fn write<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        let (answer, answered) = oneshot::channel();
+        self.ask(Ask::Run(Box::new(Write { write: Some(write), wrote: None, answer })));
+        async move { answered.await.unwrap_or_else(|_| Err(StoreError::unavailable("the database is closed"))) }
+    }
+
+    /// Has a group run, so that it looks at the time and at who waits.
+    pub fn wake(&self) {
+        self.ask(Ask::Wake);
+    }
+
+    fn ask(&self, ask: Ask) {
+        if let Some((asks, _)) = &*lock(&self.0.writer) {
+            // The thread ends only when this end is dropped.
+            let _ = asks.send(ask);
+        }
+    }
+
+    /// Reads a few rows of what is committed, by their keys. On the caller's thread: handing such
+    /// a read to another costs more than the read.
+    pub async fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        self.0.read(read).map_err(|error| store_error(&error))
+    }
+
+    /// Reads however much of what is committed, on a thread where that holds nobody up.
+    pub async fn scan<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let inner = self.0.clone();
+        let task = tokio::task::spawn_blocking(move || inner.read(read));
+        task.await.map_err(StoreError::unavailable)?.map_err(|error| store_error(&error))
+    }
+
+    /// Finishes what was asked, and closes the file. Later writes are refused.
+    pub fn close(&self) {
+        // The writer's connection goes last, so that it can fold the log back into the file.
+        lock(&self.0.readers).clear();
+        if let Some((asks, thread)) = lock(&self.0.writer).take() {
+            drop(asks);
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Inner {
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+        let idle = lock(&self.readers).pop();
+        let connection = idle.map_or_else(|| reader(&self.path), Ok)?;
+        let found = read(&connection);
+        lock(&self.readers).push(connection);
+        found
+    }
+}
+
+/// A connection that cannot write.
+pub fn reader(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
+    tune(&connection, 32)?;
+    Ok(connection)
+}
+
+fn tune(connection: &Connection, statements: usize) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(statements);
+    // Otherwise every new value of a bound parameter has its statement planned again.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
+}
+
+/// A record that does not decode is unreadable; everything else may pass.
+fn store_error(error: &rusqlite::Error) -> StoreError {
+    match error {
+        rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
+            StoreError::unreadable(error)
+        }
+        _ => StoreError::unavailable(error),
+    }
+}
+
+struct Write<F, T> {
+    write: Option<F>,
+    wrote: Option<Result<T, StoreError>>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Job for Write<F, T>
+where
+    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
+    T: Send,
+{
+    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let Some(write) = self.write.take() else {
+            return Ok(());
+        };
+        match write(connection) {
+            Ok(value) => {
+                self.wrote = Some(Ok(value));
+                Ok(())
+            }
+            Err(error) => {
+                self.wrote = Some(Err(store_error(&error)));
+                Err(error)
+            }
+        }
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), &str>) {
+        let answer = match (committed, self.wrote) {
+            (Ok(()), Some(wrote)) => wrote,
+            (Ok(()), None) => Err(StoreError::unavailable("the write panicked")),
+            (Err(reason), _) => Err(StoreError::unavailable(reason)),
+        };
+        let _ = self.answer.send(answer);
+    }
+}

@@ -1,0 +1,176 @@
+//! The simulated payment provider, and its own books: durable, committed before it replies, and
+//! apart from the Billing Service's records. They are the truth of what was charged.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use billing_service::provider::{
+    Captured, Opened, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided,
+};
+use billing_service::simulated::{Account, SIMULATED};
+use messaging::store::StoreError;
+use protocol::ids::OrderId;
+use protocol::money::Money;
+use protocol::payment::PaymentMethod;
+use rusqlite::{Connection, params};
+use system::operations::{LedgerEntry, ProviderMode, SimulatedProvider};
+
+use super::database::Database;
+use super::{Json, Statements};
+
+/// How long a call takes that is slow, or whose reply is lost.
+const DELAY: Duration = Duration::from_secs(2);
+
+/// The simulated provider.
+pub struct SqliteProvider {
+    database: Database,
+    mode: AtomicU8,
+}
+
+const MODES: [ProviderMode; 4] =
+    [ProviderMode::Up, ProviderMode::Unavailable, ProviderMode::Timeout, ProviderMode::Slow];
+
+impl SqliteProvider {
+    /// A provider whose books are in that database.
+    pub fn new(database: Database) -> Self {
+        Self { database, mode: AtomicU8::new(0) }
+    }
+
+    /// How it behaves.
+    pub fn mode(&self) -> ProviderMode {
+        MODES[usize::from(self.mode.load(Ordering::SeqCst)) % MODES.len()]
+    }
+
+    /// A call: refused, or done and then answered as the mode has it.
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, ProviderError> {
+        let mode = self.mode();
+        if mode == ProviderMode::Unavailable {
+            return Err(ProviderError::Unavailable("503".to_owned()));
+        }
+        let done =
+            self.database.write(work).await.map_err(|error| ProviderError::Unknown(error.to_string()))?;
+        if matches!(mode, ProviderMode::Timeout | ProviderMode::Slow) {
+            tokio::time::sleep(DELAY).await;
+        }
+        if mode == ProviderMode::Timeout {
+            return Err(ProviderError::Unknown("no reply within 2 s".to_owned()));
+        }
+        Ok(done)
+    }
+
+    /// A call on one payment that may change it.
+    async fn on<T: Send + 'static>(
+        &self,
+        reference: &PaymentRef,
+        change: impl FnOnce(&mut Account) -> T + Send + 'static,
+    ) -> Result<T, ProviderError> {
+        let id = row_id(reference)?;
+        self.call(move |connection| {
+            let Json(mut account) = find(connection, id)?;
+            let before = account.clone();
+            let answer = change(&mut account);
+            if account != before {
+                connection
+                    .change("UPDATE ledger SET body = ?2 WHERE id = ?1", params![id, Json(&account)])?;
+            }
+            Ok(answer)
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl SimulatedProvider for SqliteProvider {
+    fn set_mode(&self, mode: ProviderMode) {
+        self.mode.store(mode as u8, Ordering::SeqCst);
+    }
+
+    async fn ledger(&self) -> Result<Vec<LedgerEntry>, StoreError> {
+        self.database.scan(ledger).await
+    }
+}
+
+/// What the books of a database say, oldest payment first.
+pub fn ledger(connection: &Connection) -> rusqlite::Result<Vec<LedgerEntry>> {
+    connection.rows("SELECT order_id, body FROM ledger ORDER BY id", [], |row| {
+        let Json(account): Json<Account> = row.get(1)?;
+        Ok(LedgerEntry {
+            booking_id: OrderId::from_bytes(row.get(0)?),
+            captured: account.captured(),
+            refunded: account.refunded(),
+            currency: account.amount.currency,
+        })
+    })
+}
+
+fn find(connection: &Connection, id: i64) -> rusqlite::Result<Json<Account>> {
+    let found = connection.row("SELECT body FROM ledger WHERE id = ?1", [id], |row| row.get(0))?;
+    found.ok_or(rusqlite::Error::QueryReturnedNoRows)
+}
+
+fn row_id(reference: &PaymentRef) -> Result<i64, ProviderError> {
+    let id = reference.0.strip_prefix(SIMULATED).and_then(|id| id.parse().ok());
+    id.ok_or_else(|| ProviderError::Refused(format!("{reference} is not a payment of this provider")))
+}
+
+#[async_trait]
+impl PaymentProvider for SqliteProvider {
+    async fn open(
+        &self,
+        order: OrderId,
+        amount: &Money,
+        method: &PaymentMethod,
+    ) -> Result<Opened, ProviderError> {
+        let account = Account::open(amount.clone(), method);
+        self.call(move |connection| {
+            // The order is the idempotency key, and this provider never forgets one.
+            let sql =
+                "INSERT INTO ledger (order_id, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id";
+            let opened: Option<i64> =
+                connection.row(sql, params![order.as_bytes(), Json(&account)], |row| row.get(0))?;
+            let id = match opened {
+                Some(id) => Some(id),
+                None => connection.row(
+                    "SELECT id FROM ledger WHERE order_id = ?1",
+                    [order.as_bytes()],
+                    |row| row.get(0),
+                )?,
+            };
+            id.map(|id| Opened::Open(PaymentRef(format!("{SIMULATED}{id}"))))
+                .ok_or(rusqlite::Error::QueryReturnedNoRows)
+        })
+        .await
+    }
+
+    async fn capture(&self, _order: OrderId, reference: &PaymentRef) -> Result<Captured, ProviderError> {
+        self.on(reference, Account::capture).await
+    }
+
+    async fn retrieve(&self, reference: &PaymentRef) -> Result<PaymentStatus, ProviderError> {
+        let mode = self.mode();
+        if mode == ProviderMode::Unavailable {
+            return Err(ProviderError::Unavailable("503".to_owned()));
+        }
+        if mode == ProviderMode::Slow {
+            tokio::time::sleep(DELAY).await;
+        }
+        let id = row_id(reference)?;
+        let found = self.database.read(move |connection| find(connection, id)).await;
+        found.map(|Json(account)| account.status()).map_err(|error| ProviderError::Unknown(error.to_string()))
+    }
+
+    async fn void(&self, reference: &PaymentRef) -> Result<Voided, ProviderError> {
+        self.on(reference, Account::void).await
+    }
+
+    async fn refund(&self, _order: OrderId, reference: &PaymentRef) -> Result<Money, ProviderError> {
+        let refunded = self.on(reference, Account::refund).await?;
+        refunded.ok_or_else(|| {
+            ProviderError::Refused("nothing was captured, so nothing can be refunded".to_owned())
+        })
+    }
+}

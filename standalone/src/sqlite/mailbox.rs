@@ -1,0 +1,65 @@
+//! The mailbox: mail is kept here instead of being delivered, or, with SMTP,
+//! after it was handed over.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use email_service::mail::Mail;
+use email_service::mailer::{Mailer, MailerError};
+use messaging::clock::Clock;
+use messaging::store::StoreError;
+use protocol::ids::OrderId;
+use protocol::messages::NoticeOutcome;
+use protocol::time::Timestamp;
+use rusqlite::{Connection, params};
+use system::operations::SentMail;
+
+use super::database::Database;
+use super::{Json, Statements};
+
+/// Mails in a table: each of an order's once.
+pub struct Mailbox {
+    /// Where they are kept.
+    pub database: Database,
+    /// Says when they were sent.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Mailbox {
+    /// The mails sent, newest first.
+    pub async fn sent(&self) -> Result<Vec<SentMail>, StoreError> {
+        let sql = "SELECT order_id, outcome, sent_at, body FROM mailbox ORDER BY id DESC";
+        let read = move |connection: &Connection| {
+            connection.rows(sql, [], |row| {
+                let (Json(outcome), Json(mail)) = (row.get(1)?, row.get(3)?);
+                let sent_at = Timestamp::from_millis(row.get(2)?);
+                Ok(SentMail { booking_id: OrderId::from_bytes(row.get(0)?), outcome, sent_at, mail })
+            })
+        };
+        self.database.scan(read).await
+    }
+
+    /// Whether that mail is here.
+    pub async fn has(&self, order: OrderId, outcome: NoticeOutcome) -> Result<bool, StoreError> {
+        let sql = "SELECT 1 FROM mailbox WHERE order_id = ?1 AND outcome = ?2";
+        let read = move |connection: &Connection| {
+            connection.row(sql, params![order.as_bytes(), Json(&outcome)], |_| Ok(()))
+        };
+        Ok(self.database.read(read).await?.is_some())
+    }
+}
+
+#[async_trait]
+impl Mailer for Mailbox {
+    /// Unlike SES it can tell a mail it sent before, so here mail is exactly once.
+    async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+        let (mail, now) = (mail.clone(), self.clock.now());
+        let sql = "INSERT INTO mailbox (order_id, outcome, sent_at, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
+        let write = move |connection: &Connection| {
+            connection
+                .change(sql, params![order.as_bytes(), Json(&outcome), now.as_millis(), Json(&mail)])
+                .map(drop)
+        };
+        self.database.write(write).await.map_err(|error| MailerError::Unavailable(error.to_string()))
+    }
+}

@@ -1,0 +1,51 @@
+//! The Email Service's record of what was mailed.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use email_service::store::MailStore;
+use messaging::store::StoreError;
+use protocol::ids::OrderId;
+use protocol::messages::NoticeOutcome;
+use rusqlite::{Connection, params};
+
+use super::database::Database;
+use super::{Json, Statements};
+
+/// The last step mailed, in a table.
+pub struct SqliteMails(pub Database);
+
+#[async_trait]
+impl MailStore for SqliteMails {
+    async fn last(&self, order: OrderId) -> Result<Option<NoticeOutcome>, StoreError> {
+        let sql = "SELECT outcome FROM mails WHERE order_id = ?1";
+        let read = move |connection: &Connection| {
+            connection.row(sql, [order.as_bytes()], |row| row.get::<_, Json<NoticeOutcome>>(0))
+        };
+        Ok(self.0.read(read).await?.map(|Json(outcome)| outcome))
+    }
+
+    async fn last_of_many(&self, orders: &[OrderId]) -> Result<HashMap<OrderId, NoticeOutcome>, StoreError> {
+        let orders = orders.to_vec();
+        let sql = "SELECT outcome FROM mails WHERE order_id = ?1";
+        let read = move |connection: &Connection| {
+            let mut last = HashMap::with_capacity(orders.len());
+            for order in orders {
+                let found =
+                    connection.row(sql, [order.as_bytes()], |row| row.get::<_, Json<NoticeOutcome>>(0))?;
+                last.extend(found.map(|Json(outcome)| (order, outcome)));
+            }
+            Ok(last)
+        };
+        self.0.read(read).await
+    }
+
+    async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError> {
+        let sql = "INSERT INTO mails (order_id, outcome, step) VALUES (?1, ?2, ?3)
+                   ON CONFLICT (order_id) DO UPDATE SET outcome = ?2, step = ?3 WHERE step < ?3";
+        let write = move |connection: &Connection| {
+            connection.change(sql, params![order.as_bytes(), Json(&outcome), outcome.step()]).map(drop)
+        };
+        self.0.write(write).await
+    }
+}

@@ -1,0 +1,120 @@
+//! The Ticket Service's flights and reservations.
+
+use async_trait::async_trait;
+use messaging::store::StoreError;
+use protocol::flight::{FlightId, SeatCount};
+use protocol::ids::OrderId;
+use rusqlite::{Connection, params};
+use ticket_service::flight::{Flight, Offer};
+use ticket_service::reservation::{Hold, Reservation};
+use ticket_service::store::{FlightPut, Held, TicketStore};
+
+use super::database::Database;
+use super::{Json, Statements};
+
+/// Flights and reservations, in two tables that change together.
+pub struct SqliteTickets(pub Database);
+
+fn find(connection: &Connection, order: OrderId) -> rusqlite::Result<Option<Reservation>> {
+    let sql = "SELECT body FROM reservations WHERE order_id = ?1";
+    connection
+        .row(sql, [order.as_bytes()], |row| row.get::<_, Json<Reservation>>(0))
+        .map(|found| found.map(|Json(record)| record))
+}
+
+fn insert(connection: &Connection, order: OrderId, record: &Reservation) -> rusqlite::Result<usize> {
+    let sql = "INSERT INTO reservations (order_id, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+    connection.change(sql, params![order.as_bytes(), Json(record)])
+}
+
+#[async_trait]
+impl TicketStore for SqliteTickets {
+    async fn hold(&self, order: OrderId, flight: &FlightId, seats: SeatCount) -> Result<Held, StoreError> {
+        let flight_id = flight.clone();
+        let write = move |connection: &Connection| {
+            if let Some(record) = find(connection, order)? {
+                return Ok(Held::Decided(record));
+            }
+            let flight = "SELECT body FROM flights WHERE id = ?1";
+            let Some(Json(flight)) =
+                connection.row(flight, [flight_id.as_str()], |row| row.get::<_, Json<Flight>>(0))?
+            else {
+                return Ok(Held::UnknownFlight);
+            };
+            let take = "UPDATE flights SET seats_left = seats_left - ?2 WHERE id = ?1 AND seats_left >= ?2";
+            if connection.change(take, params![flight_id.as_str(), seats.get()])? == 0 {
+                return Ok(Held::SoldOut);
+            }
+            let amount =
+                flight.price.times(seats).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, i64::MAX))?;
+            let hold = Hold { flight_id, seats, amount, departs_at: flight.departs_at };
+            insert(connection, order, &Reservation::Held(hold.clone()))?;
+            Ok(Held::Held(hold))
+        };
+        self.0.write(write).await
+    }
+
+    async fn decide(&self, order: OrderId, decision: &Reservation) -> Result<Reservation, StoreError> {
+        let decision = decision.clone();
+        let write = move |connection: &Connection| {
+            if insert(connection, order, &decision)? == 1 {
+                return Ok(decision);
+            }
+            find(connection, order)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
+        };
+        self.0.write(write).await
+    }
+
+    async fn release(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
+        let write = move |connection: &Connection| {
+            let Some(Reservation::Held(hold)) = find(connection, order)? else {
+                return find(connection, order);
+            };
+            let give_back = "UPDATE flights SET seats_left = seats_left + ?2 WHERE id = ?1";
+            connection.change(give_back, params![hold.flight_id.as_str(), hold.seats.get()])?;
+            let sql = "UPDATE reservations SET body = ?2 WHERE order_id = ?1";
+            connection.change(sql, params![order.as_bytes(), Json(&Reservation::Released)])?;
+            Ok(Some(Reservation::Released))
+        };
+        self.0.write(write).await
+    }
+
+    async fn find(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
+        self.0.read(move |connection| find(connection, order)).await
+    }
+
+    async fn offers(&self) -> Result<Vec<Offer>, StoreError> {
+        let sql = "SELECT body, seats_left FROM flights ORDER BY departs_at, id";
+        let read = move |connection: &Connection| {
+            connection.rows(sql, [], |row| {
+                let Json(flight) = row.get(0)?;
+                Ok(Offer { flight, seats_left: row.get(1)? })
+            })
+        };
+        self.0.scan(read).await
+    }
+
+    async fn put_flight(&self, flight: &Flight) -> Result<FlightPut, StoreError> {
+        let flight = flight.clone();
+        let write = move |connection: &Connection| {
+            let id = flight.id.as_str();
+            let held = "SELECT capacity - seats_left FROM flights WHERE id = ?1";
+            let held: u32 = connection.row(held, [id], |row| row.get(0))?.unwrap_or(0);
+            if flight.capacity < held {
+                return Ok(FlightPut::BelowHeld { held });
+            }
+            let sql = "INSERT INTO flights (id, departs_at, capacity, seats_left, body) VALUES (?1, ?2, ?3, ?4, ?5)
+                       ON CONFLICT (id) DO UPDATE SET departs_at = ?2, capacity = ?3, seats_left = ?4, body = ?5";
+            let params = params![
+                id,
+                flight.departs_at.as_millis(),
+                flight.capacity,
+                flight.capacity - held,
+                Json(&flight)
+            ];
+            connection.change(sql, params)?;
+            Ok(FlightPut::Stored)
+        };
+        self.0.write(write).await
+    }
+}

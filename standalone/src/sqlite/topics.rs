@@ -1,0 +1,231 @@
+//! The topics, on SQLite, as SQS standard queues behave where it matters: at least once, in no
+//! order, a visibility timeout, a receive count, delays, a dead-letter queue.
+//!
+//! Who receives waits without polling: in the very group that sends a message, before its commit,
+//! the message is handed to a receiver that waits (`dispatch.rs`), so a hop costs one fsync.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use messaging::clock::Clock;
+use messaging::consumer::Delivery;
+use messaging::store::StoreError;
+use messaging::topics::{Outgoing, SendError, Topics};
+use protocol::event::LARGEST;
+use protocol::time::Timestamp;
+use protocol::topic::Topic;
+use rusqlite::{Connection, params};
+use system::operations::{DeadLetter, TopicState};
+use tokio::sync::oneshot;
+
+use super::Statements;
+use super::database::Database;
+use super::dispatch::{Receiver, WaitList};
+use super::messages::{self, MAX_RECEIVE_COUNT};
+
+/// The topics in a database.
+#[derive(Clone)]
+pub struct SqliteTopics {
+    database: Database,
+    wait_list: Arc<WaitList>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SqliteTopics {
+    pub(super) fn new(database: Database, wait_list: Arc<WaitList>, clock: Arc<dyn Clock>) -> Self {
+        Self { database, wait_list, clock }
+    }
+
+    /// Makes every in-flight message visible again. Called at start-up: the process that received it
+    /// no longer exists.
+    pub fn requeue_in_flight(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        let now = self.clock.now().as_millis();
+        let sql = "UPDATE messages SET visible_at = ?1 WHERE receive_count > 0 AND visible_at > ?1";
+        self.database.write(move |connection| connection.change(sql, [now]).map(drop))
+    }
+
+    /// Waits until there are messages, and receives up to `most` of them: for `visibility` no
+    /// other does. Cancel-safe: a dropped receive leaves its messages in the topic.
+    pub async fn receive(&self, topic: Topic, most: usize, visibility: Duration) -> Vec<Delivery> {
+        let (reply, delivered) = oneshot::channel();
+        self.wait_list.wait(topic, Receiver { most, visibility, reply });
+        self.database.wake();
+        let mut waiting = Waiting { topics: self, delivered };
+        // The other end goes away only with the database.
+        match (&mut waiting.delivered).await {
+            Ok(deliveries) => deliveries,
+            Err(_) => std::future::pending().await,
+        }
+    }
+
+    /// Ends the work on a batch, in one write: sends `messages`, deletes what is `done` for good,
+    /// and has what `failed` delivered again after a pause.
+    ///
+    /// A message that was received again in the meantime is left alone: its new receiver answers
+    /// for it.
+    pub fn finish(
+        &self,
+        messages: Vec<Outgoing>,
+        done: Vec<Receipt>,
+        failed: Vec<Receipt>,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        let now = self.clock.now();
+        let wait_list = self.wait_list.clone();
+        self.database.write(move |connection| {
+            if let Some(message) = messages.iter().find(|message| message.body.len() > LARGEST) {
+                // Nothing may be acknowledged whose answer is not sent.
+                return Err(rusqlite::Error::ToSqlConversionFailure(too_large(message.body.len()).into()));
+            }
+            send(connection, &wait_list, &messages, now)?;
+            for Receipt { id, receive_count } in done {
+                connection.change(
+                    "DELETE FROM messages WHERE id = ?1 AND receive_count = ?2",
+                    params![id, receive_count],
+                )?;
+            }
+            for receipt in failed {
+                let sql = "UPDATE messages SET visible_at = ?3 WHERE id = ?1 AND receive_count = ?2";
+                let visible_at = (now + receipt.pause()).as_millis();
+                connection.change(sql, params![receipt.id, receipt.receive_count, visible_at])?;
+                wait_list.touch_all();
+            }
+            Ok(())
+        })
+    }
+
+    /// How every topic stands.
+    pub async fn states(&self) -> Result<Vec<(Topic, TopicState)>, StoreError> {
+        let now = self.clock.now();
+        self.database
+            .scan(move |connection| {
+                Topic::ALL.into_iter().map(|topic| Ok((topic, state(connection, topic, now)?))).collect()
+            })
+            .await
+    }
+
+    /// What is in a topic's dead-letter queue, oldest first.
+    pub async fn dead_letters(&self, topic: Topic) -> Result<Vec<DeadLetter>, StoreError> {
+        let sql = "SELECT id, body, failure, attempts, source, parked_at FROM dead_letters
+                   WHERE topic = ?1 ORDER BY id";
+        let read = move |connection: &Connection| {
+            connection.rows(sql, [topic.name()], |row| {
+                let (id, body, failure, attempts, source) =
+                    (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+                let parked_at = Timestamp::from_millis(row.get(5)?);
+                Ok(DeadLetter { id, topic, body, failure, attempts, source, parked_at })
+            })
+        };
+        self.database.scan(read).await
+    }
+
+    /// Moves dead letters back to their topics: one, or all of them; answers how many.
+    ///
+    /// **Crash contract:** each is in one of the two places, before and after, and never in both.
+    pub async fn redrive(&self, one: Option<i64>) -> Result<usize, StoreError> {
+        let now = self.clock.now().as_millis();
+        let wait_list = self.wait_list.clone();
+        let write = move |connection: &Connection| {
+            let send = "INSERT INTO messages (topic, visible_at, sent_at, body)
+                        SELECT topic, ?2, ?2, body FROM dead_letters WHERE ?1 IS NULL OR id = ?1 ORDER BY id";
+            let moved = connection.change(send, params![one, now])?;
+            connection.change("DELETE FROM dead_letters WHERE ?1 IS NULL OR id = ?1", [one])?;
+            wait_list.touch_all();
+            Ok(moved)
+        };
+        self.database.write(write).await
+    }
+}
+
+/// A receive that is waited for. Dropped before its messages were fetched, it requeues them: they
+/// must not wait out a visibility timeout because their receiver stopped waiting at that moment.
+struct Waiting<'a> {
+    topics: &'a SqliteTopics,
+    delivered: oneshot::Receiver<Vec<Delivery>>,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.delivered.close();
+        if let Ok(deliveries) = self.delivered.try_recv() {
+            self.topics.wait_list.requeue(deliveries);
+            self.topics.database.wake();
+        }
+    }
+}
+
+/// Names one receive of one message.
+#[derive(Clone, Copy, Debug)]
+pub struct Receipt {
+    id: i64,
+    receive_count: u32,
+}
+
+impl Receipt {
+    /// The receipt that came with a delivery; `None` if it is not from these topics.
+    pub fn of(delivery: &Delivery) -> Option<Self> {
+        Some(Self { id: delivery.id.parse().ok()?, receive_count: delivery.receive_count })
+    }
+
+    /// How long a message that failed rests: 1 s after the first receive, doubling.
+    fn pause(self) -> Duration {
+        Duration::from_secs(1 << (self.receive_count.clamp(1, MAX_RECEIVE_COUNT) - 1))
+    }
+}
+
+#[async_trait]
+impl Topics for SqliteTopics {
+    /// All in one write: they are sent together, or none is.
+    async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), SendError>> {
+        let now = self.clock.now();
+        let wait_list = self.wait_list.clone();
+        let topics: Vec<_> = messages.iter().map(|message| (message.topic, message.body.len())).collect();
+        let sent = self.database.write(move |connection| send(connection, &wait_list, &messages, now));
+        let sent = sent.await;
+        let answer = |(topic, length)| match &sent {
+            _ if length > LARGEST => Err(SendError { topic, reason: too_large(length) }),
+            Ok(()) => Ok(()),
+            Err(error) => Err(SendError { topic, reason: error.to_string() }),
+        };
+        topics.into_iter().map(answer).collect()
+    }
+}
+
+fn too_large(length: usize) -> String {
+    format!("{length} bytes are more than the {LARGEST} a message may have")
+}
+
+/// Sends what is not too large, and has it dispatched.
+fn send(
+    connection: &Connection,
+    wait_list: &WaitList,
+    messages: &[Outgoing],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    messages::send(connection, messages, now)?;
+    messages.iter().for_each(|message| wait_list.touch(message.topic));
+    Ok(())
+}
+
+fn state(connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Result<TopicState> {
+    let live = "SELECT count(*) FILTER (WHERE visible_at <= ?2),
+                       count(*) FILTER (WHERE visible_at > ?2 AND receive_count > 0),
+                       count(*) FILTER (WHERE visible_at > ?2 AND receive_count = 0),
+                       min(sent_at)
+                FROM messages WHERE topic = ?1";
+    let found = connection.row(live, params![topic.name(), now.as_millis()], |row| {
+        let oldest: Option<i64> = row.get(3)?;
+        Ok(TopicState {
+            waiting: row.get(0)?,
+            in_flight: row.get(1)?,
+            delayed: row.get(2)?,
+            dead_lettered: 0,
+            oldest_age_seconds: oldest
+                .map_or(0, |oldest| now.since(Timestamp::from_millis(oldest)).as_secs()),
+        })
+    })?;
+    let dead =
+        connection
+            .row("SELECT count(*) FROM dead_letters WHERE topic = ?1", [topic.name()], |row| row.get(0))?;
+    Ok(TopicState { dead_lettered: dead.unwrap_or_default(), ..found.unwrap_or_default() })
+}

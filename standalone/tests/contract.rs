@@ -1,0 +1,290 @@
+//! Every port's contract, kept by the SQLite adapters.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use email_service::mail::Mail;
+use email_service::mailer::{Mailer, MailerError};
+use email_service_contract::Inbox;
+use messaging::clock::{Clock, ManualClock};
+use messaging::consumer::Delivery;
+use messaging::topics::{Outgoing, SendError, Topics};
+use messaging_contract::{BothEnds, VISIBILITY};
+use protocol::ids::OrderId;
+use protocol::messages::NoticeOutcome;
+use protocol::passenger::EmailAddress;
+use protocol::time::Timestamp;
+use protocol::topic::Topic;
+use standalone::sqlite::mailbox::Mailbox;
+use standalone::sqlite::topics::{Receipt, SqliteTopics};
+use standalone::sqlite::{self, database::Database};
+use tempfile::TempDir;
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)))
+}
+
+fn database() -> (Database, TempDir, Arc<ManualClock>) {
+    let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
+    (sqlite::open(directory.path(), clock.clone()).unwrap().0, directory, clock)
+}
+
+mod orders {
+    use booking_gateway::store::OrderStore;
+    use standalone::sqlite::orders::SqliteOrders;
+
+    use super::*;
+
+    async fn fresh() -> (Arc<dyn OrderStore>, TempDir) {
+        let (database, directory, _) = database();
+        (Arc::new(SqliteOrders(database)), directory)
+    }
+
+    booking_gateway_contract::order_store_contract!(fresh);
+}
+
+mod tickets {
+    use standalone::sqlite::tickets::SqliteTickets;
+    use ticket_service::store::TicketStore;
+
+    use super::*;
+
+    async fn fresh() -> (Arc<dyn TicketStore>, TempDir) {
+        let (database, directory, _) = database();
+        (Arc::new(SqliteTickets(database)), directory)
+    }
+
+    ticket_service_contract::ticket_store_contract!(fresh);
+}
+
+mod payments {
+    use billing_service::store::PaymentStore;
+    use standalone::sqlite::payments::SqlitePayments;
+
+    use super::*;
+
+    async fn fresh() -> (Arc<dyn PaymentStore>, TempDir) {
+        let (database, directory, _) = database();
+        (Arc::new(SqlitePayments(database)), directory)
+    }
+
+    billing_service_contract::payment_store_contract!(fresh);
+}
+
+mod provider {
+    use billing_service::provider::PaymentProvider;
+    use standalone::sqlite::ledger::SqliteProvider;
+
+    use super::*;
+
+    async fn fresh() -> (Arc<dyn PaymentProvider>, TempDir) {
+        let (database, directory, _) = database();
+        (Arc::new(SqliteProvider::new(database)), directory)
+    }
+
+    billing_service_contract::payment_provider_contract!(fresh);
+}
+
+mod mails {
+    use email_service::store::MailStore;
+    use standalone::sqlite::mails::SqliteMails;
+
+    use super::*;
+
+    async fn fresh() -> (Arc<dyn MailStore>, TempDir) {
+        let (database, directory, _) = database();
+        (Arc::new(SqliteMails(database)), directory)
+    }
+
+    email_service_contract::mail_store_contract!(fresh);
+}
+
+mod mailer {
+    use super::*;
+
+    struct Seen(Mailbox);
+
+    #[async_trait]
+    impl Mailer for Seen {
+        async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+            self.0.send(order, outcome, mail).await
+        }
+    }
+
+    #[async_trait]
+    impl Inbox for Seen {
+        async fn mails(&self, address: &EmailAddress) -> Vec<Mail> {
+            let sent = self.0.sent().await.unwrap();
+            sent.into_iter().map(|sent| sent.mail).filter(|mail| mail.to == *address).collect()
+        }
+    }
+
+    async fn fresh() -> (Seen, TempDir) {
+        let (database, directory, clock) = database();
+        (Seen(Mailbox { database, clock }), directory)
+    }
+
+    email_service_contract::mailer_contract!(fresh);
+
+    #[tokio::test]
+    async fn a_mail_that_is_sent_again_arrives_once() {
+        let (mailer, _kept) = fresh().await;
+        email_service_contract::a_mail_arrives_as_it_was_composed(Seen(Mailbox {
+            database: mailer.0.database.clone(),
+            clock: clock(),
+        }))
+        .await;
+        email_service_contract::a_mail_arrives_as_it_was_composed(mailer).await;
+    }
+}
+
+mod topics {
+    use super::*;
+
+    struct Embedded {
+        topics: SqliteTopics,
+        database: Database,
+        clock: Arc<ManualClock>,
+    }
+
+    #[async_trait]
+    impl Topics for Embedded {
+        async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), SendError>> {
+            self.topics.send(messages).await
+        }
+    }
+
+    #[async_trait]
+    impl BothEnds for Embedded {
+        async fn receive(&self, topic: Topic, most: usize) -> Vec<Delivery> {
+            let receive = self.topics.receive(topic, most, VISIBILITY);
+            tokio::time::timeout(Duration::from_millis(300), receive).await.unwrap_or_default()
+        }
+
+        async fn acknowledge(&self, _topic: Topic, delivery: &Delivery) {
+            self.topics.finish(Vec::new(), vec![Receipt::of(delivery).unwrap()], Vec::new()).await.unwrap();
+        }
+
+        async fn deliver_again(&self, _topic: Topic, delivery: &Delivery) {
+            self.topics.finish(Vec::new(), Vec::new(), vec![Receipt::of(delivery).unwrap()]).await.unwrap();
+            self.pass(Duration::from_secs(1)).await;
+        }
+
+        async fn dead_letters(&self, topic: Topic) -> Vec<(String, Option<(String, u32)>)> {
+            let letters = self.topics.dead_letters(topic).await.unwrap();
+            letters.into_iter().map(|letter| (letter.body, Some((letter.failure, letter.attempts)))).collect()
+        }
+
+        async fn pass(&self, time: Duration) {
+            self.clock.advance(time);
+            self.database.wake();
+        }
+    }
+
+    async fn fresh() -> (Embedded, TempDir) {
+        let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
+        let (database, topics) = sqlite::open(directory.path(), clock.clone()).unwrap();
+        (Embedded { topics, database, clock }, directory)
+    }
+
+    messaging_contract::topics_contract!(fresh);
+
+    #[tokio::test]
+    async fn a_receiver_that_waits_is_woken_by_a_message_and_by_its_time() {
+        let (ends, _kept) = fresh().await;
+        let topics = ends.topics.clone();
+        let waiting = tokio::spawn(async move {
+            let mut bodies = Vec::new();
+            while bodies.len() < 2 {
+                bodies.extend(
+                    topics
+                        .receive(Topic::Tickets, 10, Duration::from_secs(600))
+                        .await
+                        .into_iter()
+                        .map(|one| one.body),
+                );
+            }
+            bodies
+        });
+        let message = |body: &str, seconds| Outgoing {
+            topic: Topic::Tickets,
+            body: body.to_owned(),
+            delay: Duration::from_secs(seconds),
+            dead_letter: None,
+            order: None,
+        };
+        ends.send(vec![message("later", 60), message("now", 0)]).await;
+        ends.pass(Duration::from_secs(60)).await;
+        assert_eq!(waiting.await.unwrap(), ["now", "later"]);
+    }
+
+    #[tokio::test]
+    async fn who_stops_waiting_takes_nothing_with_it() {
+        let (ends, _kept) = fresh().await;
+        let mut gone = Box::pin(ends.topics.receive(Topic::Email, 10, VISIBILITY));
+        let _ = tokio::time::timeout(Duration::from_millis(20), &mut gone).await;
+        drop(gone);
+        let message = Outgoing {
+            topic: Topic::Email,
+            body: "kept".to_owned(),
+            delay: Duration::ZERO,
+            dead_letter: None,
+            order: None,
+        };
+        ends.send(vec![message]).await;
+        let received = ends.receive(Topic::Email, 10).await;
+        assert_eq!(
+            received
+                .iter()
+                .map(|delivery| (delivery.body.as_str(), delivery.receive_count))
+                .collect::<Vec<_>>(),
+            [("kept", 1)]
+        );
+    }
+
+    #[tokio::test]
+    async fn what_was_handed_to_somebody_who_stopped_waiting_comes_again_at_once() {
+        let (ends, _kept) = fresh().await;
+        let mut gone = Box::pin(ends.topics.receive(Topic::Email, 10, VISIBILITY));
+        let _ = tokio::time::timeout(Duration::from_millis(20), &mut gone).await;
+        // It is in the batch's hands by the time the send is answered, or a moment later.
+        let message = Outgoing {
+            topic: Topic::Email,
+            body: "kept".to_owned(),
+            delay: Duration::ZERO,
+            dead_letter: None,
+            order: None,
+        };
+        ends.send(vec![message]).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        drop(gone);
+        let received = ends.receive(Topic::Email, 10).await;
+        assert_eq!(
+            received
+                .iter()
+                .map(|delivery| (delivery.body.as_str(), delivery.receive_count))
+                .collect::<Vec<_>>(),
+            [("kept", 1)]
+        );
+    }
+
+    #[tokio::test]
+    async fn messages_survive_a_restart() {
+        let (ends, directory) = fresh().await;
+        let message = Outgoing {
+            topic: Topic::Email,
+            body: "kept".to_owned(),
+            delay: Duration::ZERO,
+            dead_letter: None,
+            order: None,
+        };
+        ends.send(vec![message]).await;
+        ends.database.close();
+        let clock: Arc<dyn Clock> = ends.clock.clone();
+        let (_database, topics) = sqlite::open(directory.path(), clock).unwrap();
+        let received = topics.receive(Topic::Email, 10, VISIBILITY).await;
+        assert_eq!(received[0].body, "kept");
+    }
+}

@@ -1,0 +1,85 @@
+//! The one writing connection: groups, and what becomes of a write that fails.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use messaging::clock::SystemClock;
+use messaging::store::StoreError;
+use rusqlite::Connection;
+use standalone::sqlite;
+use standalone::sqlite::database::{Database, FILE, reader};
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+fn database() -> (Database, TempDir) {
+    let directory = tempfile::tempdir().unwrap();
+    (sqlite::open(directory.path(), Arc::new(SystemClock)).unwrap().0, directory)
+}
+
+fn insert(connection: &Connection, name: &str) -> rusqlite::Result<usize> {
+    connection.execute("INSERT INTO settings (name, value) VALUES (?1, x'00')", [name])
+}
+
+/// As another process sees them.
+fn names(directory: &TempDir) -> Vec<String> {
+    let connection = reader(&directory.path().join(FILE)).unwrap();
+    let mut statement = connection.prepare("SELECT name FROM settings ORDER BY name").unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_write_that_is_answered_is_committed() {
+    let (database, directory) = database();
+    let mut writes = JoinSet::new();
+    for number in 0..64 {
+        let (database, path) = (database.clone(), directory.path().join(FILE));
+        writes.spawn(async move {
+            let name = format!("write {number}");
+            let written = name.clone();
+            database.write(move |connection| insert(connection, &written)).await.unwrap();
+            let sql = "SELECT count(*) FROM settings WHERE name = ?1";
+            let seen: u32 = reader(&path).unwrap().query_row(sql, [&name], |row| row.get(0)).unwrap();
+            assert_eq!(seen, 1, "{name} is answered, and another connection does not see it");
+        });
+    }
+    writes.join_all().await;
+}
+
+#[tokio::test]
+async fn a_write_that_fails_or_panics_is_undone_alone() {
+    let (database, directory) = database();
+    // Asked before any is waited for, so that they share groups.
+    let good = database.write(|connection| insert(connection, "a, good"));
+    let failing = database.write(|connection| {
+        insert(connection, "b, failing")?;
+        insert(connection, "a, good")
+    });
+    let panicking = database.write(|connection| -> rusqlite::Result<()> {
+        insert(connection, "c, panicking")?;
+        panic!("as asked")
+    });
+    let later = database.write(|connection| insert(connection, "d, good too"));
+    assert!(good.await.is_ok());
+    assert!(matches!(failing.await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(panicking.await, Err(StoreError::Unavailable(_))));
+    assert!(later.await.is_ok());
+    assert_eq!(names(&directory), ["a, good", "d, good too"]);
+}
+
+#[tokio::test]
+async fn a_write_takes_place_though_nobody_waits_for_it() {
+    let (database, directory) = database();
+    drop(database.write(|connection| insert(connection, "unattended")));
+    database.close();
+    assert_eq!(names(&directory), ["unattended"]);
+}
+
+#[tokio::test]
+async fn a_closed_database_refuses_at_once() {
+    let (database, _directory) = database();
+    database.close();
+    assert!(matches!(
+        database.write(|connection| insert(connection, "late")).await,
+        Err(StoreError::Unavailable(_))
+    ));
+}

@@ -1,0 +1,246 @@
+//! Orders that wait: the reconciler and the deadline, on the real platform, with time injected.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use booking_gateway::desk::BookingDesk;
+use booking_gateway::gateway::Gateway;
+use booking_gateway::reconciler::{GRACE, Run};
+use client::ClientError;
+use messaging::clock::{Clock, ManualClock, SystemClock};
+use messaging::topics::{Outgoing, SendError, Topics};
+use serde_json::{Value, json};
+use standalone::{Options, Server};
+use support::{Http, booking};
+use tempfile::TempDir;
+
+const DEADLINE: Duration = Duration::from_secs(48 * 60 * 60);
+const FIRST_CHECK: Duration = Duration::from_secs(60);
+
+struct App {
+    server: Server,
+    http: Http,
+    clock: Arc<ManualClock>,
+    _kept: TempDir,
+}
+
+impl App {
+    async fn start() -> Self {
+        let kept = tempfile::tempdir().unwrap();
+        let clock = Arc::new(ManualClock::at(SystemClock.now()));
+        let options = Options { clock: clock.clone(), ..Options::new(kept.path().join("data")) };
+        let server = Server::start(options).await.unwrap();
+        Self { http: Http::new(server.url()), server, clock, _kept: kept }
+    }
+
+    fn gateway(&self) -> &Gateway {
+        &self.server.platform().services.desk.gateway
+    }
+
+    async fn switch(&self, service: &str, running: bool) {
+        self.http.put(&format!("/local/services/{service}"), json!({"running": running})).await;
+    }
+
+    async fn book(&self) -> String {
+        self.http.book("OS-101", 2, "pm_card_visa").await
+    }
+
+    /// Waits until a booking is in that status.
+    async fn in_status(&self, id: &str, status: &str) {
+        self.http.until(&format!("/bookings/{id}"), |booking| booking["status"] == status).await;
+    }
+
+    /// Waits until every seat is free.
+    async fn every_seat_is_free(&self) {
+        let is_free = |offer: &Value| offer["capacity"] == offer["seats_left"];
+        self.http.until("/flights", |offers| offers.as_array().unwrap().iter().all(is_free)).await;
+    }
+
+    /// Nothing was charged, and every seat is free.
+    async fn nothing_is_held(&self) {
+        self.http.at_rest().await;
+        self.every_seat_is_free().await;
+        for entry in self.http.get("/local/payments").await.as_array().unwrap() {
+            assert_eq!(entry["captured"], entry["refunded"]);
+        }
+    }
+}
+
+/// Topics that take nothing.
+struct Away;
+
+#[async_trait]
+impl Topics for Away {
+    async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), SendError>> {
+        messages
+            .into_iter()
+            .map(|message| Err(SendError { topic: message.topic, reason: "away".to_owned() }))
+            .collect()
+    }
+}
+
+/// Topics that never answer.
+struct Hanging;
+
+#[async_trait]
+impl Topics for Hanging {
+    async fn send(&self, _: Vec<Outgoing>) -> Vec<Result<(), SendError>> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_accepted_though_no_message_can_be_sent_and_the_reconciler_drives_it_on() {
+    for topics in [Arc::new(Away) as Arc<dyn Topics>, Arc::new(Hanging)] {
+        let app = App::start().await;
+        // The same API, on the same store, whose sends come to nothing.
+        let gateway = Gateway { topics, ..app.gateway().clone() };
+        let desk = BookingDesk { gateway, ..app.server.platform().services.desk.clone() };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let cut_off = Http::new(&format!("http://{}", listener.local_addr().unwrap()));
+        tokio::spawn(async move { axum::serve(listener, booking_gateway::api::router(desk)).await });
+        let id = cut_off.book("OS-101", 1, "pm_card_visa").await;
+
+        assert_eq!(app.gateway().reconcile(1).await.unwrap(), Run::default(), "its time has not come");
+        app.clock.advance(FIRST_CHECK);
+        assert_eq!(app.gateway().reconcile(1).await.unwrap(), Run { resent: 1, expired: 0 });
+        assert_eq!(app.http.settled(&id).await["status"], "confirmed");
+        app.clock.advance(DEADLINE * 2);
+        assert_eq!(
+            app.gateway().reconcile(1).await.unwrap(),
+            Run::default(),
+            "a settled order is left alone"
+        );
+        app.server.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_waiting_order_is_looked_at_less_and_less_often() {
+    let app = App::start().await;
+    app.switch("ticket-service", false).await;
+    let id = app.book().await;
+    for minutes in [1, 1, 2, 4, 8, 16] {
+        app.clock.advance(Duration::from_secs(minutes * 60 - 1));
+        assert_eq!(app.gateway().reconcile(1).await.unwrap().resent, 0, "before {minutes} min");
+        app.clock.advance(Duration::from_secs(1));
+        assert_eq!(app.gateway().reconcile(1).await.unwrap().resent, 1, "after {minutes} min");
+    }
+    app.switch("ticket-service", true).await;
+    assert_eq!(app.http.settled(&id).await["status"], "confirmed", "whatever the number of copies");
+    app.http.at_rest().await;
+    assert_eq!(app.http.get("/local/payments").await.as_array().unwrap().len(), 1);
+    app.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_reconcilers_at_once_send_once() {
+    let app = App::start().await;
+    app.switch("ticket-service", false).await;
+    for _ in 0..20 {
+        app.book().await;
+    }
+    app.clock.advance(FIRST_CHECK);
+    let (one, two) = tokio::join!(app.gateway().reconcile(9), app.gateway().reconcile(9));
+    assert_eq!(one.unwrap().resent + two.unwrap().resent, 20);
+    app.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_seats_are_not_held_by_its_deadline_is_called_off() {
+    let app = App::start().await;
+    app.switch("ticket-service", false).await;
+    let id = app.book().await;
+    app.clock.advance(DEADLINE + GRACE - Duration::from_secs(1));
+    assert_eq!(app.gateway().reconcile(1).await.unwrap(), Run { resent: 1, expired: 0 });
+    app.clock.advance(Duration::from_secs(6 * 60 * 60));
+    assert_eq!(app.gateway().reconcile(1).await.unwrap(), Run { resent: 0, expired: 1 });
+    app.in_status(&id, "cancelling").await;
+    app.switch("ticket-service", true).await;
+    let booking = app.http.settled(&id).await;
+    assert_eq!((&booking["status"], &booking["reason"]), (&json!("cancelled"), &json!("expired")));
+    app.nothing_is_held().await;
+    app.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_is_not_paid_by_its_deadline_is_called_off_and_its_seats_are_free_again() {
+    let app = App::start().await;
+    app.switch("billing-service", false).await;
+    let id = app.book().await;
+    app.in_status(&id, "tickets_reserved").await;
+    app.clock.advance(DEADLINE + GRACE);
+    assert_eq!(app.gateway().reconcile(1).await.unwrap(), Run { resent: 0, expired: 1 });
+    app.in_status(&id, "cancelling").await;
+    // The seats do not wait for billing.
+    app.every_seat_is_free().await;
+    app.switch("billing-service", true).await;
+    let booking = app.http.settled(&id).await;
+    assert_eq!((&booking["status"], &booking["reason"]), (&json!("cancelled"), &json!("expired")));
+    app.nothing_is_held().await;
+    assert_eq!(app.http.get("/local/mail").await[0]["outcome"], "cancelled");
+    app.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_charge_that_comes_up_after_the_deadline_takes_nothing() {
+    let app = App::start().await;
+    app.switch("billing-service", false).await;
+    let id = app.book().await;
+    app.in_status(&id, "tickets_reserved").await;
+    app.clock.advance(DEADLINE + Duration::from_secs(1));
+    app.switch("billing-service", true).await;
+    let booking = app.http.settled(&id).await;
+    assert_eq!((&booking["status"], &booking["reason"]), (&json!("cancelled"), &json!("expired")));
+    app.nothing_is_held().await;
+    app.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_of_outage_loses_nothing_and_needs_nobody() {
+    let app = App::start().await;
+    app.http.put("/local/payment-provider", json!({"mode": "unavailable"})).await;
+    let id = app.book().await;
+    app.in_status(&id, "tickets_reserved").await;
+    for _ in 0..96 {
+        app.clock.advance(Duration::from_secs(15 * 60));
+        app.gateway().reconcile(9).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    app.http.put("/local/payment-provider", json!({"mode": "up"})).await;
+    app.clock.advance(Duration::from_secs(15 * 60));
+    app.gateway().reconcile(9).await.unwrap();
+    assert_eq!(app.http.settled(&id).await["status"], "confirmed");
+    let topics = app.http.get("/local/topics").await;
+    assert!(topics.as_object().unwrap().values().all(|topic| topic["dead_lettered"] == 0), "{topics}");
+    app.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_departed_flight_can_no_longer_be_cancelled() {
+    let app = App::start().await;
+    let id = app.book().await;
+    app.http.settled(&id).await;
+    app.clock.advance(Duration::from_secs(60 * 24 * 60 * 60));
+    let refused = app.http.0.delete(&format!("/bookings/{id}")).await.unwrap_err();
+    assert!(matches!(&refused, ClientError::Refused { status: 409, .. }), "{refused}");
+    assert!(refused.to_string().contains("departed"), "{refused}");
+    app.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_lives_as_long_as_its_order() {
+    let app = App::start().await;
+    let body = booking("OS-101", 1, "pm_card_visa");
+    let post = || app.http.0.book(&body, Some("my-key"));
+    let id = post().await.unwrap()["id"].clone();
+    app.http.settled(id.as_str().unwrap()).await;
+    app.clock.advance(Duration::from_secs(400 * 24 * 60 * 60));
+    let again = post().await.unwrap();
+    assert_eq!((&again["id"], &again["status"]), (&id, &Value::from("confirmed")));
+    app.server.stop().await;
+}

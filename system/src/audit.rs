@@ -1,0 +1,259 @@
+//! The audit: expected state against actual, order by order.
+//!
+//! A pure function over what one read transaction saw of every service, of the topics and of the
+//! provider's own ledger. On a system at work it tells no false alarm: what is on its way is in a
+//! topic, and an order with a message in a topic is not at rest yet.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use billing_service::payment::Payment;
+use billing_service::simulated::{Account, SIMULATED};
+use booking_gateway::order::{Command, Order, State, owed};
+use protocol::flight::FlightId;
+use protocol::ids::OrderId;
+use protocol::messages::{EmailCommand, NoticeOutcome};
+use protocol::time::Timestamp;
+use protocol::topic::Topic;
+use serde::Serialize;
+use ticket_service::flight::Offer;
+use ticket_service::reservation::Reservation;
+
+/// After how long an order that waits must have been looked at by the reconciler: its first check,
+/// and a good many of the reconciler's rounds.
+const OVERLOOKED: Duration = Duration::from_secs(3 * 60);
+
+/// Everything that is known of one order, by whoever knows it.
+#[derive(Clone, Debug, Default)]
+pub struct Case {
+    /// The gateway.
+    pub order: Option<Order>,
+    /// When the reconciler looks at it next.
+    pub next_check: Option<Timestamp>,
+    /// The Ticket Service.
+    pub reservation: Option<Reservation>,
+    /// The Billing Service.
+    pub payment: Option<Payment>,
+    /// The payment provider's own books.
+    pub account: Option<Account>,
+    /// The Email Service.
+    pub mailed: Option<NoticeOutcome>,
+    /// How many messages about it are in the topics.
+    pub messages: usize,
+    /// Its messages in the dead-letter queues: whose, and why.
+    pub dead_letters: Vec<(Topic, String)>,
+}
+
+/// What one read transaction saw.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Every order that anybody knows of.
+    pub cases: BTreeMap<OrderId, Case>,
+    /// Every flight.
+    pub flights: Vec<Offer>,
+    /// Messages in the dead-letter queues that name no order.
+    pub nameless_dead_letters: Vec<(Topic, String)>,
+    /// Whether payments were ever made by Stripe, whose books are not here.
+    pub stripe: bool,
+}
+
+impl Snapshot {
+    /// What is known of that order.
+    pub fn case(&mut self, order: OrderId) -> &mut Case {
+        self.cases.entry(order).or_default()
+    }
+}
+
+/// Something that is not as it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Discrepancy {
+    /// The order; none where it is about a flight or an unreadable message.
+    pub booking_id: Option<OrderId>,
+    /// What should be true.
+    pub expected: String,
+    /// What is.
+    pub actual: String,
+}
+
+/// What an audit found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Audit {
+    /// Orders looked at.
+    pub orders: usize,
+    /// Of them, those that are settled and have no message in a topic.
+    pub at_rest: usize,
+    /// What is not as it should be.
+    pub discrepancies: Vec<Discrepancy>,
+    /// Payment providers whose own books were not looked at: what they hold is taken from the
+    /// Billing Service's records.
+    pub books_not_compared: Vec<&'static str>,
+}
+
+/// Compares what should be with what is, at the moment `now`.
+pub fn audit(snapshot: &Snapshot, now: Timestamp) -> Audit {
+    let mut found = Findings::default();
+    for (id, case) in &snapshot.cases {
+        found.about = Some(*id);
+        found.case(case, now);
+    }
+    found.about = None;
+    for (topic, failure) in &snapshot.nameless_dead_letters {
+        found.expect(false, "no dead letters", || format!("one in {}: {failure}", topic.dead_letter_name()));
+    }
+    for offer in &snapshot.flights {
+        let held = held_on(snapshot, &offer.flight.id);
+        let capacity = u64::from(offer.flight.capacity);
+        found.expect(
+            u64::from(offer.seats_left) + held == capacity,
+            "free + held = capacity on every flight",
+            || {
+                format!(
+                    "flight {}: {} free + {held} held, {capacity} in all",
+                    offer.flight.id, offer.seats_left
+                )
+            },
+        );
+    }
+    let at_rest = snapshot.cases.values().filter(|case| is_at_rest(case)).count();
+    let orders = snapshot.cases.values().filter(|case| case.order.is_some()).count();
+    let books_not_compared = if snapshot.stripe { vec!["stripe"] } else { Vec::new() };
+    Audit { orders, at_rest, discrepancies: found.discrepancies, books_not_compared }
+}
+
+fn held_on(snapshot: &Snapshot, flight: &FlightId) -> u64 {
+    let reservations = snapshot.cases.values().filter_map(|case| case.reservation.as_ref());
+    let held = reservations.map(|reservation| match reservation {
+        Reservation::Held(hold) if hold.flight_id == *flight => hold.seats.into(),
+        _ => 0,
+    });
+    held.sum()
+}
+
+/// What is kept of a payment: by the provider's books, and by its record alone where another provider
+/// than the simulated one made it, whose books are not here.
+fn kept(case: &Case) -> u64 {
+    match (&case.account, &case.payment) {
+        (Some(account), _) => account.captured().saturating_sub(account.refunded()),
+        (None, Some(Payment::Captured(intent))) if !intent.reference.0.starts_with(SIMULATED) => {
+            intent.amount.value
+        }
+        (None, _) => 0,
+    }
+}
+
+fn is_at_rest(case: &Case) -> bool {
+    case.messages == 0 && case.order.as_ref().is_some_and(|order| order.state.is_settled())
+}
+
+#[derive(Default)]
+struct Findings {
+    about: Option<OrderId>,
+    discrepancies: Vec<Discrepancy>,
+}
+
+impl Findings {
+    fn expect(&mut self, holds: bool, expected: &str, actual: impl FnOnce() -> String) {
+        if !holds {
+            let expected = expected.to_owned();
+            self.discrepancies.push(Discrepancy { booking_id: self.about, expected, actual: actual() });
+        }
+    }
+
+    fn case(&mut self, case: &Case, now: Timestamp) {
+        for (topic, failure) in &case.dead_letters {
+            self.expect(false, "no dead letters", || {
+                format!("one in {}: {failure}", topic.dead_letter_name())
+            });
+        }
+        let Some(order) = &case.order else {
+            let known = case.reservation.is_some() || case.payment.is_some() || case.account.is_some();
+            self.expect(!known, "every record belongs to an order", || {
+                "records of an order that does not exist".to_owned()
+            });
+            return;
+        };
+        let (captured, refunded) =
+            case.account.as_ref().map_or((0, 0), |account| (account.captured(), account.refunded()));
+        let amount = order.amount.as_ref().map_or(0, |amount| amount.value);
+        self.expect(
+            captured <= amount && refunded <= captured,
+            "captured at most once, refunded at most that",
+            || format!("{captured} captured and {refunded} refunded, {amount} due"),
+        );
+        self.expect(
+            order.state.is_settled() == case.next_check.is_none(),
+            "the reconciler watches the unsettled, and only them",
+            || format!("{:?}, next check {:?}", order.state, case.next_check),
+        );
+        if is_at_rest(case) {
+            self.at_rest(case, order, kept(case));
+        } else if case.messages == 0 {
+            let waited = now.since(order.updated_at());
+            self.expect(waited < OVERLOOKED, "an order that waits has a message in a topic", || {
+                format!("{:?} for {} s, and no message anywhere", order.state, waited.as_secs())
+            });
+        }
+    }
+
+    /// At rest an order is paid, and holds seats, if and only if it is confirmed; and its customer
+    /// knows.
+    fn at_rest(&mut self, case: &Case, order: &Order, kept: u64) {
+        let confirmed = order.state == State::Confirmed;
+        let amount = order.amount.as_ref().map_or(0, |amount| amount.value);
+        let due = if confirmed { amount } else { 0 };
+        self.expect(kept == due, "captured − refunded = amount if confirmed, else 0", || {
+            format!("{:?}: {kept} kept, {due} due", order.state)
+        });
+
+        let held = match &case.reservation {
+            Some(Reservation::Held(hold)) => Some((&hold.flight_id, hold.seats)),
+            _ => None,
+        };
+        let booked = confirmed.then_some((&order.request.flight_id, order.request.seats));
+        self.expect(held == booked, "seats are held if and only if the order is confirmed", || {
+            format!("{:?}, and the record says {:?}", order.state, case.reservation)
+        });
+
+        let recorded = matches!(case.payment, Some(Payment::Captured(_)));
+        let open = matches!(case.payment, Some(Payment::Charging(_) | Payment::Reversing(_)));
+        self.expect(
+            recorded == confirmed && !open,
+            "the payment's record is captured if confirmed, else closed",
+            || format!("{:?}, and the record says {:?}", order.state, case.payment),
+        );
+
+        let told = owed(order).into_iter().find_map(|command| match command {
+            Command::Email(EmailCommand::Send(notice)) => Some(notice.outcome),
+            _ => None,
+        });
+        self.expect(case.mailed == told, "the customer was mailed how it ended", || {
+            format!("{:?}, and the last mail told {:?}", order.state, case.mailed)
+        });
+    }
+}
+
+impl fmt::Display for Discrepancy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { booking_id, expected, actual } = self;
+        let about = booking_id.map(|id| format!("order {id}: ")).unwrap_or_default();
+        write!(f, "{about}{actual}\n  expected: {expected}")
+    }
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} orders, {} of them at rest", self.orders, self.at_rest)?;
+        for discrepancy in &self.discrepancies {
+            writeln!(f, "{discrepancy}")?;
+        }
+        for provider in &self.books_not_compared {
+            writeln!(f, "the books of {provider} are not compared, only this system's records of them")?;
+        }
+        match self.discrepancies.len() {
+            0 => write!(f, "everything is as it should be"),
+            1 => write!(f, "1 discrepancy"),
+            many => write!(f, "{many} discrepancies"),
+        }
+    }
+}

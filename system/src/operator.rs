@@ -1,0 +1,141 @@
+//! The operator's API, `/local/*`: stops services, breaks the payment provider, and shows the topics,
+//! the mails and the provider's ledger.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post, put};
+use messaging::store::StoreError;
+use protocol::topic::Topic;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use shared_http::{Problem, json};
+use tracing::warn;
+
+use crate::dead_letters::Letter;
+use crate::operations::{Operations, ProviderMode, SimulatedProvider};
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct ServiceState {
+    running: bool,
+}
+
+#[derive(Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct ProviderState {
+    mode: ProviderMode,
+}
+
+type Platform = State<Arc<dyn Operations>>;
+
+/// `/local/*`.
+pub fn router(platform: Arc<dyn Operations>) -> Router {
+    Router::new()
+        .route("/local/services/{service}", put(set_service))
+        .route("/local/payment-provider", put(set_provider))
+        .route("/local/topics", get(topics))
+        .route("/local/dead-letters", get(dead_letters))
+        .route("/local/dead-letters/redrive", post(redrive_all))
+        .route("/local/dead-letters/{id}/redrive", post(redrive_one))
+        .route("/local/mail", get(mail))
+        .route("/local/payments", get(payments))
+        .with_state(platform)
+}
+
+async fn set_service(
+    State(platform): Platform,
+    service: Result<Path<String>, PathRejection>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let service = service.map(|Path(service)| service).unwrap_or_default();
+    let Some(topic) = Topic::ALL.into_iter().find(|topic| topic.switch() == service) else {
+        let known = Topic::ALL.map(Topic::switch).join(", ");
+        return Err(Problem::new(StatusCode::NOT_FOUND, format!("the services are {known}")));
+    };
+    let state: ServiceState = parse(&body, "{\"running\": true} or {\"running\": false}")?;
+    platform.switch(topic, state.running);
+    warn!("{service} is {}", if state.running { "started" } else { "stopped" });
+    Ok(json(StatusCode::OK, "application/json", &state))
+}
+
+async fn set_provider(State(platform): Platform, body: Bytes) -> Result<Response, Problem> {
+    let state: ProviderState =
+        parse(&body, "{\"mode\": \"up\"}, or \"unavailable\", \"timeout\" or \"slow\"")?;
+    simulated(platform.as_ref())?.set_mode(state.mode);
+    warn!("the payment provider is {:?}", state.mode);
+    Ok(json(StatusCode::OK, "application/json", &state))
+}
+
+async fn topics(State(platform): Platform) -> Result<Response, Problem> {
+    let states = platform.topics().await.map_err(unavailable)?;
+    let by_name: serde_json::Map<_, _> = states
+        .into_iter()
+        .map(|(topic, state)| (topic.name().to_owned(), serde_json::json!(state)))
+        .collect();
+    Ok(json(StatusCode::OK, "application/json", &by_name))
+}
+
+async fn dead_letters(State(platform): Platform) -> Result<Response, Problem> {
+    let letters = platform.dead_letters().await.map_err(unavailable)?;
+    let letters: Vec<_> = letters.iter().map(Letter::of).collect();
+    Ok(json(StatusCode::OK, "application/json", &letters))
+}
+
+async fn redrive_all(State(platform): Platform) -> Result<Response, Problem> {
+    redrive(platform.as_ref(), None).await
+}
+
+async fn redrive_one(
+    State(platform): Platform,
+    id: Result<Path<i64>, PathRejection>,
+) -> Result<Response, Problem> {
+    let Path(id) = id.map_err(|_| no_such_letter())?;
+    redrive(platform.as_ref(), Some(id)).await
+}
+
+async fn redrive(platform: &dyn Operations, one: Option<i64>) -> Result<Response, Problem> {
+    let redriven = platform.redrive(one).await.map_err(unavailable)?;
+    if one.is_some() && redriven == 0 {
+        return Err(no_such_letter());
+    }
+    warn!("{redriven} dead letters are redriven");
+    Ok(json(StatusCode::OK, "application/json", &serde_json::json!({"redriven": redriven})))
+}
+
+async fn mail(State(platform): Platform) -> Result<Response, Problem> {
+    Ok(json(StatusCode::OK, "application/json", &platform.mails().await.map_err(unavailable)?))
+}
+
+async fn payments(State(platform): Platform) -> Result<Response, Problem> {
+    let ledger = simulated(platform.as_ref())?.ledger().await.map_err(unavailable)?;
+    Ok(json(StatusCode::OK, "application/json", &ledger))
+}
+
+/// The simulated provider, which alone can be broken and looked into from here.
+fn simulated(platform: &dyn Operations) -> Result<&dyn SimulatedProvider, Problem> {
+    platform.simulated_provider().ok_or_else(|| {
+        let why = "payments are made by Stripe, which keeps its own books: see its dashboard; this path is for --payment-provider simulated";
+        Problem::new(StatusCode::CONFLICT, why)
+    })
+}
+
+fn no_such_letter() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "there is no such dead letter")
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8], shape: &str) -> Result<T, Problem> {
+    serde_json::from_slice(body)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body must be {shape}: {error}")))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
+fn unavailable(error: StoreError) -> Problem {
+    warn!(%error, "the database cannot be reached");
+    Problem::unavailable()
+}
