@@ -114,8 +114,12 @@ async fn killed_three_times_under_load_every_accepted_order_settles_and_the_book
     for round in 0..ROUNDS {
         let mut server = serve(&data, Some(&flights));
         let (http, ring) = (Http::new(server.url()), Arc::new(Notify::new()));
-        let ring_at = customers_a_round() / 10 + OsEntropy.below(customers_a_round() as u64 * 8 / 10) as usize;
-        println!("round {round}: killed after {ring_at} of {} were accepted, and a little", customers_a_round());
+        let ring_at =
+            customers_a_round() / 10 + OsEntropy.below(customers_a_round() as u64 * 8 / 10) as usize;
+        println!(
+            "round {round}: killed after {ring_at} of {} were accepted, and a little",
+            customers_a_round()
+        );
         let customers = customers(&http, round, ring_at, ring.clone());
         let killer = async {
             ring.notified().await;

@@ -57,9 +57,9 @@ pub(crate) async fn alone(test: impl AsyncFnOnce(&Stack)) {
 }
 
 /// Says that a test was skipped. Not by `println!`: the harness would swallow the line of a test that
-/// passes.
+/// passes. One write, so that the lines of several tests do not mingle.
 pub(crate) fn skipped(why: &str) {
-    let _ = writeln!(std::io::stderr(), "skipped, {why}");
+    let _ = std::io::stderr().write_all(format!("skipped, {why}\n").as_bytes());
 }
 
 /// Looks until it sees what is expected; fails with what it saw last.
