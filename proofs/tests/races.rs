@@ -86,8 +86,8 @@ async fn end(mut simulation: Simulation) -> Status {
     simulation.status(0).await.unwrap()
 }
 
-/// When an update tells that seats are released, they are free already, and not only at the end.
-async fn assert_told_seats_are_free(simulation: &Simulation, chosen: &[usize]) {
+/// When an update says that seats are released, they are free already, and not only at the end.
+async fn assert_released_seats_are_free(simulation: &Simulation, chosen: &[usize]) {
     if simulation.topics.ready().iter().any(|message| message.name() == "tickets_released") {
         let reservation =
             simulation.stores.tickets.find(simulation.customers[0].order.unwrap()).await.unwrap();
@@ -105,7 +105,7 @@ fn every_race(backends: &[Backend], prepare: impl AsyncFn(&mut Simulation) -> [J
                 let mut simulation = ordered(&mut pool, number, 1).await;
                 let [one, other] = prepare(&mut simulation).await;
                 let ways = race(&mut simulation, [&one, &other], &chosen).await;
-                assert_told_seats_are_free(&simulation, &chosen).await;
+                assert_released_seats_are_free(&simulation, &chosen).await;
                 let status = end(simulation).await;
                 if !seen.contains(&status) {
                     seen.push(status);

@@ -45,7 +45,7 @@ impl DeadLetters {
             },
         };
         let mut lines = vec![
-            ("letter", format!("{id}, given up by {} at {}", letter.source, letter.parked_at)),
+            ("letter", format!("{id}, given up by {} at {}", letter.source, letter.dead_lettered_at)),
             ("message", letter.kind.clone().unwrap_or_else(|| "no event".to_owned())),
             ("topic", letter.topic.to_string()),
             ("failure", letter.failure.clone()),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use billing_service::provider::PaymentProvider;
+use billing_service::provider::{ProviderName, Providers};
 use email_service::mailer::Mailer;
 use messaging::clock::Clock;
 use protocol::Invalid;
@@ -61,31 +61,26 @@ impl Payments {
         Ok(Self::Stripe { key, url })
     }
 
-    /// The provider; and the simulated one, if it is that, whose books can be seen.
-    #[expect(clippy::type_complexity, reason = "two views of one thing")]
-    pub(crate) fn provider(
+    /// The providers: the chosen one for new payments. The simulated one is always among them, so that
+    /// what was opened with it is finished; it is answered as well if it is the chosen one, since then
+    /// it can be broken and looked into.
+    pub(crate) fn providers(
         &self,
         database: &Database,
         clock: &Arc<dyn Clock>,
-    ) -> Result<(Arc<dyn PaymentProvider>, Option<Arc<SqliteProvider>>), StripeError> {
+    ) -> Result<(Providers, Option<Arc<SqliteProvider>>), StripeError> {
+        let simulated = Arc::new(SqliteProvider::new(database.clone()));
         match self {
             Self::Simulated => {
-                let simulated = Arc::new(SqliteProvider::new(database.clone()));
-                Ok((simulated.clone(), Some(simulated)))
+                Ok((Providers::only(ProviderName::SIMULATED, simulated.clone()), Some(simulated)))
             }
             Self::Stripe { key, url } => {
                 let (url, clock) = (url.clone(), clock.clone());
                 let options = stripe::Options { url, clock, ..stripe::Options::default() };
-                Ok((Arc::new(StripeProvider::new(key, ring::default_provider(), options)?), None))
+                let stripe = StripeProvider::new(key, ring::default_provider(), options)?;
+                let providers = Providers::only(ProviderName::STRIPE, Arc::new(stripe));
+                Ok((providers.beside(ProviderName::SIMULATED, simulated), None))
             }
-        }
-    }
-
-    /// Its name on the command line and in the database.
-    pub(crate) fn name(&self) -> &'static str {
-        match self {
-            Self::Simulated => "simulated",
-            Self::Stripe { .. } => "stripe",
         }
     }
 }

@@ -74,15 +74,14 @@ impl Platform {
         integrations: Integrations,
     ) -> Result<Self, PlatformError> {
         topics.requeue_in_flight().await?;
-        let (provider, simulated) = integrations.payments.provider(&database, &clock)?;
-        remember_provider(&database, integrations.payments.name()).await?;
+        let (providers, simulated) = integrations.payments.providers(&database, &clock)?;
         let mailbox = Arc::new(Mailbox { database: database.clone(), clock: clock.clone() });
         let secret = secret(&database, entropy.as_ref()).await?;
         let ports = Ports {
             orders: Arc::new(SqliteOrders(database.clone())),
             tickets: Arc::new(SqliteTickets(database.clone())),
             payments: Arc::new(SqlitePayments(database.clone())),
-            provider,
+            providers,
             mails: Arc::new(SqliteMails(database.clone())),
             mailer: integrations::mailer(integrations.mail, &mailbox, &clock),
             topics: Arc::new(topics.clone()),
@@ -120,13 +119,6 @@ async fn reconcile(gateway: Gateway) {
             warn!(%error, "the reconciler could not look; it will in {RECONCILE_EVERY:?}");
         }
     }
-}
-
-/// Notes who moves the money, for the audit.
-async fn remember_provider(database: &Database, name: &'static str) -> Result<(), StoreError> {
-    let sql =
-        "INSERT INTO settings (name, value) VALUES ('payment-provider-' || ?1, x'') ON CONFLICT DO NOTHING";
-    database.write(move |connection: &Connection| connection.execute(sql, [name]).map(drop)).await
 }
 
 /// The deployment's secret, made at the first start.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use billing_service::provider::{
-    Captured, Opened, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, Voided,
+    Captured, Opened, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, ProviderName, Providers,
+    Voided,
 };
 use billing_service::service::BillingService;
 use messaging::clock::{Clock, ManualClock};
@@ -72,7 +73,7 @@ impl PaymentProvider for Faulty {
             Fault::CaptureLandsLate => lost(),
             Fault::ReversedBeforeCapture => {
                 let (store, clock) = (self.store.clone(), self.clock.clone());
-                let service = BillingService { store, provider: self.provider.clone(), clock };
+                let service = BillingService { store, providers: simulated(self.provider.clone()), clock };
                 assert_eq!(answer(&service, BillingCommand::Reverse).await, Some(reversed(None)));
                 self.provider.capture(order, reference).await
             }
@@ -98,6 +99,10 @@ impl PaymentProvider for Faulty {
     }
 }
 
+fn simulated(provider: Arc<dyn PaymentProvider>) -> Providers {
+    Providers::only(ProviderName::SIMULATED, provider)
+}
+
 struct Billing {
     store: Arc<SqlitePayments>,
     provider: Arc<SqliteProvider>,
@@ -116,7 +121,7 @@ impl Billing {
     fn service(&self, fault: Fault) -> BillingService {
         let (store, clock, provider) = (self.store.clone(), self.clock.clone(), self.provider.clone());
         let provider = Arc::new(Faulty { provider, fault, store: store.clone(), clock: clock.clone() });
-        BillingService { store, provider, clock }
+        BillingService { store, providers: simulated(provider), clock }
     }
 
     /// The answer to a command; `None` if it is to wait.
@@ -330,4 +335,20 @@ async fn what_is_recorded_is_answered_though_the_provider_is_away_or_loses_its_r
     billing.provider.set_mode(ProviderMode::Unavailable);
     assert_eq!(billing.answer_again().await, Some(OrderUpdate::PaymentCaptured));
     assert_eq!(billing.ledger().await, (25_900, 0));
+}
+
+#[tokio::test]
+async fn a_payment_is_finished_by_the_provider_it_was_opened_with() {
+    let (before, after) = (Billing::new(), Billing::new());
+    assert_eq!(before.answer(Fault::None, charge()).await, Some(OrderUpdate::PaymentCaptured));
+    let (store, clock) = (before.store.clone(), before.clock.clone());
+    let stripe = Providers::only(ProviderName::STRIPE, after.provider.clone());
+
+    let alone = BillingService { store: store.clone(), providers: stripe.clone(), clock: clock.clone() };
+    assert_eq!(answer(&alone, BillingCommand::Reverse).await, None, "it waits until its provider is back");
+    let both = stripe.beside(ProviderName::SIMULATED, before.provider.clone());
+    let both = BillingService { store, providers: both, clock };
+    assert_eq!(answer(&both, BillingCommand::Reverse).await, Some(reversed(Some(25_900))));
+    assert_eq!(before.ledger().await, (25_900, 25_900));
+    assert_eq!(after.ledger().await, (0, 0));
 }

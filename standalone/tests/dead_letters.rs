@@ -30,7 +30,7 @@ async fn with_dead_letters(data: &Path) -> (ServerProcess, Http, String) {
     Connection::open(data.join(FILE))
         .unwrap()
         .execute_batch(
-            "INSERT INTO dead_letters (topic, parked_at, failure, attempts, source, body)
+            "INSERT INTO dead_letters (topic, dead_lettered_at, failure, attempts, source, body)
                  SELECT topic, sent_at, 'received 5 times and never acknowledged', 5, '/ticket-service', body
                  FROM messages WHERE topic = 'tickets';
              DELETE FROM messages WHERE topic = 'tickets';

@@ -4,12 +4,13 @@
 //! provider's own ledger. On a system at work it tells no false alarm: what is on its way is in a
 //! topic, and an order with a message in a topic is not at rest yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use billing_service::payment::Payment;
-use billing_service::simulated::{Account, SIMULATED};
+use billing_service::provider::ProviderName;
+use billing_service::simulated::Account;
 use booking_gateway::order::{Command, Order, State, owed};
 use protocol::flight::FlightId;
 use protocol::ids::OrderId;
@@ -54,8 +55,8 @@ pub struct Snapshot {
     pub flights: Vec<Offer>,
     /// Messages in the dead-letter queues that name no order.
     pub nameless_dead_letters: Vec<(Topic, String)>,
-    /// Whether payments were ever made by Stripe, whose books are not here.
-    pub stripe: bool,
+    /// The payment providers whose own books are in it.
+    pub books: BTreeSet<ProviderName>,
 }
 
 impl Snapshot {
@@ -87,7 +88,7 @@ pub struct Audit {
     pub discrepancies: Vec<Discrepancy>,
     /// Payment providers whose own books were not looked at: what they hold is taken from the
     /// Billing Service's records.
-    pub books_not_compared: Vec<&'static str>,
+    pub books_not_compared: Vec<ProviderName>,
 }
 
 /// Compares what should be with what is, at the moment `now`.
@@ -95,7 +96,7 @@ pub fn audit(snapshot: &Snapshot, now: Timestamp) -> Audit {
     let mut found = Findings::default();
     for (id, case) in &snapshot.cases {
         found.about = Some(*id);
-        found.case(case, now);
+        found.case(case, &snapshot.books, now);
     }
     found.about = None;
     for (topic, failure) in &snapshot.nameless_dead_letters {
@@ -117,7 +118,9 @@ pub fn audit(snapshot: &Snapshot, now: Timestamp) -> Audit {
     }
     let at_rest = snapshot.cases.values().filter(|case| is_at_rest(case)).count();
     let orders = snapshot.cases.values().filter(|case| case.order.is_some()).count();
-    let books_not_compared = if snapshot.stripe { vec!["stripe"] } else { Vec::new() };
+    let providers = snapshot.cases.values().filter_map(|case| case.payment.as_ref()?.provider());
+    let books_not_compared: BTreeSet<_> = providers.filter(|name| !snapshot.books.contains(name)).collect();
+    let books_not_compared = books_not_compared.into_iter().cloned().collect();
     Audit { orders, at_rest, discrepancies: found.discrepancies, books_not_compared }
 }
 
@@ -130,15 +133,22 @@ fn held_on(snapshot: &Snapshot, flight: &FlightId) -> u64 {
     held.sum()
 }
 
-/// What is kept of a payment: by the provider's books, and by its record alone where another provider
-/// than the simulated one made it, whose books are not here.
-fn kept(case: &Case) -> u64 {
+/// What is kept of a payment: by the provider's books, or by its record alone where those are not here.
+fn kept(case: &Case, books: &BTreeSet<ProviderName>) -> u64 {
     match (&case.account, &case.payment) {
         (Some(account), _) => account.captured().saturating_sub(account.refunded()),
-        (None, Some(Payment::Captured(intent))) if !intent.reference.0.starts_with(SIMULATED) => {
-            intent.amount.value
-        }
-        (None, _) => 0,
+        (None, Some(Payment::Captured(intent))) if !books.contains(&intent.provider) => intent.amount.value,
+        (
+            None,
+            None
+            | Some(
+                Payment::Captured(_)
+                | Payment::Charging(_)
+                | Payment::Declined { .. }
+                | Payment::Reversing(_)
+                | Payment::Reversed { .. },
+            ),
+        ) => 0,
     }
 }
 
@@ -160,7 +170,7 @@ impl Findings {
         }
     }
 
-    fn case(&mut self, case: &Case, now: Timestamp) {
+    fn case(&mut self, case: &Case, books: &BTreeSet<ProviderName>, now: Timestamp) {
         for (topic, failure) in &case.dead_letters {
             self.expect(false, "no dead letters", || {
                 format!("one in {}: {failure}", topic.dead_letter_name())
@@ -187,7 +197,7 @@ impl Findings {
             || format!("{:?}, next check {:?}", order.state, case.next_check),
         );
         if is_at_rest(case) {
-            self.at_rest(case, order, kept(case));
+            self.at_rest(case, order, kept(case, books));
         } else if case.messages == 0 {
             let waited = now.since(order.updated_at());
             self.expect(waited < OVERLOOKED, "an order that waits has a message in a topic", || {

@@ -28,7 +28,7 @@ pub struct Letter {
     /// The consumer that gave it up.
     pub source: String,
     /// When.
-    pub parked_at: Timestamp,
+    pub dead_lettered_at: Timestamp,
     /// Its first characters, if it is no event at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
@@ -50,7 +50,7 @@ impl Letter {
             failure: letter.failure.clone(),
             attempts: letter.attempts,
             source: letter.source.clone(),
-            parked_at: letter.parked_at,
+            dead_lettered_at: letter.dead_lettered_at,
             text: event.is_none().then(|| letter.body.chars().take(SHOWN).collect()),
         }
     }

@@ -91,7 +91,7 @@ pub struct DeadLetter {
     /// The consumer that gave it up.
     pub source: String,
     /// When.
-    pub parked_at: Timestamp,
+    pub dead_lettered_at: Timestamp,
 }
 
 /// A mail that was sent.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use billing_service::provider::PaymentProvider;
+use billing_service::provider::Providers;
 use billing_service::service::BillingService;
 use billing_service::store::PaymentStore;
 use booking_gateway::desk::{BookingDesk, Secret};
@@ -32,8 +32,8 @@ pub struct Ports {
     pub tickets: Arc<dyn TicketStore>,
     /// The Billing Service's payments.
     pub payments: Arc<dyn PaymentStore>,
-    /// Who moves the money.
-    pub provider: Arc<dyn PaymentProvider>,
+    /// What moves the money.
+    pub providers: Providers,
     /// What the Email Service has mailed.
     pub mails: Arc<dyn MailStore>,
     /// Who delivers mail.
@@ -103,8 +103,8 @@ fn consumer(topic: Topic, ports: &Ports, gateway: &Gateway) -> Arc<dyn Consume> 
         Topic::Tickets => consume(ports, TicketService { store: ports.tickets.clone(), clock }),
         Topic::OrderUpdates => consume(ports, OrderUpdates(gateway.clone())),
         Topic::Billing => {
-            let (store, provider) = (ports.payments.clone(), ports.provider.clone());
-            consume(ports, BillingService { store, provider, clock })
+            let (store, providers) = (ports.payments.clone(), ports.providers.clone());
+            consume(ports, BillingService { store, providers, clock })
         }
         Topic::Email => {
             consume(ports, EmailService { store: ports.mails.clone(), mailer: ports.mailer.clone() })

@@ -4,7 +4,8 @@ use protocol::money::Money;
 use protocol::reason::Declined;
 use serde::{Deserialize, Serialize};
 
-use crate::provider::PaymentRef;
+use crate::provider::{PaymentRef, ProviderName};
+use crate::simulated::SIMULATED;
 
 /// The record of one order.
 ///
@@ -38,11 +39,31 @@ pub enum Payment {
     },
 }
 
+impl Payment {
+    /// The provider that has it, while it is open or its money is held.
+    pub fn provider(&self) -> Option<&ProviderName> {
+        match self {
+            Payment::Charging(intent) | Payment::Captured(intent) | Payment::Reversing(intent) => {
+                Some(&intent.provider)
+            }
+            Payment::Declined { .. } | Payment::Reversed { .. } => None,
+        }
+    }
+}
+
 /// A payment that is open at the provider.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
+    /// The provider that it was opened with, and that alone can finish it.
+    pub provider: ProviderName,
     /// The provider's name for it: the identity under which everything about it is asked.
     pub reference: PaymentRef,
     /// What is due.
     pub amount: Money,
+}
+
+/// The provider of a record that was written before records named it: the simulated provider's
+/// references began with `sim_`, and the only other provider was Stripe.
+pub fn provider_by_reference(reference: &str) -> ProviderName {
+    if reference.starts_with(SIMULATED) { ProviderName::SIMULATED } else { ProviderName::STRIPE }
 }

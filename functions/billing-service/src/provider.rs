@@ -1,6 +1,9 @@
-//! The port to whoever moves the money.
+//! The port to what moves the money.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use protocol::ids::OrderId;
@@ -8,6 +11,63 @@ use protocol::money::Money;
 use protocol::payment::PaymentMethod;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+/// Names a payment provider, on the record of each payment that was opened with it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProviderName(Cow<'static, str>);
+
+impl ProviderName {
+    /// The simulated provider: no money moves.
+    pub const SIMULATED: Self = Self(Cow::Borrowed("simulated"));
+    /// Stripe.
+    pub const STRIPE: Self = Self(Cow::Borrowed("stripe"));
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The providers of a deployment. New payments are opened with one of them; each payment is finished
+/// by the one that its record names, so that several can stand side by side.
+#[derive(Clone)]
+pub struct Providers {
+    current: ProviderName,
+    by_name: BTreeMap<ProviderName, Arc<dyn PaymentProvider>>,
+}
+
+impl Providers {
+    /// That provider alone.
+    pub fn only(name: ProviderName, provider: Arc<dyn PaymentProvider>) -> Self {
+        Self { current: name.clone(), by_name: BTreeMap::from([(name, provider)]) }
+    }
+
+    /// Beside them another, which finishes its own payments and gets no new ones.
+    #[must_use]
+    pub fn beside(mut self, name: ProviderName, provider: Arc<dyn PaymentProvider>) -> Self {
+        self.by_name.entry(name).or_insert(provider);
+        self
+    }
+
+    /// The name of the provider that new payments are opened with.
+    pub fn current(&self) -> &ProviderName {
+        &self.current
+    }
+
+    /// The provider of that name.
+    ///
+    /// # Errors
+    /// It is not configured: its payments wait until it is.
+    pub fn of(&self, name: &ProviderName) -> Result<&dyn PaymentProvider, ProviderError> {
+        let provider = self.by_name.get(name).map(|provider| provider.as_ref());
+        provider.ok_or_else(|| {
+            let reason = format!("payments of {name} wait until that provider is configured again");
+            ProviderError::Refused(reason)
+        })
+    }
+}
 
 /// The provider's name for one payment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -22,15 +22,15 @@ use thiserror::Error;
 use tracing::{error, info, warn};
 
 use crate::payment::{Intent, Payment};
-use crate::provider::{Captured, Opened, PaymentProvider, PaymentStatus, ProviderError, Voided};
+use crate::provider::{Captured, Opened, PaymentProvider, PaymentStatus, ProviderError, Providers, Voided};
 use crate::store::{Begun, PaymentStore};
 
 /// Takes money, once, and gives it back, once.
 pub struct BillingService {
     /// Its payments.
     pub store: Arc<dyn PaymentStore>,
-    /// Who moves the money.
-    pub provider: Arc<dyn PaymentProvider>,
+    /// What moves the money.
+    pub providers: Providers,
     /// Its time.
     pub clock: Arc<dyn Clock>,
 }
@@ -108,8 +108,11 @@ impl BillingService {
         let first = if self.clock.now() > not_after {
             Payment::Declined { reason: Declined::Expired }
         } else {
-            match self.provider.open(order, amount, method).await? {
-                Opened::Open(reference) => Payment::Charging(Intent { reference, amount: amount.clone() }),
+            let provider = self.providers.current().clone();
+            match self.providers.of(&provider)?.open(order, amount, method).await? {
+                Opened::Open(reference) => {
+                    Payment::Charging(Intent { provider, reference, amount: amount.clone() })
+                }
                 Opened::Declined => Payment::Declined { reason: Declined::CardDeclined },
             }
         };
@@ -164,6 +167,11 @@ impl BillingService {
         }
     }
 
+    /// The provider that the intent was opened with.
+    fn of(&self, intent: &Intent) -> Result<&dyn PaymentProvider, ProviderError> {
+        self.providers.of(&intent.provider)
+    }
+
     /// Captures the payment, or makes sure that nobody can.
     async fn finish_charge(
         &self,
@@ -174,7 +182,7 @@ impl BillingService {
     ) -> Result<Payment, Stuck> {
         let status = match known {
             Known::Fresh => PaymentStatus::Open,
-            Known::Unknown => self.provider.retrieve(&intent.reference).await?,
+            Known::Unknown => self.of(intent)?.retrieve(&intent.reference).await?,
         };
         let captured = match status {
             PaymentStatus::Captured | PaymentStatus::Refunded(_) => Captured::Captured,
@@ -183,7 +191,7 @@ impl BillingService {
             PaymentStatus::Open if self.clock.now() > not_after => {
                 return self.decline(intent, Declined::Expired).await;
             }
-            PaymentStatus::Open => self.provider.capture(order, &intent.reference).await?,
+            PaymentStatus::Open => self.of(intent)?.capture(order, &intent.reference).await?,
         };
         match captured {
             Captured::Captured => Ok(Payment::Captured(intent.clone())),
@@ -199,7 +207,7 @@ impl BillingService {
     /// Closes the payment first: a decline is told only once nothing can be captured any more. A
     /// capture that comes to light here (an earlier request that landed late) is a capture.
     async fn decline(&self, intent: &Intent, reason: Declined) -> Result<Payment, Stuck> {
-        match self.provider.void(&intent.reference).await? {
+        match self.of(intent)?.void(&intent.reference).await? {
             Voided::Voided => Ok(Payment::Declined { reason }),
             Voided::AlreadyCaptured => {
                 warn!("a capture came to light while payment {} was being declined", intent.reference);
@@ -210,15 +218,15 @@ impl BillingService {
 
     /// Voids what was not captured, refunds what was.
     async fn finish_reversal(&self, order: OrderId, intent: &Intent) -> Result<Payment, Stuck> {
-        let status = self.provider.retrieve(&intent.reference).await?;
+        let status = self.of(intent)?.retrieve(&intent.reference).await?;
         let refunded = match status {
             PaymentStatus::Refunded(amount) => Some(amount),
             PaymentStatus::Voided => None,
-            PaymentStatus::Captured => Some(self.provider.refund(order, &intent.reference).await?),
+            PaymentStatus::Captured => Some(self.of(intent)?.refund(order, &intent.reference).await?),
             PaymentStatus::Open | PaymentStatus::Declined => {
-                match self.provider.void(&intent.reference).await? {
+                match self.of(intent)?.void(&intent.reference).await? {
                     Voided::Voided => None,
-                    Voided::AlreadyCaptured => Some(self.provider.refund(order, &intent.reference).await?),
+                    Voided::AlreadyCaptured => Some(self.of(intent)?.refund(order, &intent.reference).await?),
                 }
             }
         };

@@ -43,9 +43,9 @@ struct MemoryState {
 }
 
 impl Memory {
-    /// Has them hold that, and a handler get as far as the script says.
-    pub fn prepare(&self, contents: Contents, script: Script, now: Timestamp) {
-        *self.state() = MemoryState { contents, script: Some(script), now: Some(now) };
+    /// Adapters on which a handler gets as far as the script says.
+    pub fn scripted(contents: Contents, script: Script, now: Timestamp) -> Self {
+        Self(Arc::new(Mutex::new(MemoryState { contents, script: Some(script), now: Some(now) })))
     }
 
     /// What they hold.

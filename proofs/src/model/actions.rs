@@ -6,9 +6,9 @@ use protocol::topic::Topic;
 use stateright::{Model, Property};
 
 use super::bounds::Customers;
-use super::properties;
 use super::state::{Action, ModelState, Phase, Work};
 use super::transitions::BookingModel;
+use super::{coverage, properties};
 use crate::memory::contents::{Contents, Owner, Seats, Stored};
 use crate::memory::script::StepFault;
 
@@ -71,15 +71,7 @@ impl Model for BookingModel {
 
     fn properties(&self) -> Vec<Property<Self>> {
         let mut properties = properties::all();
-        if self.customers.iter().any(|customers| customers.requests.len() > 1) {
-            properties.extend(properties::reached_by_two());
-        }
-        if self.bounds.budget.faults > 0 {
-            properties.extend(properties::reached_by_faults());
-        }
-        if self.bounds.budget.cancels > 0 {
-            properties.extend(properties::reached_by_cancelling());
-        }
+        properties.extend(coverage::of(self));
         properties
     }
 }

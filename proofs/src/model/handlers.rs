@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use billing_service::provider::{ProviderName, Providers};
 use booking_gateway::desk::{DEADLINE, Secret};
 use booking_gateway::idempotency::IdempotencyKey;
 use booking_gateway::order::Request;
@@ -46,48 +47,6 @@ pub struct Handlers {
     runtime: tokio::runtime::Runtime,
     /// Every message that was ever sent, by its body as it was sent.
     messages: Mutex<HashMap<String, TopicMessage>>,
-    /// Services that no thread uses now. To wire new ones for each step takes a fifth of the whole check.
-    idle: Mutex<Vec<ServicesInMemory>>,
-}
-
-/// The product's services, and the adapters of all their ports.
-struct ServicesInMemory {
-    memory: Memory,
-    services: Services,
-}
-
-impl ServicesInMemory {
-    fn new() -> Self {
-        let memory = Memory::default();
-        let adapter = Arc::new(memory.clone());
-        let ports = Ports {
-            orders: adapter.clone(),
-            tickets: adapter.clone(),
-            payments: adapter.clone(),
-            provider: adapter.clone(),
-            mails: adapter.clone(),
-            mailer: adapter.clone(),
-            topics: adapter.clone(),
-            clock: adapter,
-            entropy: Arc::new(Zeros),
-        };
-        let services = Services::new(&ports, Settings { secret: secret(), deadline: DEADLINE });
-        Self { memory, services }
-    }
-}
-
-/// Randomness that is the same in every step: no handler may depend on the steps before it.
-struct Zeros;
-
-impl Entropy for Zeros {
-    fn fill(&self, bytes: &mut [u8]) {
-        bytes.fill(0);
-    }
-}
-
-#[expect(clippy::expect_used, reason = "it is long enough")]
-fn secret() -> Secret {
-    Secret::new(&[7; 32]).expect("32 bytes")
 }
 
 /// All that a handler's next call depends on.
@@ -143,7 +102,7 @@ impl Handlers {
     /// The machine has no runtime to give.
     pub fn new() -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-        Ok(Self { runtime, messages: Mutex::default(), idle: Mutex::default() })
+        Ok(Self { runtime, messages: Mutex::default() })
     }
 
     /// Runs a handler to where it was, has it make one more call, and stops it at the next.
@@ -156,17 +115,15 @@ impl Handlers {
     pub fn run_to_next_call(&self, input: &HandlerInput, requests: &[Request]) -> Option<StepOutcome> {
         let HandlerInput { work, answers, fault, phase, records, .. } = input;
         let script = Script::new(answers.clone(), *fault);
-        let wired = self.idle().pop().unwrap_or_else(ServicesInMemory::new);
-        wired.memory.prepare(records.clone(), script, phase.now());
+        let memory = Memory::scripted(records.clone(), script, phase.now());
         let polled = {
             // The consumer and the gateway set time limits, and timers must belong to a runtime.
             let _entered = self.runtime.enter();
-            let mut handling = handling(&wired, work, requests);
+            let mut handling = handling(&memory, work, requests);
             // Every port in memory answers at once or never, so one poll takes it to its next call.
             handling.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         };
-        let (mut records, script) = wired.memory.take();
-        self.idle().push(wired);
+        let (mut records, script) = memory.take();
         if let Some(why) = script.impossible {
             panic!("{work:?}: {why}");
         }
@@ -183,10 +140,6 @@ impl Handlers {
         };
         let (sent, dead_lettered) = self.read_all(std::mem::take(&mut records.sent));
         Some(StepOutcome { records, sent, dead_lettered, answers: script.into_answers(), next })
-    }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<ServicesInMemory>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What was sent to topics, and why the rest was dead-lettered.
@@ -232,34 +185,53 @@ fn read_command<M: Message>(body: &str) -> Option<TopicMessage> {
     Some(TopicMessage::new(&Event { time: start(), attempt: 0, ..event }, None))
 }
 
-fn handling(wired: &ServicesInMemory, work: &Work, requests: &[Request]) -> Handling {
-    let ServicesInMemory { memory, services } = wired;
+/// The product's services on those adapters.
+fn services(memory: &Memory) -> Services {
+    let adapter = Arc::new(memory.clone());
+    let ports = Ports {
+        orders: adapter.clone(),
+        tickets: adapter.clone(),
+        payments: adapter.clone(),
+        providers: Providers::only(ProviderName::SIMULATED, adapter.clone()),
+        mails: adapter.clone(),
+        mailer: adapter.clone(),
+        topics: adapter.clone(),
+        clock: adapter,
+        entropy: Arc::new(SeededEntropy::new(0)),
+    };
+    Services::new(&ports, Settings { secret: secret(), deadline: DEADLINE })
+}
+
+#[expect(clippy::expect_used, reason = "it is long enough")]
+fn secret() -> Secret {
+    Secret::new(&[7; 32]).expect("32 bytes")
+}
+
+fn handling(memory: &Memory, work: &Work, requests: &[Request]) -> Handling {
+    let services = services(memory);
     match work {
         Work::Post(number) => {
-            let (desk, request) = (services.desk.clone(), requests[*number].clone());
+            let request = requests[*number].clone();
             let key = IdempotencyKey::parse(format!("order-{number}").as_bytes()).ok();
             let trace = SeededEntropy::new(*number as u64).traceparent();
             Box::pin(async move {
                 // The answer is dropped: a customer has no message to be redelivered.
-                let _ = desk.accept(request, key.as_ref(), Some(trace)).await;
+                let _ = services.desk.accept(request, key.as_ref(), Some(trace)).await;
                 false
             })
         }
         Work::Delete(order) => {
-            let (gateway, order) = (services.gateway().clone(), *order);
+            let order = *order;
             Box::pin(async move {
-                let _ = gateway.cancel(order).await;
+                let _ = services.gateway().cancel(order).await;
                 false
             })
         }
-        Work::Check(_) => {
-            let gateway = services.gateway().clone();
-            Box::pin(async move {
-                // A check that fails is followed by another.
-                let _ = gateway.reconcile(1).await;
-                false
-            })
-        }
+        Work::Check(_) => Box::pin(async move {
+            // A check that fails is followed by another.
+            let _ = services.gateway().reconcile(1).await;
+            false
+        }),
         Work::Consume(message) => {
             let consumer = services.consumer(message.topic).clone();
             let (topics, body) = (memory.clone(), message.body.clone());

@@ -9,7 +9,8 @@
 //! | which actions each state has | `actions` |
 //! | which state comes of an action | [`transitions`] |
 //! | the customers, and the bounds of a check | [`bounds`] |
-//! | what must hold, and what must be reached | [`properties`] |
+//! | what must hold | `properties` |
+//! | what must be reached | `coverage` |
 //!
 //! Nothing of the product is copied. `POST` is `BookingDesk::accept`, `DELETE` is `Gateway::cancel`, the
 //! reconciler is `Gateway::reconcile`, and each message goes through `Consume::consume` to its service.
@@ -36,8 +37,9 @@
 
 mod actions;
 pub mod bounds;
+mod coverage;
 pub mod handlers;
 pub mod message;
-pub mod properties;
+mod properties;
 pub mod state;
 pub mod transitions;

@@ -1,4 +1,4 @@
-//! What must hold at every state, what at rest, and what the model must be seen to reach.
+//! What must hold at every state, and what at rest.
 //!
 //! Settlement is checked as a property of every state at rest, not as "eventually". No path of the model
 //! runs in circles: each step takes something in, spends some of the budget, or moves an order on, and
@@ -24,13 +24,9 @@ fn always(name: &'static str, holds: Holds) -> Property<BookingModel> {
     Property::always(name, holds)
 }
 
-fn sometimes(name: &'static str, holds: Holds) -> Property<BookingModel> {
-    Property::sometimes(name, holds)
-}
-
 /// All of them.
-pub fn all() -> Vec<Property<BookingModel>> {
-    let mut properties = vec![
+pub(super) fn all() -> Vec<Property<BookingModel>> {
+    vec![
         always("on every flight, free + held = capacity", |_, state| seats_are_conserved(state)),
         always("an order is captured at most once, and for its amount", |_, state| {
             state.orders().all(|order| is_charged_once(state, order))
@@ -68,7 +64,7 @@ pub fn all() -> Vec<Property<BookingModel>> {
             state.orders().all(|order| may_hold(order.state) || !holds_seats(state, order.id))
         }),
         // An update may wait for any time. So if a record could ever say something that does not
-        // follow from what it said before, a state is visited in which an update tells the one while
+        // follow from what it said before, a state is visited in which an update says the one while
         // the record says the other.
         always("no update contradicts the record behind it", |_, state| {
             state.updates().all(|(order, update)| follows(state, order, update))
@@ -88,7 +84,11 @@ pub fn all() -> Vec<Property<BookingModel>> {
         }),
         always("every mail is true", |_, state| {
             state.contents.mailbox.iter().all(|mail| {
-                state.contents.orders.get(&mail.order).is_some_and(|order| tells(order, mail.outcome))
+                state
+                    .contents
+                    .orders
+                    .get(&mail.order)
+                    .is_some_and(|order| may_have_mailed(order, mail.outcome))
             })
         }),
         always("nothing is dead-lettered, and no handler fails without a fault", |_, state| {
@@ -108,7 +108,7 @@ pub fn all() -> Vec<Property<BookingModel>> {
                     .orders()
                     .all(|order| holds_seats(state, order.id) == (order.state == State::Confirmed))
         }),
-        always("at rest the last mail of an order tells its end", |_, state| {
+        always("at rest the last mail of an order says how it ended", |_, state| {
             !state.is_at_rest()
                 || state.orders().all(|order| {
                     let last = state.contents.mailed.get(&order.id);
@@ -122,79 +122,11 @@ pub fn all() -> Vec<Property<BookingModel>> {
                     })
                 })
         }),
-    ];
-    properties.extend(reached());
-    properties
-}
-
-/// What the model is seen to reach. Without these, the properties above could hold because nothing ever
-/// happens.
-fn reached() -> Vec<Property<BookingModel>> {
-    vec![
-        sometimes("confirmed", |_, state| rests(state, |order| order.state == State::Confirmed)),
-        sometimes("rejected", |_, state| rests(state, |order| order.state == State::Rejected)),
-        sometimes("declined", |_, state| rests(state, |order| order.state == State::PaymentDeclined)),
-        sometimes("cancelled with a void", |_, state| {
-            rests(state, |order| order.state == State::Cancelled && stands(state, order.id, Stage::Voided))
-        }),
-        sometimes("cancelled before anything was opened", |_, state| {
-            rests(state, |order| {
-                order.state == State::Cancelled
-                    && !state.contents.ledger.iter().any(|opened| opened.order == order.id)
-            })
-        }),
-        sometimes("expired", |_, state| {
-            rests(state, |order| order.state == State::Cancelled && order.reason == Some(Reason::Expired))
-        }),
-        sometimes("expired by the answer of billing, within the grace", |_, state| {
-            state.phase == Phase::Late
-                && rests(state, |order| {
-                    order.state == State::Cancelled && order.reason == Some(Reason::Expired)
-                })
-        }),
     ]
-}
-
-/// What is reached only if a customer cancels: a deadline undoes nothing that was captured.
-pub fn reached_by_cancelling() -> Vec<Property<BookingModel>> {
-    vec![sometimes("cancelled with a refund", |_, state| {
-        rests(state, |order| order.state == State::Cancelled && stands(state, order.id, Stage::Refunded))
-    })]
-}
-
-/// What is reached only if a message is lost, so that the reconciler is needed.
-pub fn reached_by_faults() -> Vec<Property<BookingModel>> {
-    vec![sometimes("expired by the reconciler", |_, state| {
-        let by_billing = |order: &Order| {
-            let payment = state.contents.payments.get(&order.id);
-            payment.is_some_and(|payment| matches!(**payment, Payment::Declined { .. }))
-        };
-        rests(state, |order| {
-            order.state == State::Cancelled && order.reason == Some(Reason::Expired) && !by_billing(order)
-        })
-    })]
-}
-
-/// What is reached only by two orders.
-pub fn reached_by_two() -> Vec<Property<BookingModel>> {
-    vec![
-        sometimes("one has the seat, the other is rejected", |_, state| {
-            let at = |wanted| state.orders().any(|order| order.state == wanted);
-            state.is_at_rest() && at(State::Confirmed) && at(State::Rejected)
-        }),
-        sometimes("a seat that was released is sold again", |_, state| {
-            let at = |wanted| state.orders().any(|order| order.state == wanted);
-            state.is_at_rest() && at(State::Confirmed) && (at(State::Cancelled) || at(State::PaymentDeclined))
-        }),
-    ]
-}
-
-fn rests(state: &ModelState, end: impl Fn(&Order) -> bool) -> bool {
-    state.is_at_rest() && state.orders().any(end)
 }
 
 impl ModelState {
-    fn orders(&self) -> impl Iterator<Item = &Order> {
+    pub(super) fn orders(&self) -> impl Iterator<Item = &Order> {
         self.contents.orders.values().map(|order| &**order)
     }
 }
@@ -244,11 +176,11 @@ fn holds_seats(state: &ModelState, order: OrderId) -> bool {
     state.contents.reservations.get(&order).is_some_and(|record| matches!(**record, Reservation::Held(_)))
 }
 
-fn stands(state: &ModelState, order: OrderId, stage: Stage) -> bool {
+pub(super) fn stands(state: &ModelState, order: OrderId, stage: Stage) -> bool {
     payments(state, order).any(|opened| opened.account.stage == stage)
 }
 
-/// Whether what the record says now is what the update tells, or may have come after it.
+/// Whether what the record says now is what the update says, or may have come after it.
 fn follows(state: &ModelState, order: OrderId, update: &OrderUpdate) -> bool {
     let reservation = state.contents.reservations.get(&order).map(|record| &**record);
     let payment = state.contents.payments.get(&order).map(|record| &**record);
@@ -256,8 +188,8 @@ fn follows(state: &ModelState, order: OrderId, update: &OrderUpdate) -> bool {
         OrderUpdate::TicketsReserved { .. } => {
             matches!(reservation, Some(Reservation::Held(_) | Reservation::Released))
         }
-        OrderUpdate::TicketsUnavailable { reason: told } => {
-            matches!(reservation, Some(Reservation::Refused { reason }) if reason == told)
+        OrderUpdate::TicketsUnavailable { reason: sent } => {
+            matches!(reservation, Some(Reservation::Refused { reason }) if reason == sent)
         }
         OrderUpdate::TicketsReleased => matches!(reservation, Some(Reservation::Released)),
         OrderUpdate::PaymentCaptured => match payment {
@@ -265,11 +197,11 @@ fn follows(state: &ModelState, order: OrderId, update: &OrderUpdate) -> bool {
             Some(Payment::Reversed { refunded }) => refunded.is_some(),
             _ => false,
         },
-        OrderUpdate::PaymentDeclined { reason: told } => {
-            matches!(payment, Some(Payment::Declined { reason }) if reason == told)
+        OrderUpdate::PaymentDeclined { reason: sent } => {
+            matches!(payment, Some(Payment::Declined { reason }) if reason == sent)
         }
-        OrderUpdate::PaymentReversed { refunded: told } => {
-            matches!(payment, Some(Payment::Reversed { refunded }) if refunded == told)
+        OrderUpdate::PaymentReversed { refunded: sent } => {
+            matches!(payment, Some(Payment::Reversed { refunded }) if refunded == sent)
         }
         OrderUpdate::DeadlinePassed => state.phase == Phase::Over,
     }
@@ -292,7 +224,7 @@ fn books_follow(state: &ModelState, order: OrderId, payment: &Payment) -> bool {
 }
 
 /// Whether a customer whose order stands like this may have been mailed that.
-fn tells(order: &Order, outcome: NoticeOutcome) -> bool {
+fn may_have_mailed(order: &Order, outcome: NoticeOutcome) -> bool {
     match outcome {
         NoticeOutcome::Confirmed => {
             matches!(order.state, State::Confirmed | State::Cancelling(_) | State::Cancelled)

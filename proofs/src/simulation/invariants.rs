@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use billing_service::provider::ProviderName;
 use booking_gateway::order::{Order, Status};
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
@@ -74,7 +75,7 @@ fn check_money(ledger: &[OpenedPayment], order: &Order, found: &mut Vec<String>)
 }
 
 async fn snapshot(simulation: &Simulation, orders: &[Order]) -> Result<Snapshot, StoreError> {
-    let mut snapshot = Snapshot::default();
+    let mut snapshot = Snapshot { books: [ProviderName::SIMULATED].into(), ..Snapshot::default() };
     let checks = simulation.stores.orders.due(super::end_of_time(), 100).await?;
     let (ledger, messages) = (simulation.provider.ledger(), simulation.topics.messages());
     let delivered = simulation.mailer.delivered();

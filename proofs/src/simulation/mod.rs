@@ -26,6 +26,7 @@ pub mod topics;
 use std::sync::Arc;
 use std::time::Duration;
 
+use billing_service::provider::{ProviderName, Providers};
 use booking_gateway::desk::{Acceptance, Secret};
 use booking_gateway::gateway::Cancellation;
 use booking_gateway::idempotency::IdempotencyKey;
@@ -109,7 +110,7 @@ impl Simulation {
             orders: intercepted.orders,
             tickets: intercepted.tickets,
             payments: intercepted.payments,
-            provider: Arc::new(provider.clone()),
+            providers: Providers::only(ProviderName::SIMULATED, Arc::new(provider.clone())),
             mails: intercepted.mails,
             mailer: Arc::new(mailer.clone()),
             topics: Arc::new(topics.clone()),

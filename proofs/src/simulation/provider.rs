@@ -82,8 +82,7 @@ impl FaultyProvider {
         let of_the_call = of_the_call.or(state.down.then_some(Fault::FailsBefore));
         let scripted = of_the_call.map(|fault| StepFault::Call(fault.simplest(call)));
         let contents = std::mem::take(&mut state.contents);
-        let memory = Memory::default();
-        memory.prepare(contents, Script::new(Vec::new(), scripted), start());
+        let memory = Memory::scripted(contents, Script::new(Vec::new(), scripted), start());
         let result = work(memory.clone()).await;
         state.contents = memory.take().0;
         *self.state() = state;

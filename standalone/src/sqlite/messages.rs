@@ -40,7 +40,7 @@ fn bury(
     failure: &Failure,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO dead_letters (topic, parked_at, failure, attempts, source, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let sql = "INSERT INTO dead_letters (topic, dead_lettered_at, failure, attempts, source, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
     let Failure { failure, attempts, source } = failure;
     connection.change(sql, params![topic.name(), now.as_millis(), failure, attempts, source, body]).map(drop)
 }

@@ -2,9 +2,23 @@
 
 use rusqlite::Connection;
 use thiserror::Error;
+use tracing::info;
 
 /// The version this program reads and writes.
-pub const VERSION: i64 = 1;
+pub const VERSION: i64 = 2;
+
+/// What takes a file from one version to the next: the first from 1 to 2.
+const MIGRATIONS: [&str; VERSION as usize - 1] = [
+    // A payment's record names its provider, and what was parked is called dead-lettered.
+    "
+UPDATE payments SET body = json_set(
+    body, '$.provider',
+    CASE WHEN substr(json_extract(body, '$.reference'), 1, 4) = 'sim_' THEN 'simulated' ELSE 'stripe' END
+) WHERE json_extract(body, '$.reference') IS NOT NULL AND json_extract(body, '$.provider') IS NULL;
+DELETE FROM settings WHERE name LIKE 'payment-provider-%';
+ALTER TABLE dead_letters RENAME COLUMN parked_at TO dead_lettered_at;
+",
+];
 
 /// Marks a file as one of ours: "TKTS".
 const APPLICATION: i64 = 0x544b_5453;
@@ -70,7 +84,7 @@ CREATE INDEX messages_by_visibility ON messages (topic, visible_at);
 CREATE TABLE dead_letters (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     topic TEXT NOT NULL,
-    parked_at INTEGER NOT NULL,
+    dead_lettered_at INTEGER NOT NULL,
     failure TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     source TEXT NOT NULL,
@@ -103,6 +117,14 @@ pub enum SchemaError {
     /// It belongs to another program.
     #[error("it is not a booking database; choose another directory with --data")]
     Foreign,
+    /// An earlier version of this program wrote it, and no server of this version has opened it yet.
+    #[error(
+        "it was written by an earlier version of this program (schema {found}, this one reads {VERSION}); start the server once, which brings it up to date"
+    )]
+    Older {
+        /// Its version.
+        found: i64,
+    },
     /// A later version of this program wrote it.
     #[error(
         "it was written by a newer version of this program (schema {found}, this one knows {VERSION}); run that version, or choose another directory with --data"
@@ -113,28 +135,41 @@ pub enum SchemaError {
     },
 }
 
-/// Creates the tables in an empty file; in another, checks that they are ours.
+/// Creates the tables in an empty file, and brings those of an earlier version up to date; refuses
+/// what is not ours.
+///
+/// **Crash contract:** one transaction. A process that dies during it leaves the file as it was.
 pub fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
     let transaction = connection.transaction()?;
-    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if version == 0 && tables == 0 {
+    if version(&transaction)? == 0 && tables == 0 {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
-    } else {
-        check(&transaction)?;
     }
+    if let Err(SchemaError::Older { found }) = check(&transaction) {
+        let missing = MIGRATIONS.iter().skip(usize::try_from(found - 1).unwrap_or_default());
+        info!("the database is brought from schema {found} to {VERSION}");
+        missing.into_iter().try_for_each(|migration| transaction.execute_batch(migration))?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    check(&transaction)?;
     Ok(transaction.commit()?)
 }
 
 /// Checks that a file's tables are those that this program reads.
 pub fn check(connection: &Connection) -> Result<(), SchemaError> {
     let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
-    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    match version {
+    match version(connection)? {
         _ if application != APPLICATION => Err(SchemaError::Foreign),
         VERSION => Ok(()),
+        found @ 1..VERSION => Err(SchemaError::Older { found }),
+        // No version of this program wrote 0 or less.
+        ..1 => Err(SchemaError::Foreign),
         found => Err(SchemaError::Newer { found }),
     }
+}
+
+fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use billing_service::provider::ProviderName;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
@@ -44,8 +45,7 @@ fn read_file(file: &Path) -> Result<Snapshot, SchemaError> {
     let mut snapshot = Snapshot::default();
     take_cases(&mut snapshot, &transaction)?;
     take_messages(&mut snapshot, &transaction)?;
-    let sql = "SELECT count(*) FROM settings WHERE name = 'payment-provider-stripe'";
-    snapshot.stripe = transaction.query_row(sql, [], |row| row.get::<_, i64>(0))? > 0;
+    snapshot.books.insert(ProviderName::SIMULATED);
     snapshot.flights = transaction.rows("SELECT body, seats_left FROM flights ORDER BY id", [], |row| {
         let Json(flight) = row.get(0)?;
         Ok(Offer { flight, seats_left: row.get(1)? })

@@ -106,14 +106,14 @@ impl SqliteTopics {
 
     /// What is in a topic's dead-letter queue, oldest first.
     pub async fn dead_letters(&self, topic: Topic) -> Result<Vec<DeadLetter>, StoreError> {
-        let sql = "SELECT id, body, failure, attempts, source, parked_at FROM dead_letters
+        let sql = "SELECT id, body, failure, attempts, source, dead_lettered_at FROM dead_letters
                    WHERE topic = ?1 ORDER BY id";
         let read = move |connection: &Connection| {
             connection.rows(sql, [topic.name()], |row| {
                 let (id, body, failure, attempts, source) =
                     (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
-                let parked_at = Timestamp::from_millis(row.get(5)?);
-                Ok(DeadLetter { id, topic, body, failure, attempts, source, parked_at })
+                let dead_lettered_at = Timestamp::from_millis(row.get(5)?);
+                Ok(DeadLetter { id, topic, body, failure, attempts, source, dead_lettered_at })
             })
         };
         self.database.scan(read).await

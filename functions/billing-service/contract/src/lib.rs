@@ -10,7 +10,9 @@
 use std::sync::Arc;
 
 use billing_service::payment::{Intent, Payment};
-use billing_service::provider::{Captured, Opened, PaymentProvider, PaymentRef, PaymentStatus, Voided};
+use billing_service::provider::{
+    Captured, Opened, PaymentProvider, PaymentRef, PaymentStatus, ProviderName, Voided,
+};
 use billing_service::store::{Begun, PaymentStore};
 use messaging::entropy::{Entropy, SeededEntropy};
 use protocol::ids::OrderId;
@@ -61,7 +63,11 @@ fn euros(value: u64) -> Money {
 }
 
 fn intent() -> Intent {
-    Intent { reference: PaymentRef("pi_1".to_owned()), amount: euros(25_900) }
+    Intent {
+        provider: ProviderName::SIMULATED,
+        reference: PaymentRef("pi_1".to_owned()),
+        amount: euros(25_900),
+    }
 }
 
 pub async fn every_payment_is_read_as_it_was_stored(store: Arc<dyn PaymentStore>) {

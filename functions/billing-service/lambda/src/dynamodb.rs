@@ -3,15 +3,16 @@
 mod simulated;
 
 use async_trait::async_trait;
-use aws::dynamodb::{body, record, store_error, string};
+use aws::dynamodb::{Item, body, record, store_error, string};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use billing_service::payment::Payment;
+use billing_service::payment::{Payment, provider_by_reference};
 use billing_service::store::{Begun, PaymentStore};
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
+use serde_json::{Value, json};
 
 pub use simulated::DynamoSimulatedProvider;
 
@@ -27,11 +28,22 @@ fn no_item() -> StoreError {
     StoreError::unavailable("a failed condition came without its item")
 }
 
+/// The payment of an item. Records of before named no provider: the form of the reference does.
+fn read(item: &Item) -> Result<Payment, StoreError> {
+    let mut body: Value = record(item)?;
+    if let Some(reference) = body["reference"].as_str()
+        && body["provider"].is_null()
+    {
+        body["provider"] = json!(provider_by_reference(reference));
+    }
+    serde_json::from_value(body).map_err(StoreError::unreadable)
+}
+
 #[async_trait]
 impl PaymentStore for DynamoPayments {
     async fn find(&self, order: OrderId) -> Result<Option<Payment>, StoreError> {
         let get = self.client.get_item().table_name(&self.table).key("order_id", string(order.to_string()));
-        get.consistent_read(true).send().await.map_err(store_error)?.item().map(record).transpose()
+        get.consistent_read(true).send().await.map_err(store_error)?.item().map(read).transpose()
     }
 
     async fn begin(&self, order: OrderId, payment: &Payment) -> Result<Begun, StoreError> {
@@ -50,7 +62,7 @@ impl PaymentStore for DynamoPayments {
             Ok(_) => Ok(Begun::Begun),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(failed)) => {
-                    Ok(Begun::Exists(record(failed.item().ok_or_else(no_item)?)?))
+                    Ok(Begun::Exists(read(failed.item().ok_or_else(no_item)?)?))
                 }
                 _ => Err(store_error(error)),
             },
@@ -101,7 +113,7 @@ impl DynamoPayments {
                 Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                     let item = failed.item().ok_or_else(no_item)?;
                     let words = item.get("body").cloned().ok_or_else(no_item)?;
-                    Ok(Replaced::Stands(record(item)?, words))
+                    Ok(Replaced::Stands(read(item)?, words))
                 }
                 _ => Err(store_error(error)),
             },

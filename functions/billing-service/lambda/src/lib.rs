@@ -7,7 +7,7 @@ use std::sync::Arc;
 use aws::lambda::ConsumerFunction;
 use aws::setup::{Setup, SetupError};
 use billing_service::provider::ProviderError::{Unavailable, Unknown};
-use billing_service::provider::{PaymentProvider, PaymentRef};
+use billing_service::provider::{PaymentProvider, PaymentRef, ProviderName, Providers};
 use billing_service::service::BillingService;
 use billing_service::store::PaymentStore;
 use protocol::ids::OrderId;
@@ -25,24 +25,24 @@ use crate::dynamodb::{DynamoPayments, DynamoSimulatedProvider};
 pub async fn billing_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupError> {
     let (client, table) = setup.table()?;
     let store = DynamoPayments { client, table };
-    let (provider, topics, answer) = tokio::join!(
-        provider(setup, &store),
+    let (providers, topics, answer) = tokio::join!(
+        providers(setup, &store),
         setup.topics(&[Topic::OrderUpdates], Some(Topic::Billing)),
         store.find(OrderId::NIL),
     );
     setup.first_answer(answer);
-    let service = BillingService { store: Arc::new(store), provider: provider?, clock: setup.clock.clone() };
+    let service =
+        BillingService { store: Arc::new(store), providers: providers?, clock: setup.clock.clone() };
     Ok(ConsumerFunction::new(service, setup.entropy.clone(), topics?))
 }
 
-async fn provider(setup: &Setup, store: &DynamoPayments) -> Result<Arc<dyn PaymentProvider>, SetupError> {
+async fn providers(setup: &Setup, store: &DynamoPayments) -> Result<Providers, SetupError> {
     let name = "PAYMENT_PROVIDER";
+    // Its books stand in the same table, over the same connection.
+    let DynamoPayments { client, table } = store;
+    let simulated = Arc::new(DynamoSimulatedProvider { client: client.clone(), table: table.clone() });
     match setup.required(name)? {
-        // Its books stand in the same table, over the same connection.
-        "simulated" => {
-            let DynamoPayments { client, table } = store;
-            Ok(Arc::new(DynamoSimulatedProvider { client: client.clone(), table: table.clone() }))
-        }
+        "simulated" => Ok(Providers::only(ProviderName::SIMULATED, simulated)),
         "stripe" => {
             let name = "PAYMENT_PROVIDER_SECRET_ARN";
             let unusable = |reason: String| SetupError::Secret { name, reason };
@@ -57,7 +57,9 @@ async fn provider(setup: &Setup, store: &DynamoPayments) -> Result<Arc<dyn Payme
             {
                 warn!("the payment provider does not answer yet: {error}");
             }
-            Ok(Arc::new(stripe))
+            // What was opened before the deployment took to Stripe is finished where it was opened.
+            let providers = Providers::only(ProviderName::STRIPE, Arc::new(stripe));
+            Ok(providers.beside(ProviderName::SIMULATED, simulated))
         }
         _ => Err(setup.malformed(name, "must be simulated or stripe")),
     }

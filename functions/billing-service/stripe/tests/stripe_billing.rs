@@ -6,6 +6,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
+use billing_service::provider::{ProviderName, Providers};
 use billing_service::service::BillingService;
 use billing_service_lambda::dynamodb::DynamoPayments;
 use messaging::clock::Clock;
@@ -31,8 +32,11 @@ impl Billing {
         let client = dynamodb::client();
         let table = dynamodb::table(&client, "PaymentsTable").await;
         let store = Arc::new(DynamoPayments { client, table });
-        let service =
-            BillingService { store, provider: stripe.provider.clone(), clock: stripe.clock.clone() };
+        let service = BillingService {
+            store,
+            providers: Providers::only(ProviderName::STRIPE, stripe.provider.clone()),
+            clock: stripe.clock.clone(),
+        };
         Self { stripe, service }
     }
 
