@@ -149,7 +149,7 @@ impl Standalone {
     fn options(&self) -> standalone::Options {
         let mut options = standalone::Options::new(self.directory.path().join("data"));
         if let Some(deadline) = self.setup.deadline {
-            options.deadline = deadline;
+            options.deadlines.deadline = deadline;
         }
         options
     }

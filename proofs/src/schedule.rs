@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use booking_gateway::desk::DEADLINE;
+use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::order::Status;
 use fastrand::Rng;
 
@@ -65,7 +65,11 @@ pub async fn run(pool: &mut StorePool, seed: u64) -> ScheduleRun {
     let card = |rng: &mut Rng| if rng.u8(..10) < 7 { CARD_THAT_PAYS } else { CARD_DECLINED };
     let purchases: Vec<Purchase> =
         (0..rng.usize(1..=3)).map(|_| Purchase { card: card(&mut rng), seats: rng.u64(1..=2) }).collect();
-    let deadline = if rng.bool() { DEADLINE } else { Duration::from_secs(rng.u64(300..7_200)) };
+    let deadline = if rng.bool() {
+        DeadlinePolicy::default().deadline
+    } else {
+        Duration::from_secs(rng.u64(300..7_200))
+    };
     let capacity = rng.u32(1..=4);
     let simulation = pool.simulation(seed, Setup { capacity, purchases, deadline, seed }).await;
     let cancels = rng.bool();

@@ -8,6 +8,7 @@ static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
+use booking_gateway::deadline::DeadlinePolicy;
 use clap::Parser;
 use cli::{Cli, Command};
 use messaging::clock::{Clock, SystemClock};
@@ -81,7 +82,7 @@ async fn run_server(serve: cli::Serve) -> ExitCode {
         host: serve.host,
         port: serve.port,
         flights: serve.flights,
-        deadline: serve.hold_deadline,
+        deadlines: DeadlinePolicy { deadline: serve.hold_deadline, ..DeadlinePolicy::default() },
         ..Options::new(serve.data)
     };
     let (Ok(mut terminate), Ok(mut interrupt)) =

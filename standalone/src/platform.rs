@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::desk::Secret;
 use booking_gateway::gateway::Gateway;
 use messaging::clock::Clock;
@@ -70,7 +71,7 @@ impl Platform {
         (database, topics): (Database, SqliteTopics),
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        deadline: Duration,
+        deadlines: DeadlinePolicy,
         integrations: Integrations,
     ) -> Result<Self, PlatformError> {
         topics.requeue_in_flight().await?;
@@ -88,7 +89,7 @@ impl Platform {
             clock,
             entropy,
         };
-        let services = Services::new(&ports, Settings { secret, deadline });
+        let services = Services::new(&ports, Settings { secret, deadlines });
 
         let mut pollers = JoinSet::new();
         let switches = Topic::ALL.map(|topic| poller::start(&mut pollers, services.consumer(topic), &topics));

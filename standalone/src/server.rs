@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
-use booking_gateway::desk::DEADLINE;
+use booking_gateway::deadline::DeadlinePolicy;
 use messaging::clock::{Clock, SystemClock};
 use messaging::entropy::{Entropy, OsEntropy};
 use messaging::store::StoreError;
@@ -40,7 +40,7 @@ pub struct Options {
     /// Flights to add or change first. Without it, a new server offers a seed.
     pub flights: Option<PathBuf>,
     /// How long an order may take.
-    pub deadline: Duration,
+    pub deadlines: DeadlinePolicy,
     /// Who moves the money, and who delivers mail.
     pub integrations: Integrations,
     /// Its time.
@@ -57,7 +57,7 @@ impl Options {
             host: "127.0.0.1".to_owned(),
             port: 0,
             flights: None,
-            deadline: DEADLINE,
+            deadlines: DeadlinePolicy::default(),
             integrations: Integrations::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
@@ -115,8 +115,8 @@ impl Server {
             }
             None => {}
         }
-        let Options { clock, entropy, deadline, integrations, .. } = options;
-        let platform = Platform::start((database, topics), clock, entropy, deadline, integrations).await?;
+        let Options { clock, entropy, deadlines, integrations, .. } = options;
+        let platform = Platform::start((database, topics), clock, entropy, deadlines, integrations).await?;
 
         let router = platform.services.router().merge(operator::router(platform.operations.clone()));
         let router = shared_http::close(router);

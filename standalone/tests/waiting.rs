@@ -9,7 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use booking_gateway::desk::BookingDesk;
 use booking_gateway::gateway::Gateway;
-use booking_gateway::reconciler::{GRACE, Run};
+use booking_gateway::reconciler::Run;
 use client::ClientError;
 use messaging::clock::{Clock, ManualClock, SystemClock};
 use messaging::topics::{Outgoing, SendError, Topics};
@@ -19,6 +19,7 @@ use support::{Http, booking};
 use tempfile::TempDir;
 
 const DEADLINE: Duration = Duration::from_secs(48 * 60 * 60);
+const GRACE: Duration = Duration::from_secs(60 * 60);
 const FIRST_CHECK: Duration = Duration::from_secs(60);
 
 struct App {

@@ -128,7 +128,7 @@ fn held_on(snapshot: &Snapshot, flight: &FlightId) -> u64 {
     let reservations = snapshot.cases.values().filter_map(|case| case.reservation.as_ref());
     let held = reservations.map(|reservation| match reservation {
         Reservation::Held(hold) if hold.flight_id == *flight => hold.seats.into(),
-        _ => 0,
+        Reservation::Held(_) | Reservation::Refused { .. } | Reservation::Released => 0,
     });
     held.sum()
 }
@@ -209,7 +209,16 @@ impl Findings {
     /// At rest an order is paid, and holds seats, if and only if it is confirmed; and its customer
     /// knows.
     fn at_rest(&mut self, case: &Case, order: &Order, kept: u64) {
-        let confirmed = order.state == State::Confirmed;
+        let confirmed = match order.state {
+            State::Confirmed => true,
+            State::Pending
+            | State::TicketsReserved
+            | State::Rejected
+            | State::ReleasingDeclined
+            | State::PaymentDeclined
+            | State::Cancelling(_)
+            | State::Cancelled => false,
+        };
         let amount = order.amount.as_ref().map_or(0, |amount| amount.value);
         let due = if confirmed { amount } else { 0 };
         self.expect(kept == due, "captured − refunded = amount if confirmed, else 0", || {
@@ -218,15 +227,18 @@ impl Findings {
 
         let held = match &case.reservation {
             Some(Reservation::Held(hold)) => Some((&hold.flight_id, hold.seats)),
-            _ => None,
+            None | Some(Reservation::Refused { .. } | Reservation::Released) => None,
         };
         let booked = confirmed.then_some((&order.request.flight_id, order.request.seats));
         self.expect(held == booked, "seats are held if and only if the order is confirmed", || {
             format!("{:?}, and the record says {:?}", order.state, case.reservation)
         });
 
-        let recorded = matches!(case.payment, Some(Payment::Captured(_)));
-        let open = matches!(case.payment, Some(Payment::Charging(_) | Payment::Reversing(_)));
+        let (recorded, open) = match case.payment {
+            Some(Payment::Captured(_)) => (true, false),
+            Some(Payment::Charging(_) | Payment::Reversing(_)) => (false, true),
+            None | Some(Payment::Declined { .. } | Payment::Reversed { .. }) => (false, false),
+        };
         self.expect(
             recorded == confirmed && !open,
             "the payment's record is captured if confirmed, else closed",
@@ -235,7 +247,7 @@ impl Findings {
 
         let told = owed(order).into_iter().find_map(|command| match command {
             Command::Email(EmailCommand::Send(notice)) => Some(notice.outcome),
-            _ => None,
+            Command::Tickets(_) | Command::Billing(_) => None,
         });
         self.expect(case.mailed == told, "the customer was mailed how it ended", || {
             format!("{:?}, and the last mail told {:?}", order.state, case.mailed)

@@ -2,12 +2,12 @@
 //! meet; a platform, and every proof, hands its adapters in.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
 use billing_service::provider::Providers;
 use billing_service::service::BillingService;
 use billing_service::store::PaymentStore;
+use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::desk::{BookingDesk, Secret};
 use booking_gateway::gateway::Gateway;
 use booking_gateway::store::OrderStore;
@@ -52,7 +52,7 @@ pub struct Settings {
     /// Its secret, which ids are derived from idempotency keys with.
     pub secret: Secret,
     /// How long an order may take.
-    pub deadline: Duration,
+    pub deadlines: DeadlinePolicy,
 }
 
 /// The services at work.
@@ -67,14 +67,15 @@ pub struct Services {
 impl Services {
     /// Wires every service to its ports.
     pub fn new(ports: &Ports, settings: Settings) -> Self {
+        let Settings { secret, deadlines } = settings;
         let gateway = Gateway {
             orders: ports.orders.clone(),
             topics: ports.topics.clone(),
             clock: ports.clock.clone(),
+            deadlines,
         };
         let consumers = Topic::ALL.map(|topic| consumer(topic, ports, &gateway));
-        let Settings { secret, deadline } = settings;
-        let desk = BookingDesk { gateway, entropy: ports.entropy.clone(), secret, deadline };
+        let desk = BookingDesk { gateway, entropy: ports.entropy.clone(), secret };
         Self { desk, tickets: ports.tickets.clone(), consumers }
     }
 

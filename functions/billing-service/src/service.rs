@@ -136,8 +136,11 @@ impl BillingService {
             },
         };
         // Each turn another has moved the record forward, and there are three steps at most.
-        while let Payment::Charging(intent) | Payment::Captured(intent) = &payment {
-            let reversing = Payment::Reversing(intent.clone());
+        loop {
+            let reversing = match &payment {
+                Payment::Charging(intent) | Payment::Captured(intent) => Payment::Reversing(intent.clone()),
+                Payment::Declined { .. } | Payment::Reversing(_) | Payment::Reversed { .. } => break,
+            };
             payment = self.store.replace(order, &payment, &reversing).await?;
         }
         self.drive(order, payment, Known::Unknown, Timestamp::from_millis(i64::MAX)).await

@@ -1,7 +1,6 @@
 //! The booking desk: accepts orders.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
 use messaging::entropy::Entropy;
@@ -17,9 +16,6 @@ use crate::idempotency::IdempotencyKey;
 use crate::order::{Order, Request};
 use crate::store::Created;
 
-/// The default deadline of an order: longer than the day of outage that it survives.
-pub const DEADLINE: Duration = Duration::from_secs(48 * 60 * 60);
-
 /// Accepts orders for a gateway. It alone knows the deployment's secret.
 #[derive(Clone)]
 pub struct BookingDesk {
@@ -29,8 +25,6 @@ pub struct BookingDesk {
     pub entropy: Arc<dyn Entropy>,
     /// The deployment's secret, which ids are derived from idempotency keys with.
     pub secret: Secret,
-    /// How long an order may take.
-    pub deadline: Duration,
 }
 
 /// A secret of at least 32 bytes. `Debug` hides it.
@@ -77,7 +71,7 @@ impl BookingDesk {
             None => self.entropy.order_id(),
         };
         let traceparent = traceparent.unwrap_or_else(|| self.entropy.traceparent());
-        let new = Order::accept(id, request, traceparent, gateway.clock.now(), self.deadline);
+        let new = Order::accept(id, request, traceparent, gateway.clock.now(), gateway.deadlines.deadline);
         let order = match gateway.orders.create(&new).await? {
             Created::Created => {
                 let order = &new.request;

@@ -10,6 +10,7 @@ use messaging::topics::{Outgoing, Topics};
 use protocol::ids::OrderId;
 use tracing::{debug, info, warn};
 
+use crate::deadline::DeadlinePolicy;
 use crate::order::{Applied, Ignored, Input, Order, Status, apply, owed};
 use crate::store::{OrderStore, Updated, Watch};
 
@@ -28,6 +29,8 @@ pub struct Gateway {
     pub topics: Arc<dyn Topics>,
     /// Its time.
     pub clock: Arc<dyn Clock>,
+    /// How long its orders may take.
+    pub deadlines: DeadlinePolicy,
 }
 
 /// What became of a `DELETE`.

@@ -8,12 +8,14 @@
 //! | cancelling, moving on | [`gateway`] |
 //! | the bookings API and the page | [`api`] |
 //! | the consumer of order-updates | [`updates`] |
+//! | how long an order may take | [`deadline`] |
 //! | the reconciler | [`reconciler`] |
 //!
 //! It knows no platform. Beside it: `lambda/`, its side on AWS, and `contract/`, what every adapter
 //! of its port must keep.
 
 pub mod api;
+pub mod deadline;
 pub mod desk;
 pub mod gateway;
 pub mod idempotency;

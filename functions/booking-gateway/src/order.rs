@@ -181,6 +181,19 @@ impl State {
         }
     }
 
+    /// Whether its deadline cancels it: nothing is paid and nothing is being undone.
+    pub fn may_expire(self) -> bool {
+        match self {
+            State::Pending | State::TicketsReserved => true,
+            State::Confirmed
+            | State::Rejected
+            | State::ReleasingDeclined
+            | State::PaymentDeclined
+            | State::Cancelling(_)
+            | State::Cancelled => false,
+        }
+    }
+
     /// Whether nothing is awaited any more.
     pub fn is_settled(self) -> bool {
         self.awaiting().is_empty()
@@ -338,12 +351,20 @@ pub fn apply(order: &Order, input: &Input, now: Timestamp) -> Applied {
             S::TicketsReserved | S::Confirmed,
             Input::Update(U::TicketsUnavailable { .. } | U::TicketsReleased),
         ) => TooEarly,
-        (state, Input::Update(U::TicketsUnavailable { .. } | U::TicketsReleased)) => match state {
-            S::ReleasingDeclined => advance(S::PaymentDeclined),
-            S::Cancelling(Undoing::Both) => advance(S::Cancelling(Undoing::Payment)),
-            S::Cancelling(Undoing::Tickets) => advance(S::Cancelled),
-            _ => Repeat,
-        },
+        (S::ReleasingDeclined, Input::Update(U::TicketsUnavailable { .. } | U::TicketsReleased)) => {
+            advance(S::PaymentDeclined)
+        }
+        (S::Cancelling(Undoing::Both), Input::Update(U::TicketsUnavailable { .. } | U::TicketsReleased)) => {
+            advance(S::Cancelling(Undoing::Payment))
+        }
+        (
+            S::Cancelling(Undoing::Tickets),
+            Input::Update(U::TicketsUnavailable { .. } | U::TicketsReleased),
+        ) => advance(S::Cancelled),
+        (
+            S::PaymentDeclined | S::Cancelling(Undoing::Payment) | S::Cancelled,
+            Input::Update(U::TicketsUnavailable { .. } | U::TicketsReleased),
+        ) => Repeat,
 
         // No money, and never any: the record behind both answers is final.
         (S::TicketsReserved, Input::Update(U::PaymentDeclined { reason })) => {
@@ -398,7 +419,15 @@ pub fn apply(order: &Order, input: &Input, now: Timestamp) -> Applied {
         {
             Repeat
         }
-        (_, Input::Update(U::DeadlinePassed)) => Ignore(Superseded),
+        (
+            S::Confirmed
+            | S::Rejected
+            | S::ReleasingDeclined
+            | S::PaymentDeclined
+            | S::Cancelling(_)
+            | S::Cancelled,
+            Input::Update(U::DeadlinePassed),
+        ) => Ignore(Superseded),
     }
 }
 

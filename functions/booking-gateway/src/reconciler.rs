@@ -15,18 +15,11 @@ use protocol::time::Timestamp;
 use tracing::{info, warn};
 
 use crate::gateway::Gateway;
-use crate::order::{Order, State};
+use crate::order::Order;
 use crate::store::{Check, FIRST_CHECK, Postponed};
 
 /// The longest time between two looks at one order.
 pub const LONGEST_PAUSE: Duration = Duration::from_secs(6 * 60 * 60);
-
-/// How long after its deadline an order is called off: time for what was captured just before it
-/// to be told, and for clocks to differ.
-pub const GRACE: Duration = Duration::from_secs(60 * 60);
-
-/// How long an order may wait for one answer before somebody should know.
-const OVERDUE: Duration = Duration::from_secs(60 * 60);
 
 /// How many checks are taken at once.
 const PAGE: usize = 100;
@@ -77,12 +70,11 @@ impl Gateway {
 
     fn drive(&self, order: &Order, now: Timestamp, run: &mut Run) -> Vec<Outgoing> {
         let id = order.id;
-        if order.waiting_since().is_some_and(|since| now >= since + OVERDUE) {
+        if self.deadlines.is_overdue(order, now) {
             metrics::count(metrics::OVERDUE, 1, None);
         }
-        let may_expire = matches!(order.state, State::Pending | State::TicketsReserved);
-        if may_expire && now >= order.not_after + GRACE {
-            info!(order_id = %id, "order {id}: unfinished an hour after its deadline, {}", order.not_after);
+        if self.deadlines.has_expired(order, now) {
+            info!(order_id = %id, "order {id}: unfinished past its deadline, {}", order.not_after);
             run.expired += 1;
             let traceparent = Some(order.traceparent.clone());
             let message = OrderUpdate::DeadlinePassed;

@@ -78,7 +78,7 @@ impl Watch {
         match (before.state.is_settled(), after.state.is_settled()) {
             (true, false) => Watch::Enter(after.updated_at() + FIRST_CHECK),
             (false, true) => Watch::Leave,
-            _ => Watch::Keep,
+            (true, true) | (false, false) => Watch::Keep,
         }
     }
 }

@@ -30,12 +30,18 @@ impl Mail {
                 format!("No seats for you on {flight}"),
                 match notice.reason {
                     Some(Reason::UnknownFlight) => format!("there is no flight {flight}. Nothing was charged."),
-                    _ => format!("flight {flight} has too few seats left. Nothing was charged."),
+                    None
+                    | Some(
+                        Reason::SoldOut
+                        | Reason::CardDeclined
+                        | Reason::CancelledByCustomer
+                        | Reason::Expired,
+                    ) => format!("flight {flight} has too few seats left. Nothing was charged."),
                 },
             ),
             NoticeOutcome::PaymentDeclined => (
                 format!("Your payment for {flight} was declined"),
-                "your card was declined. Nothing was charged, and your seats were given back. \
+                "your card was declined. Nothing was charged, and your seats were released. \
                  You are welcome to book again with another card."
                     .to_owned(),
             ),
@@ -45,7 +51,13 @@ impl Mail {
                     Some(Reason::Expired) => "we could not finish your booking in time and have cancelled it. \
                         No seats are held, and nothing is charged: a payment that was made is refunded in full."
                         .to_owned(),
-                    _ => "your booking is cancelled, as you asked. No seats are held, and nothing is charged: \
+                    None
+                    | Some(
+                        Reason::CancelledByCustomer
+                        | Reason::SoldOut
+                        | Reason::UnknownFlight
+                        | Reason::CardDeclined,
+                    ) => "your booking is cancelled, as you asked. No seats are held, and nothing is charged: \
                         a payment that was made is refunded in full."
                         .to_owned(),
                 },

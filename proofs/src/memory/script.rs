@@ -102,8 +102,7 @@ enum Live {
     Nothing,
     /// One call, with this fault.
     Call(Option<StepFault>),
-    /// The messages that are sent next. The first of them has that place; the fault is that of
-    /// another place.
+    /// Messages; the next one is in this place. The fault is for the message in its own place.
     Sends(u8, Option<(u8, Fault)>),
 }
 

@@ -7,10 +7,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use billing_service::provider::{ProviderName, Providers};
-use booking_gateway::desk::{DEADLINE, Secret};
+use booking_gateway::deadline::DeadlinePolicy;
+use booking_gateway::desk::Secret;
 use booking_gateway::idempotency::IdempotencyKey;
 use booking_gateway::order::Request;
-use booking_gateway::reconciler::GRACE;
 use messaging::consumer::Delivery;
 use messaging::entropy::{Entropy, SeededEntropy};
 use protocol::event::Event;
@@ -33,10 +33,11 @@ const CONSUME_TIME: Duration = Duration::from_secs(3600);
 impl Phase {
     /// The time that all clocks show.
     pub fn now(self) -> Timestamp {
+        let deadlines = DeadlinePolicy::default();
         match self {
             Phase::InTime => start(),
-            Phase::Late => start() + DEADLINE + Duration::from_secs(1),
-            Phase::Over => start() + DEADLINE + GRACE + Duration::from_secs(1),
+            Phase::Late => start() + deadlines.deadline + Duration::from_secs(1),
+            Phase::Over => start() + deadlines.deadline + deadlines.grace + Duration::from_secs(1),
         }
     }
 }
@@ -199,7 +200,7 @@ fn services(memory: &Memory) -> Services {
         clock: adapter,
         entropy: Arc::new(SeededEntropy::new(0)),
     };
-    Services::new(&ports, Settings { secret: secret(), deadline: DEADLINE })
+    Services::new(&ports, Settings { secret: secret(), deadlines: DeadlinePolicy::default() })
 }
 
 #[expect(clippy::expect_used, reason = "it is long enough")]

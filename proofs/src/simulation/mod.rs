@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_service::provider::{ProviderName, Providers};
+use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::desk::{Acceptance, Secret};
 use booking_gateway::gateway::Cancellation;
 use booking_gateway::idempotency::IdempotencyKey;
@@ -118,7 +119,8 @@ impl Simulation {
             entropy: Arc::new(SeededEntropy::new(seed)),
         };
         let secret = Secret::new(&number.to_le_bytes().repeat(4)).expect("32 bytes");
-        let services = Services::new(&ports, Settings { secret, deadline });
+        let deadlines = DeadlinePolicy { deadline, ..DeadlinePolicy::default() };
+        let services = Services::new(&ports, Settings { secret, deadlines });
         let customer = |purchase| Customer { purchase, order: None, cancel_answered: false };
         let customers = purchases.into_iter().map(customer).collect();
         let next_check = None;

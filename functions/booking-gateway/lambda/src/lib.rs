@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use aws::lambda::ConsumerFunction;
 use aws::setup::{Setup, SetupError};
+use aws::sqs::SqsTopics;
 use axum::Router;
 use booking_gateway::api;
+use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::desk::{BookingDesk, Secret};
 use booking_gateway::gateway::Gateway;
 use booking_gateway::store::OrderStore;
@@ -30,7 +32,7 @@ const LONGEST_DEADLINE: u64 = 365 * 24;
 /// # Errors
 /// Names what of the configuration cannot be used.
 pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
-    let deadline = deadline(setup)?;
+    let deadlines = DeadlinePolicy { deadline: deadline(setup)?, ..DeadlinePolicy::default() };
     let orders = orders(setup)?;
     let name = "IDEMPOTENCY_SECRET_ARN";
     let (secret, topics, answer) =
@@ -38,8 +40,8 @@ pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
     setup.first_answer(answer);
     let reason = || SetupError::Secret { name, reason: "must have 32 bytes or more".to_owned() };
     let secret = Secret::new(secret?.as_bytes()).ok_or_else(reason)?;
-    let gateway = Gateway { orders: Arc::new(orders), topics: Arc::new(topics?), clock: setup.clock.clone() };
-    let desk = BookingDesk { gateway, entropy: setup.entropy.clone(), secret, deadline };
+    let gateway = Gateway { deadlines, ..gateway(setup, orders, topics?) };
+    let desk = BookingDesk { gateway, entropy: setup.entropy.clone(), secret };
     Ok(shared_http::close(api::router(desk)))
 }
 
@@ -53,8 +55,7 @@ pub async fn order_updates_consumer(setup: &Setup) -> Result<ConsumerFunction, S
         tokio::join!(setup.topics(&COMMANDS, Some(Topic::OrderUpdates)), orders.get(OrderId::NIL));
     setup.first_answer(answer);
     let topics = topics?;
-    let gateway =
-        Gateway { orders: Arc::new(orders), topics: Arc::new(topics.clone()), clock: setup.clock.clone() };
+    let gateway = gateway(setup, orders, topics.clone());
     Ok(ConsumerFunction::new(OrderUpdates(gateway), setup.entropy.clone(), topics))
 }
 
@@ -70,7 +71,12 @@ pub async fn reconciler(setup: &Setup) -> Result<Gateway, SetupError> {
     let shard = orders.due_in("00".to_owned(), Timestamp::from_millis(0), 1);
     let (topics, answer) = tokio::join!(setup.topics(&sends, None), shard);
     setup.first_answer(answer);
-    Ok(Gateway { orders: Arc::new(orders), topics: Arc::new(topics?), clock: setup.clock.clone() })
+    Ok(gateway(setup, orders, topics?))
+}
+
+fn gateway(setup: &Setup, orders: DynamoOrders, topics: SqsTopics) -> Gateway {
+    let (clock, deadlines) = (setup.clock.clone(), DeadlinePolicy::default());
+    Gateway { orders: Arc::new(orders), topics: Arc::new(topics), clock, deadlines }
 }
 
 fn orders(setup: &Setup) -> Result<DynamoOrders, SetupError> {

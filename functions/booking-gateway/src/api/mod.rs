@@ -94,12 +94,20 @@ async fn cancel(
 fn refusal(order: &Order, why: Ignored) -> &'static str {
     match (why, order.state.status()) {
         (Ignored::Departed, _) => "the flight has departed, so the booking can no longer be cancelled",
-        (_, Status::Rejected) => {
+        (Ignored::Ended | Ignored::Superseded, Status::Rejected) => {
             "the booking was rejected: no seats are held and nothing was charged, so there is nothing to cancel"
         }
-        _ => {
-            "the payment was declined: nothing was charged and the seats are given back, so there is nothing to cancel"
+        (Ignored::Ended | Ignored::Superseded, Status::PaymentDeclined) => {
+            "the payment was declined: nothing was charged and the seats are released, so there is nothing to cancel"
         }
+        (
+            Ignored::Ended | Ignored::Superseded,
+            Status::Pending
+            | Status::TicketsReserved
+            | Status::Confirmed
+            | Status::Cancelling
+            | Status::Cancelled,
+        ) => "the booking cannot be cancelled as it stands: ask for it again",
     }
 }
 

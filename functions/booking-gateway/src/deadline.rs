@@ -1,0 +1,41 @@
+//! How long an order may take, and what follows.
+
+use std::time::Duration;
+
+use protocol::time::Timestamp;
+
+use crate::order::Order;
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// The one value that every deadline of an order comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeadlinePolicy {
+    /// From acceptance on: past it nothing new is captured. Longer than the outage that is promised to
+    /// cost no order.
+    pub deadline: Duration,
+    /// From the deadline on: past it the order is cancelled. Time for what was captured just before to
+    /// be told, and for clocks to differ.
+    pub grace: Duration,
+    /// From the beginning of a wait on: past it an operator should know.
+    pub overdue: Duration,
+}
+
+impl Default for DeadlinePolicy {
+    /// 48 h, then 1 h; overdue after 1 h.
+    fn default() -> Self {
+        Self { deadline: 48 * HOUR, grace: HOUR, overdue: HOUR }
+    }
+}
+
+impl DeadlinePolicy {
+    /// Whether the order is to be cancelled for its deadline.
+    pub fn has_expired(&self, order: &Order, now: Timestamp) -> bool {
+        order.state.may_expire() && now >= order.not_after + self.grace
+    }
+
+    /// Whether the order has waited for one answer for too long.
+    pub fn is_overdue(&self, order: &Order, now: Timestamp) -> bool {
+        order.waiting_since().is_some_and(|since| now >= since + self.overdue)
+    }
+}
