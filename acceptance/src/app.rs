@@ -99,7 +99,7 @@ impl TestApp {
         standalone::Server::start(options).await.map(drop).map_err(|error| error.to_string())
     }
 
-    /// Whether the `/local/*` routes exist and this test alone uses the system.
+    /// Whether the `/operator/*` routes exist and this test alone uses the system.
     pub fn is_standalone(&self) -> bool {
         self.standalone.is_some()
     }

@@ -4,7 +4,7 @@
 //!
 //! - `cargo test -p acceptance` starts a standalone server for each test, each in its own directory.
 //! - `BOOKING_URL=http://host/path/prefix cargo test -p acceptance` asks a deployment that runs already. Tests that
-//!   need the `/local/*` routes, a flights file or bytes that an API gateway would not let through print that they
+//!   need the `/operator/*` routes, a flights file or bytes that an API gateway would not let through print that they
 //!   were skipped. The others settle for a shared system: slower, and with other people's bookings in it.
 //!
 //! Tests talk to the system through [`TestApp`] and nothing else. Every booking and flight a test reads goes through

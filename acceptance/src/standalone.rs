@@ -30,20 +30,20 @@ fn assert_topics(topics: &Value) {
 impl TestApp {
     /// Stops or starts a consumer.
     pub async fn run_service(&self, service: &str, running: bool) {
-        let path = format!("/local/services/{service}");
+        let path = format!("/operator/services/{service}");
         let response = self.put(&path, &json!({ "running": running })).await;
         assert!((200..300).contains(&response.status), "{response}");
     }
 
     /// Sets how the simulated payment provider behaves.
     pub async fn payment_provider(&self, mode: &str) {
-        let response = self.put("/local/payment-provider", &json!({ "mode": mode })).await;
+        let response = self.put("/operator/payment-provider", &json!({ "mode": mode })).await;
         assert!((200..300).contains(&response.status), "{response}");
     }
 
-    /// `GET /local/topics`, checked.
+    /// `GET /operator/topics`, checked.
     pub async fn topics(&self) -> Value {
-        let topics = self.get("/local/topics").await.expect(200).json();
+        let topics = self.get("/operator/topics").await.expect(200).json();
         assert_topics(&topics);
         topics
     }
@@ -72,7 +72,7 @@ impl TestApp {
 
     /// The mails sent to this address, newest first.
     pub async fn mails_to(&self, email: &str) -> Vec<String> {
-        let response = self.get("/local/mail").await.expect(200);
+        let response = self.get("/operator/mail").await.expect(200);
         let json = response.json();
         let mails = json.as_array().unwrap_or_else(|| panic!("an array: {response}"));
         mails.iter().map(Value::to_string).filter(|mail| mail.contains(email)).collect()
@@ -80,7 +80,7 @@ impl TestApp {
 
     /// The provider's own ledger; fails if a booking has two entries in it.
     pub async fn ledger(&self) -> BTreeMap<String, Charge> {
-        let json = self.get("/local/payments").await.expect(200).json();
+        let json = self.get("/operator/payments").await.expect(200).json();
         let entries = json.as_array().unwrap_or_else(|| panic!("an array: {json:#}"));
         let mut ledger = BTreeMap::new();
         for entry in entries {

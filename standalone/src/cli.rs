@@ -77,7 +77,7 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "NAME", default_value = "simulated")]
     pub(crate) payment_provider: PaymentProvider,
     /// The server that mail is sent by, smtp://HOST or smtps://HOST, with the login in the environment
-    /// variables SMTP_USERNAME and SMTP_PASSWORD, if any; without it mail is kept, see /local/mail
+    /// variables SMTP_USERNAME and SMTP_PASSWORD, if any; without it mail is kept, see /operator/mail
     #[arg(long, value_name = "URL", requires = "mail_from")]
     pub(crate) smtp: Option<String>,
     /// The address that mail is sent from

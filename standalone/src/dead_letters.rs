@@ -28,7 +28,7 @@ impl DeadLetters {
 
     /// All of them, by topic, oldest first.
     pub async fn list(&self) -> Result<Vec<Letter>, DeadLettersError> {
-        Ok(serde_json::from_value(self.0.get("/local/dead-letters").await?)?)
+        Ok(serde_json::from_value(self.0.get("/operator/dead-letters").await?)?)
     }
 
     /// All about one: why it failed, how often, and how its order stands.
@@ -61,8 +61,8 @@ impl DeadLetters {
     /// Sends one back to its topic, or all; answers how many.
     pub async fn redrive(&self, one: Option<i64>) -> Result<u64, DeadLettersError> {
         let path = match one {
-            Some(id) => format!("/local/dead-letters/{id}/redrive"),
-            None => "/local/dead-letters/redrive".to_owned(),
+            Some(id) => format!("/operator/dead-letters/{id}/redrive"),
+            None => "/operator/dead-letters/redrive".to_owned(),
         };
         match self.0.post(&path, &json!({})).await {
             Ok(answer) => Ok(answer["redriven"].as_u64().unwrap_or_default()),

@@ -11,7 +11,6 @@ use stripe::{ApiUrl, SecretKey, StripeError, StripeProvider};
 use thiserror::Error;
 
 use crate::smtp::{Smtp, SmtpError, SmtpMailer};
-use crate::sqlite::database::Database;
 use crate::sqlite::ledger::SqliteProvider;
 use crate::sqlite::mailbox::Mailbox;
 
@@ -66,10 +65,9 @@ impl Payments {
     /// it can be broken and looked into.
     pub(crate) fn providers(
         &self,
-        database: &Database,
+        simulated: Arc<SqliteProvider>,
         clock: &Arc<dyn Clock>,
     ) -> Result<(Providers, Option<Arc<SqliteProvider>>), StripeError> {
-        let simulated = Arc::new(SqliteProvider::new(database.clone()));
         match self {
             Self::Simulated => {
                 Ok((Providers::only(ProviderName::SIMULATED, simulated.clone()), Some(simulated)))

@@ -1,5 +1,6 @@
 //! The standalone platform: the same services as on AWS, on one SQLite file.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ use crate::sqlite::mailbox::Mailbox;
 use crate::sqlite::mails::SqliteMails;
 use crate::sqlite::orders::SqliteOrders;
 use crate::sqlite::payments::SqlitePayments;
+use crate::sqlite::settings;
 use crate::sqlite::tickets::SqliteTickets;
 use crate::sqlite::topics::SqliteTopics;
 
@@ -36,6 +38,9 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(10);
 
 /// The most pages of checks that one run works off; what is left waits for the next.
 const RECONCILE_PAGES: usize = 50;
+
+/// The setting that names the topics whose consumers are stopped.
+const STOPPED: &str = "stopped-consumers";
 
 /// The platform cannot start.
 #[derive(Debug, Error)]
@@ -75,7 +80,8 @@ impl Platform {
         integrations: Integrations,
     ) -> Result<Self, PlatformError> {
         topics.requeue_in_flight().await?;
-        let (providers, simulated) = integrations.payments.providers(&database, &clock)?;
+        let simulated = Arc::new(SqliteProvider::open(database.clone()).await?);
+        let (providers, simulated) = integrations.payments.providers(simulated, &clock)?;
         let mailbox = Arc::new(Mailbox { database: database.clone(), clock: clock.clone() });
         let secret = secret(&database, entropy.as_ref()).await?;
         let ports = Ports {
@@ -92,10 +98,15 @@ impl Platform {
         let services = Services::new(&ports, Settings { secret, deadlines });
 
         let mut pollers = JoinSet::new();
-        let switches = Topic::ALL.map(|topic| poller::start(&mut pollers, services.consumer(topic), &topics));
+        let stopped: BTreeSet<Topic> = settings::get(&database, STOPPED).await?.unwrap_or_default();
+        let switches = Topic::ALL.map(|topic| {
+            let running = if stopped.contains(&topic) { Running::No } else { Running::Yes };
+            poller::start(&mut pollers, services.consumer(topic), &topics, running)
+        });
         let switches = Arc::new(switches);
         let reconciler = tokio::spawn(reconcile(services.gateway().clone()));
-        let operations = OnSqlite { switches: switches.clone(), topics, mailbox, simulated };
+        let operations =
+            OnSqlite { switches: switches.clone(), database: database.clone(), topics, mailbox, simulated };
         Ok(Self { services, operations: Arc::new(operations), switches, database, pollers, reconciler })
     }
 
@@ -141,6 +152,7 @@ async fn secret(database: &Database, entropy: &dyn Entropy) -> Result<Secret, St
 /// What an operator sees and changes here.
 struct OnSqlite {
     switches: Arc<Switches>,
+    database: Database,
     topics: SqliteTopics,
     mailbox: Arc<Mailbox>,
     simulated: Option<Arc<SqliteProvider>>,
@@ -148,8 +160,14 @@ struct OnSqlite {
 
 #[async_trait]
 impl Operations for OnSqlite {
-    fn switch(&self, topic: Topic, running: bool) {
+    fn is_running(&self, topic: Topic) -> bool {
+        *self.switches[topic as usize].borrow() == Running::Yes
+    }
+
+    async fn switch(&self, topic: Topic, running: bool) -> Result<(), StoreError> {
         self.switches[topic as usize].send_replace(if running { Running::Yes } else { Running::No });
+        let stopped: BTreeSet<_> = Topic::ALL.into_iter().filter(|topic| !self.is_running(*topic)).collect();
+        settings::set(&self.database, STOPPED, &stopped).await
     }
 
     async fn topics(&self) -> Result<Vec<(Topic, TopicState)>, StoreError> {

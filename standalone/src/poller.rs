@@ -34,13 +34,15 @@ pub enum Running {
     Ending,
 }
 
-/// Starts the pollers of a consumer's topic in `tasks`; they do as the switch says.
+/// Starts the pollers of a consumer's topic in `tasks`; they do as the switch says, which begins as
+/// `running`.
 pub fn start(
     tasks: &mut JoinSet<()>,
     consumer: &Arc<dyn Consume>,
     topics: &SqliteTopics,
+    running: Running,
 ) -> watch::Sender<Running> {
-    let (switch, running) = watch::channel(Running::Yes);
+    let (switch, running) = watch::channel(running);
     for _ in 0..POLLERS {
         tasks.spawn(poll(consumer.clone(), topics.clone(), running.clone()));
     }

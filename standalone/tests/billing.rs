@@ -111,10 +111,11 @@ struct Billing {
 }
 
 impl Billing {
-    fn new() -> Self {
+    async fn new() -> Self {
         let (kept, clock) = (tempfile::tempdir().unwrap(), Arc::new(ManualClock::at(start())));
         let database = sqlite::open(kept.path(), clock.clone()).unwrap().0;
-        let (store, provider) = (SqlitePayments(database.clone()), SqliteProvider::new(database));
+        let (store, provider) =
+            (SqlitePayments(database.clone()), SqliteProvider::open(database).await.unwrap());
         Self { store: Arc::new(store), provider: Arc::new(provider), clock, _kept: kept }
     }
 
@@ -190,7 +191,7 @@ fn declined(reason: Declined) -> OrderUpdate {
 
 #[tokio::test]
 async fn a_charge_repeated_is_captured_once_and_answered_each_time() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     for _ in 0..3 {
         assert_eq!(billing.answer(Fault::None, charge()).await, Some(OrderUpdate::PaymentCaptured));
     }
@@ -199,7 +200,7 @@ async fn a_charge_repeated_is_captured_once_and_answered_each_time() {
 
 #[tokio::test]
 async fn copies_of_a_charge_at_once_capture_once() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     let service = billing.service(Fault::None);
     let answers =
         tokio::join!(answer(&service, charge()), answer(&service, charge()), answer(&service, charge()));
@@ -216,7 +217,7 @@ async fn copies_of_a_charge_at_once_capture_once() {
 
 #[tokio::test]
 async fn a_reverse_before_its_charge_lets_nothing_be_taken() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::None, BillingCommand::Reverse).await, Some(reversed(None)));
     assert_eq!(billing.answer(Fault::None, charge()).await, Some(reversed(None)));
     assert_eq!(billing.ledger().await, (0, 0));
@@ -224,7 +225,7 @@ async fn a_reverse_before_its_charge_lets_nothing_be_taken() {
 
 #[tokio::test]
 async fn a_reverse_gives_everything_back_once() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     billing.answer(Fault::None, charge()).await;
     for _ in 0..3 {
         assert_eq!(billing.answer(Fault::None, BillingCommand::Reverse).await, Some(reversed(Some(25_900))));
@@ -239,7 +240,7 @@ async fn a_reverse_gives_everything_back_once() {
 
 #[tokio::test]
 async fn a_declined_card_is_final_and_closed() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     let refused = Some(declined(Declined::CardDeclined));
     assert_eq!(billing.answer(Fault::None, charge_with("pm_card_chargeDeclined")).await, refused);
     assert_eq!(billing.answer(Fault::None, charge()).await, refused);
@@ -250,14 +251,14 @@ async fn a_declined_card_is_final_and_closed() {
 
 #[tokio::test]
 async fn a_decline_whose_close_is_not_known_is_not_told_yet() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::VoidReplyLost, charge_with("pm_card_chargeDeclined")).await, None);
     assert_eq!(billing.answer(Fault::None, charge()).await, Some(declined(Declined::CardDeclined)));
 }
 
 #[tokio::test]
 async fn a_capture_whose_reply_was_lost_is_found_and_not_repeated() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::CaptureReplyLost, charge()).await, None, "the outcome is unknown: wait");
     assert_eq!(billing.answer(Fault::None, charge()).await, Some(OrderUpdate::PaymentCaptured));
     assert_eq!(billing.ledger().await, (25_900, 0));
@@ -265,7 +266,7 @@ async fn a_capture_whose_reply_was_lost_is_found_and_not_repeated() {
 
 #[tokio::test]
 async fn a_capture_whose_reply_was_lost_is_given_back_by_a_reverse() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::CaptureReplyLost, charge()).await, None);
     assert_eq!(billing.answer(Fault::None, BillingCommand::Reverse).await, Some(reversed(Some(25_900))));
     assert_eq!(billing.ledger().await, (25_900, 25_900));
@@ -273,7 +274,7 @@ async fn a_capture_whose_reply_was_lost_is_given_back_by_a_reverse() {
 
 #[tokio::test]
 async fn a_capture_that_lands_while_its_payment_is_reversed_is_given_back() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::CaptureLandsLate, charge()).await, None);
     assert_eq!(
         billing.answer(Fault::CaptureLandsLate, BillingCommand::Reverse).await,
@@ -284,7 +285,7 @@ async fn a_capture_that_lands_while_its_payment_is_reversed_is_given_back() {
 
 #[tokio::test]
 async fn a_capture_that_lands_while_its_payment_expires_is_a_capture() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::CaptureLandsLate, charge()).await, None);
     billing.clock.advance(deadline() * 2);
     assert_eq!(billing.answer(Fault::CaptureLandsLate, charge()).await, Some(OrderUpdate::PaymentCaptured));
@@ -293,14 +294,14 @@ async fn a_capture_that_lands_while_its_payment_expires_is_a_capture() {
 
 #[tokio::test]
 async fn a_reverse_between_the_record_and_the_capture_wins() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::ReversedBeforeCapture, charge()).await, Some(reversed(None)));
     assert_eq!(billing.ledger().await, (0, 0));
 }
 
 #[tokio::test]
 async fn a_refund_whose_reply_was_lost_is_found_and_not_repeated() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     billing.answer(Fault::None, charge()).await;
     assert_eq!(billing.answer(Fault::RefundReplyLost, BillingCommand::Reverse).await, None);
     assert_eq!(
@@ -313,13 +314,13 @@ async fn a_refund_whose_reply_was_lost_is_found_and_not_repeated() {
 
 #[tokio::test]
 async fn past_its_deadline_nothing_new_is_captured_and_what_was_is_told() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     billing.clock.advance(deadline() + Duration::from_millis(1));
     assert!(billing.clock.now() > start() + deadline());
     assert_eq!(billing.answer(Fault::None, charge()).await, Some(declined(Declined::Expired)));
     assert_eq!(billing.ledger().await, (0, 0));
 
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     billing.answer(Fault::None, charge()).await;
     billing.clock.advance(deadline() * 2);
     assert_eq!(billing.answer(Fault::None, charge()).await, Some(OrderUpdate::PaymentCaptured));
@@ -327,19 +328,19 @@ async fn past_its_deadline_nothing_new_is_captured_and_what_was_is_told() {
 
 #[tokio::test]
 async fn what_is_recorded_is_answered_though_the_provider_is_away_or_loses_its_replies() {
-    let billing = Billing::new();
+    let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::CaptureReplyLost, charge()).await, None);
     // Nothing but `retrieve` answers from here on.
-    billing.provider.set_mode(ProviderMode::Timeout);
+    billing.provider.set_mode(ProviderMode::Timeout).await.unwrap();
     assert_eq!(billing.answer_again().await, Some(OrderUpdate::PaymentCaptured));
-    billing.provider.set_mode(ProviderMode::Unavailable);
+    billing.provider.set_mode(ProviderMode::Unavailable).await.unwrap();
     assert_eq!(billing.answer_again().await, Some(OrderUpdate::PaymentCaptured));
     assert_eq!(billing.ledger().await, (25_900, 0));
 }
 
 #[tokio::test]
 async fn a_payment_is_finished_by_the_provider_it_was_opened_with() {
-    let (before, after) = (Billing::new(), Billing::new());
+    let (before, after) = (Billing::new().await, Billing::new().await);
     assert_eq!(before.answer(Fault::None, charge()).await, Some(OrderUpdate::PaymentCaptured));
     let (store, clock) = (before.store.clone(), before.clock.clone());
     let stripe = Providers::only(ProviderName::STRIPE, after.provider.clone());

@@ -199,12 +199,14 @@ async fn a_server_that_is_told_to_end_finishes_and_what_waits_goes_on_after_the_
     let data = directory.path().join("data");
     let server = serve(&data, None);
     let http = Http::new(server.url());
-    http.put("/local/services/billing-service", serde_json::json!({"running": false})).await;
+    http.put("/operator/services/billing-service", serde_json::json!({"running": false})).await;
     let id = http.book("OS-101", 1, "pm_card_visa").await;
     assert!(server.terminate().unwrap().success());
 
     let server = serve(&data, None);
-    assert_eq!(Http::new(server.url()).settled(&id).await["status"], "confirmed");
+    let http = Http::new(server.url());
+    http.put("/operator/services/billing-service", serde_json::json!({"running": true})).await;
+    assert_eq!(http.settled(&id).await["status"], "confirmed");
 }
 
 #[test]

@@ -81,7 +81,7 @@ mod provider {
 
     async fn fresh() -> (Arc<dyn PaymentProvider>, TempDir) {
         let (database, directory, _) = database();
-        (Arc::new(SqliteProvider::new(database)), directory)
+        (Arc::new(SqliteProvider::open(database).await.unwrap()), directory)
     }
 
     billing_service_contract::payment_provider_contract!(fresh);

@@ -24,7 +24,7 @@ fn dead_letters(server: &ServerProcess, arguments: &[&str]) -> (bool, String) {
 async fn with_dead_letters(data: &Path) -> (ServerProcess, Http, String) {
     let server = serve(data, None);
     let http = Http::new(server.url());
-    http.put("/local/services/ticket-service", json!({"running": false})).await;
+    http.put("/operator/services/ticket-service", json!({"running": false})).await;
     let id = http.book("OS-101", 2, "pm_card_visa").await;
     assert!(server.terminate().unwrap().success());
     Connection::open(data.join(FILE))
@@ -39,7 +39,8 @@ async fn with_dead_letters(data: &Path) -> (ServerProcess, Http, String) {
         .unwrap();
     let server = serve(data, None);
     let http = Http::new(server.url());
-    http.until("/local/topics", |topics| topics["billing"]["dead_lettered"] != 0).await;
+    http.put("/operator/services/ticket-service", json!({"running": true})).await;
+    http.until("/operator/topics", |topics| topics["billing"]["dead_lettered"] != 0).await;
     (server, http, id)
 }
 
@@ -80,8 +81,8 @@ async fn what_nothing_can_read_is_parked_again_and_loses_nothing() {
     let (server, http, order) = with_dead_letters(&directory.path().join("data")).await;
     assert_eq!(dead_letters(&server, &["redrive", "--all"]), (true, "2 redriven\n".to_owned()));
     assert_eq!(http.settled(&order).await["status"], "confirmed");
-    http.until("/local/topics", |topics| topics["billing"]["dead_lettered"] != 0).await;
-    let letters = http.get("/local/dead-letters").await;
+    http.until("/operator/topics", |topics| topics["billing"]["dead_lettered"] != 0).await;
+    let letters = http.get("/operator/dead-letters").await;
     assert_eq!(letters.as_array().unwrap().len(), 1);
     assert_eq!(letters[0]["text"], "not an event");
     let (_, why) = dead_letters(&server, &["explain", &letters[0]["id"].to_string()]);

@@ -153,7 +153,7 @@ async fn killed_three_times_under_load_every_accepted_order_settles_and_the_book
     assert_eq!(bookings.len(), ROUNDS * customers_a_round(), "one booking a customer");
     http.at_rest().await;
 
-    let ledger = http.get("/local/payments").await;
+    let ledger = http.get("/operator/payments").await;
     let mut paid: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for entry in ledger.as_array().unwrap() {
         let sums = paid.entry(entry["booking_id"].as_str().unwrap()).or_default();
@@ -185,7 +185,7 @@ async fn killed_three_times_under_load_every_accepted_order_settles_and_the_book
         bookings.values().map(|booking| booking["status"].as_str().unwrap()).collect();
     assert_eq!(statuses, BTreeSet::from(["cancelled", "confirmed", "payment_declined", "rejected"]));
     let dead: Vec<_> = http
-        .get("/local/topics")
+        .get("/operator/topics")
         .await
         .as_object()
         .unwrap()

@@ -30,7 +30,7 @@ async fn what_an_earlier_version_left_settles_and_the_audit_is_clean() {
 
     let server = Server::start(Options::new(&data)).await.unwrap();
     let http = Http::new(server.url());
-    let redriven = http.0.post("/local/dead-letters/redrive", &json!({})).await.unwrap();
+    let redriven = http.0.post("/operator/dead-letters/redrive", &json!({})).await.unwrap();
     assert_eq!(redriven["redriven"], 1);
     for order in &orders {
         let booking = http.settled(order["id"].as_str().unwrap()).await;

@@ -43,7 +43,7 @@ impl App {
     }
 
     async fn switch(&self, service: &str, running: bool) {
-        self.http.put(&format!("/local/services/{service}"), json!({"running": running})).await;
+        self.http.put(&format!("/operator/services/{service}"), json!({"running": running})).await;
     }
 
     async fn book(&self) -> String {
@@ -65,7 +65,7 @@ impl App {
     async fn nothing_is_held(&self) {
         self.http.at_rest().await;
         self.every_seat_is_free().await;
-        for entry in self.http.get("/local/payments").await.as_array().unwrap() {
+        for entry in self.http.get("/operator/payments").await.as_array().unwrap() {
             assert_eq!(entry["captured"], entry["refunded"]);
         }
     }
@@ -134,7 +134,7 @@ async fn a_waiting_order_is_looked_at_less_and_less_often() {
     app.switch("ticket-service", true).await;
     assert_eq!(app.http.settled(&id).await["status"], "confirmed", "whatever the number of copies");
     app.http.at_rest().await;
-    assert_eq!(app.http.get("/local/payments").await.as_array().unwrap().len(), 1);
+    assert_eq!(app.http.get("/operator/payments").await.as_array().unwrap().len(), 1);
     app.server.stop().await;
 }
 
@@ -183,7 +183,7 @@ async fn an_order_that_is_not_paid_by_its_deadline_is_called_off_and_its_seats_a
     let booking = app.http.settled(&id).await;
     assert_eq!((&booking["status"], &booking["reason"]), (&json!("cancelled"), &json!("expired")));
     app.nothing_is_held().await;
-    assert_eq!(app.http.get("/local/mail").await[0]["outcome"], "cancelled");
+    assert_eq!(app.http.get("/operator/mail").await[0]["outcome"], "cancelled");
     app.server.stop().await;
 }
 
@@ -204,7 +204,7 @@ async fn a_charge_that_comes_up_after_the_deadline_takes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_day_of_outage_loses_nothing_and_needs_nobody() {
     let app = App::start().await;
-    app.http.put("/local/payment-provider", json!({"mode": "unavailable"})).await;
+    app.http.put("/operator/payment-provider", json!({"mode": "unavailable"})).await;
     let id = app.book().await;
     app.in_status(&id, "tickets_reserved").await;
     for _ in 0..96 {
@@ -212,11 +212,11 @@ async fn a_day_of_outage_loses_nothing_and_needs_nobody() {
         app.gateway().reconcile(9).await.unwrap();
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    app.http.put("/local/payment-provider", json!({"mode": "up"})).await;
+    app.http.put("/operator/payment-provider", json!({"mode": "up"})).await;
     app.clock.advance(Duration::from_secs(15 * 60));
     app.gateway().reconcile(9).await.unwrap();
     assert_eq!(app.http.settled(&id).await["status"], "confirmed");
-    let topics = app.http.get("/local/topics").await;
+    let topics = app.http.get("/operator/topics").await;
     assert!(topics.as_object().unwrap().values().all(|topic| topic["dead_lettered"] == 0), "{topics}");
     app.server.stop().await;
 }

@@ -12,12 +12,16 @@ use serde::{Deserialize, Serialize};
 
 /// A platform, as its operator sees it.
 ///
-/// **Crash contract** of `redrive`: each letter is in its dead-letter queue or in its topic, before
-/// and after, and never in both. The switches and the provider's mode last until the next start.
+/// **Crash contract** of the changes: before the call nothing is changed, once it is answered it is,
+/// and survives a restart. Of `redrive`: each letter is in its dead-letter queue or in its topic,
+/// before and after, and never in both.
 #[async_trait]
 pub trait Operations: Send + Sync {
+    /// Whether a topic's consumer runs.
+    fn is_running(&self, topic: Topic) -> bool;
+
     /// Has a topic's consumer run, or leave its messages where they are.
-    fn switch(&self, topic: Topic, running: bool);
+    async fn switch(&self, topic: Topic, running: bool) -> Result<(), StoreError>;
 
     /// How every topic stands.
     async fn topics(&self) -> Result<Vec<(Topic, TopicState)>, StoreError>;
@@ -39,8 +43,11 @@ pub trait Operations: Send + Sync {
 /// The simulated payment provider, beside what every provider can do.
 #[async_trait]
 pub trait SimulatedProvider: Send + Sync {
+    /// How it behaves.
+    fn mode(&self) -> ProviderMode;
+
     /// Makes it behave like that.
-    fn set_mode(&self, mode: ProviderMode);
+    async fn set_mode(&self, mode: ProviderMode) -> Result<(), StoreError>;
 
     /// Its own books, oldest payment first.
     async fn ledger(&self) -> Result<Vec<LedgerEntry>, StoreError>;

@@ -1,5 +1,5 @@
-//! The operator's API, `/local/*`: stops services, breaks the payment provider, and shows the topics,
-//! the mails and the provider's ledger.
+//! The operator's API, `/operator/*`: stops and starts services, breaks the payment provider, and shows
+//! the topics, the mails and the provider's ledger.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post, put};
+use axum::routing::{get, post};
 use messaging::store::StoreError;
 use protocol::topic::Topic;
 use serde::de::DeserializeOwned;
@@ -34,18 +34,35 @@ struct ProviderState {
 
 type Platform = State<Arc<dyn Operations>>;
 
-/// `/local/*`.
+/// `/operator/*`.
 pub fn router(platform: Arc<dyn Operations>) -> Router {
     Router::new()
-        .route("/local/services/{service}", put(set_service))
-        .route("/local/payment-provider", put(set_provider))
-        .route("/local/topics", get(topics))
-        .route("/local/dead-letters", get(dead_letters))
-        .route("/local/dead-letters/redrive", post(redrive_all))
-        .route("/local/dead-letters/{id}/redrive", post(redrive_one))
-        .route("/local/mail", get(mail))
-        .route("/local/payments", get(payments))
+        .route("/operator/services/{service}", get(service).put(set_service))
+        .route("/operator/payment-provider", get(provider).put(set_provider))
+        .route("/operator/topics", get(topics))
+        .route("/operator/dead-letters", get(dead_letters))
+        .route("/operator/dead-letters/redrive", post(redrive_all))
+        .route("/operator/dead-letters/{id}/redrive", post(redrive_one))
+        .route("/operator/mail", get(mail))
+        .route("/operator/payments", get(payments))
         .with_state(platform)
+}
+
+/// The topic whose consumer a path names.
+fn consumed_by(service: Result<Path<String>, PathRejection>) -> Result<Topic, Problem> {
+    let service = service.map(|Path(service)| service).unwrap_or_default();
+    Topic::ALL.into_iter().find(|topic| topic.switch() == service).ok_or_else(|| {
+        let known = Topic::ALL.map(Topic::switch).join(", ");
+        Problem::new(StatusCode::NOT_FOUND, format!("the services are {known}"))
+    })
+}
+
+async fn service(
+    State(platform): Platform,
+    service: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let running = platform.is_running(consumed_by(service)?);
+    Ok(json(StatusCode::OK, "application/json", &ServiceState { running }))
 }
 
 async fn set_service(
@@ -53,21 +70,22 @@ async fn set_service(
     service: Result<Path<String>, PathRejection>,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let service = service.map(|Path(service)| service).unwrap_or_default();
-    let Some(topic) = Topic::ALL.into_iter().find(|topic| topic.switch() == service) else {
-        let known = Topic::ALL.map(Topic::switch).join(", ");
-        return Err(Problem::new(StatusCode::NOT_FOUND, format!("the services are {known}")));
-    };
+    let topic = consumed_by(service)?;
     let state: ServiceState = parse(&body, "{\"running\": true} or {\"running\": false}")?;
-    platform.switch(topic, state.running);
-    warn!("{service} is {}", if state.running { "started" } else { "stopped" });
+    platform.switch(topic, state.running).await.map_err(unavailable)?;
+    warn!("{} is {}", topic.switch(), if state.running { "started" } else { "stopped" });
     Ok(json(StatusCode::OK, "application/json", &state))
+}
+
+async fn provider(State(platform): Platform) -> Result<Response, Problem> {
+    let mode = simulated(platform.as_ref())?.mode();
+    Ok(json(StatusCode::OK, "application/json", &ProviderState { mode }))
 }
 
 async fn set_provider(State(platform): Platform, body: Bytes) -> Result<Response, Problem> {
     let state: ProviderState =
         parse(&body, "{\"mode\": \"up\"}, or \"unavailable\", \"timeout\" or \"slow\"")?;
-    simulated(platform.as_ref())?.set_mode(state.mode);
+    simulated(platform.as_ref())?.set_mode(state.mode).await.map_err(unavailable)?;
     warn!("the payment provider is {:?}", state.mode);
     Ok(json(StatusCode::OK, "application/json", &state))
 }

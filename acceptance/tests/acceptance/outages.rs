@@ -112,7 +112,7 @@ async fn a_switch_that_is_thrown_in_the_middle_of_work_holds_no_message_back() {
 }
 
 #[tokio::test]
-async fn orders_in_flight_survive_a_restart_and_switches_do_not() {
+async fn orders_in_flight_and_switches_survive_a_restart() {
     let Some(mut app) = TestApp::standalone("a restart").await else { return };
     let flight = app.open_flight().await;
     app.run_service("billing-service", false).await;
@@ -122,6 +122,13 @@ async fn orders_in_flight_survive_a_restart_and_switches_do_not() {
 
     app.restart().await;
 
+    app.waiting_in("billing", 6).await;
+    let service = app.get("/operator/services/billing-service").await.expect(200).json();
+    assert_eq!(service, json!({"running": false}));
+    let provider = app.get("/operator/payment-provider").await.expect(200).json();
+    assert_eq!(provider, json!({"mode": "unavailable"}));
+    app.payment_provider("up").await;
+    app.run_service("billing-service", true).await;
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     for booking in app.assert_paid_and_seated(&[flight], &ids).await {
         assert_eq!(booking.status, "confirmed");
@@ -236,10 +243,10 @@ async fn a_switch_that_does_not_exist_is_not_found() {
     for service in
         ["booking-gateway", "Billing-Service", "billing", "tickets", "..", "%FF", "email-service%20"]
     {
-        app.put(&format!("/local/services/{service}"), &good).await.problem(404);
+        app.put(&format!("/operator/services/{service}"), &good).await.problem(404);
     }
     for service in SERVICES {
-        let path = format!("/local/services/{service}");
+        let path = format!("/operator/services/{service}");
         app.request("DELETE", &path).await.problem(405);
     }
 }
@@ -265,8 +272,8 @@ async fn a_switch_takes_only_what_it_knows() {
     ];
     for body in bad {
         let put = |path: &str| -> Request { app.request("PUT", path).json_text(body) };
-        put("/local/services/billing-service").await.problem(400);
-        put("/local/payment-provider").await.problem(400);
+        put("/operator/services/billing-service").await.problem(400);
+        put("/operator/payment-provider").await.problem(400);
     }
 
     // And none of it has switched anything.

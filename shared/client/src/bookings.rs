@@ -105,7 +105,7 @@ impl Bookings {
     /// Waits until no message waits, is in flight or is delayed; answers the topics.
     pub async fn at_rest(&self, within: Duration) -> Result<Value, ClientError> {
         let look = || async {
-            let topics = self.get("/local/topics").await.map_err(|error| error.to_string())?;
+            let topics = self.get("/operator/topics").await.map_err(|error| error.to_string())?;
             let moves =
                 |topic: &Value| ["waiting", "in_flight", "delayed"].iter().any(|state| topic[*state] != 0);
             let moving = topics.as_object().is_none_or(|topics| topics.values().any(moves));

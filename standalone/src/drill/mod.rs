@@ -123,7 +123,7 @@ impl Drill {
         let endings = settle(&client, &bought).await;
         let recovery = recovered.elapsed();
         let _ = client.at_rest(PATIENCE).await;
-        let ledger = client.get("/local/payments").await?;
+        let ledger = client.get("/operator/payments").await?;
         let audit = audit(&snapshot::read(&data)?, SystemClock.now());
         drop(server);
         Ok(Outcome::new(&bought, &endings, &ledger, recovery, &audit))
@@ -157,11 +157,11 @@ impl Drill {
 }
 
 async fn set_billing(client: &Bookings, running: bool) -> Result<(), ClientError> {
-    client.put("/local/services/billing-service", &json!({"running": running})).await.map(drop)
+    client.put("/operator/services/billing-service", &json!({"running": running})).await.map(drop)
 }
 
 async fn set_provider(client: &Bookings, mode: &str) -> Result<(), ClientError> {
-    client.put("/local/payment-provider", &json!({"mode": mode})).await.map(drop)
+    client.put("/operator/payment-provider", &json!({"mode": mode})).await.map(drop)
 }
 
 /// Watches all orders until they are settled, or patience ends; how each stands then.

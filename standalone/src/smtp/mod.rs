@@ -6,7 +6,7 @@
 //!
 //! | the server says | the mail |
 //! |---|---|
-//! | that it took it | is sent; a copy is kept for `/local/mail` |
+//! | that it took it | is sent; a copy is kept for `/operator/mail` |
 //! | nothing, or a passing error (`4xx`: greylisting, a full queue) | waits, and is sent again |
 //! | that there is no such recipient (`5.1.x`, `5.2.x`; or a bare `550`, `551`, `553` to `RCPT TO`) | is undeliverable: given up, and logged as an error |
 //! | another lasting error (`5xx`: our login, our sender, its policy) | waits: it is not the customer's fault. Logged as an error each time |

@@ -1,7 +1,7 @@
 //! The simulated payment provider, and its own books: durable, committed before it replies, and
 //! apart from the Billing Service's records. They are the truth of what was charged.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use rusqlite::{Connection, params};
 use system::operations::{LedgerEntry, ProviderMode, SimulatedProvider};
 
 use super::database::Database;
-use super::{Json, Statements};
+use super::{Json, Statements, lock, settings};
 
 /// How long a call takes that is slow, or whose reply is lost.
 const DELAY: Duration = Duration::from_secs(2);
@@ -25,21 +25,20 @@ const DELAY: Duration = Duration::from_secs(2);
 /// The simulated provider.
 pub struct SqliteProvider {
     database: Database,
-    mode: AtomicU8,
+    mode: Mutex<ProviderMode>,
 }
 
-const MODES: [ProviderMode; 4] =
-    [ProviderMode::Up, ProviderMode::Unavailable, ProviderMode::Timeout, ProviderMode::Slow];
+/// The setting that keeps its mode.
+const MODE: &str = "payment-provider-mode";
 
 impl SqliteProvider {
-    /// A provider whose books are in that database.
-    pub fn new(database: Database) -> Self {
-        Self { database, mode: AtomicU8::new(0) }
-    }
-
-    /// How it behaves.
-    pub fn mode(&self) -> ProviderMode {
-        MODES[usize::from(self.mode.load(Ordering::SeqCst)) % MODES.len()]
+    /// A provider whose books are in that database; it behaves as it did when that was closed.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn open(database: Database) -> Result<Self, StoreError> {
+        let mode = settings::get(&database, MODE).await?.unwrap_or(ProviderMode::Up);
+        Ok(Self { database, mode: Mutex::new(mode) })
     }
 
     /// A call: refused, or done and then answered as the mode has it.
@@ -85,8 +84,14 @@ impl SqliteProvider {
 
 #[async_trait]
 impl SimulatedProvider for SqliteProvider {
-    fn set_mode(&self, mode: ProviderMode) {
-        self.mode.store(mode as u8, Ordering::SeqCst);
+    fn mode(&self) -> ProviderMode {
+        *lock(&self.mode)
+    }
+
+    async fn set_mode(&self, mode: ProviderMode) -> Result<(), StoreError> {
+        settings::set(&self.database, MODE, &mode).await?;
+        *lock(&self.mode) = mode;
+        Ok(())
     }
 
     async fn ledger(&self) -> Result<Vec<LedgerEntry>, StoreError> {

@@ -9,6 +9,7 @@ mod messages;
 pub mod orders;
 pub mod payments;
 pub mod schema;
+pub(crate) mod settings;
 pub mod snapshot;
 pub mod tickets;
 pub mod topics;

@@ -128,8 +128,16 @@ fn odd_request(app: &TestApp, flight: &str, rng: &mut fastrand::Rng) -> Request 
 }
 
 fn odd_path(rng: &mut fastrand::Rng) -> String {
-    let roots =
-        ["/bookings", "/bookings/", "/flights", "/health", "/", "/local/mail", "/local/services/", "//"];
+    let roots = [
+        "/bookings",
+        "/bookings/",
+        "/flights",
+        "/health",
+        "/",
+        "/operator/mail",
+        "/operator/services/",
+        "//",
+    ];
     let mut path = roots[rng.usize(..roots.len())].to_owned();
     for _ in 0..rng.usize(..12) {
         let pieces =

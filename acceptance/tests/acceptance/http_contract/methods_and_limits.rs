@@ -36,9 +36,9 @@ async fn an_odd_path_is_not_found() {
         "/%FF",
         "/bookings%2f1",
         "/app.js%00",
-        "/local",
-        "/local/nope",
-        "/local/services",
+        "/operator",
+        "/operator/nope",
+        "/operator/services",
     ];
     for path in odd {
         app.get(path).await.problem(404);
