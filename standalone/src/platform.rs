@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use booking_gateway::accept::Secret;
 use booking_gateway::deadline::DeadlinePolicy;
-use booking_gateway::desk::Secret;
 use booking_gateway::gateway::Gateway;
 use messaging::clock::Clock;
 use messaging::entropy::Entropy;

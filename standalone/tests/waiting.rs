@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use booking_gateway::desk::BookingDesk;
+use booking_gateway::accept::Acceptor;
 use booking_gateway::gateway::Gateway;
 use booking_gateway::reconciler::Run;
 use client::ClientError;
@@ -39,7 +39,7 @@ impl App {
     }
 
     fn gateway(&self) -> &Gateway {
-        &self.server.platform().services.desk.gateway
+        &self.server.platform().services.acceptor.gateway
     }
 
     async fn switch(&self, service: &str, running: bool) {
@@ -100,10 +100,10 @@ async fn an_order_is_accepted_though_no_message_can_be_sent_and_the_reconciler_d
         let app = App::start().await;
         // The same API, on the same store, whose sends come to nothing.
         let gateway = Gateway { topics, ..app.gateway().clone() };
-        let desk = BookingDesk { gateway, ..app.server.platform().services.desk.clone() };
+        let acceptor = Acceptor { gateway, ..app.server.platform().services.acceptor.clone() };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let cut_off = Http::new(&format!("http://{}", listener.local_addr().unwrap()));
-        tokio::spawn(async move { axum::serve(listener, booking_gateway::api::router(desk)).await });
+        tokio::spawn(async move { axum::serve(listener, booking_gateway::api::router(acceptor)).await });
         let id = cut_off.book("OS-101", 1, "pm_card_visa").await;
 
         assert_eq!(app.gateway().reconcile(1).await.unwrap(), Run::default(), "its time has not come");

@@ -7,8 +7,8 @@ use axum::Router;
 use billing_service::provider::Providers;
 use billing_service::service::BillingService;
 use billing_service::store::PaymentStore;
+use booking_gateway::accept::{Acceptor, Secret};
 use booking_gateway::deadline::DeadlinePolicy;
-use booking_gateway::desk::{BookingDesk, Secret};
 use booking_gateway::gateway::Gateway;
 use booking_gateway::store::OrderStore;
 use booking_gateway::updates::OrderUpdates;
@@ -59,7 +59,7 @@ pub struct Settings {
 #[derive(Clone)]
 pub struct Services {
     /// Where orders are accepted, and the gateway behind it.
-    pub desk: BookingDesk,
+    pub acceptor: Acceptor,
     tickets: Arc<dyn TicketStore>,
     consumers: [Arc<dyn Consume>; Topic::COUNT],
 }
@@ -75,13 +75,13 @@ impl Services {
             deadlines,
         };
         let consumers = Topic::ALL.map(|topic| consumer(topic, ports, &gateway));
-        let desk = BookingDesk { gateway, entropy: ports.entropy.clone(), secret };
-        Self { desk, tickets: ports.tickets.clone(), consumers }
+        let acceptor = Acceptor { gateway, entropy: ports.entropy.clone(), secret };
+        Self { acceptor, tickets: ports.tickets.clone(), consumers }
     }
 
     /// The gateway: reads orders, cancels them, drives those on that wait.
     pub fn gateway(&self) -> &Gateway {
-        &self.desk.gateway
+        &self.acceptor.gateway
     }
 
     /// What consumes a topic.
@@ -92,7 +92,7 @@ impl Services {
 
     /// The bookings API, the page and the flights API. To be closed by who serves it.
     pub fn router(&self) -> Router {
-        booking_gateway::api::router(self.desk.clone())
+        booking_gateway::api::router(self.acceptor.clone())
             .merge(ticket_service::api::router(self.tickets.clone()))
     }
 }

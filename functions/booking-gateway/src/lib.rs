@@ -4,7 +4,7 @@
 //! |---|---|
 //! | the order: a pure state machine | [`order`] |
 //! | the port to the orders | [`store`] |
-//! | accepting | [`desk`] |
+//! | accepting | [`accept`] |
 //! | cancelling, moving on | [`gateway`] |
 //! | the bookings API and the page | [`api`] |
 //! | the consumer of order-updates | [`updates`] |
@@ -14,9 +14,9 @@
 //! It knows no platform. Beside it: `lambda/`, its side on AWS, and `contract/`, what every adapter
 //! of its port must keep.
 
+pub mod accept;
 pub mod api;
 pub mod deadline;
-pub mod desk;
 pub mod gateway;
 pub mod idempotency;
 pub mod order;

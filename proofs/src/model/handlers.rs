@@ -7,8 +7,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use billing_service::provider::{ProviderName, Providers};
+use booking_gateway::accept::Secret;
 use booking_gateway::deadline::DeadlinePolicy;
-use booking_gateway::desk::Secret;
 use booking_gateway::idempotency::IdempotencyKey;
 use booking_gateway::order::Request;
 use messaging::consumer::Delivery;
@@ -217,7 +217,7 @@ fn handling(memory: &Memory, work: &Work, requests: &[Request]) -> Handling {
             let trace = SeededEntropy::new(*number as u64).traceparent();
             Box::pin(async move {
                 // The answer is dropped: a customer has no message to be redelivered.
-                let _ = services.desk.accept(request, key.as_ref(), Some(trace)).await;
+                let _ = services.acceptor.accept(request, key.as_ref(), Some(trace)).await;
                 false
             })
         }

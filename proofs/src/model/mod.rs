@@ -12,7 +12,7 @@
 //! | what must hold | `properties` |
 //! | what must be reached | `coverage` |
 //!
-//! Nothing of the product is copied. `POST` is `BookingDesk::accept`, `DELETE` is `Gateway::cancel`, the
+//! Nothing of the product is copied. `POST` is `Acceptor::accept`, `DELETE` is `Gateway::cancel`, the
 //! reconciler is `Gateway::reconcile`, and each message goes through `Consume::consume` to its service.
 //! [`system::Services`] wires them to the adapters of [`crate::memory`].
 //!

@@ -27,8 +27,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_service::provider::{ProviderName, Providers};
+use booking_gateway::accept::{Acceptance, Secret};
 use booking_gateway::deadline::DeadlinePolicy;
-use booking_gateway::desk::{Acceptance, Secret};
 use booking_gateway::gateway::Cancellation;
 use booking_gateway::idempotency::IdempotencyKey;
 use booking_gateway::order::{Order, Status};
@@ -160,9 +160,9 @@ impl Simulation {
         let purchase = &self.customers[customer].purchase;
         let request = fixtures::request(self.flight_id.clone(), purchase.seats, purchase.card);
         let key = IdempotencyKey::parse(format!("customer-{customer}").as_bytes()).expect("a key");
-        let desk = self.services.desk.clone();
+        let acceptor = self.services.acceptor.clone();
         Task::new(async move {
-            match desk.accept(request, Some(&key), None).await {
+            match acceptor.accept(request, Some(&key), None).await {
                 Ok(Acceptance::Accepted(order)) => JobResult::Ordered(order.id),
                 Ok(Acceptance::KeyReused) | Err(_) => JobResult::NoAnswer,
             }

@@ -12,8 +12,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use messaging::entropy::Entropy;
+use messaging::error_chain::error_chain;
 use messaging::store::StoreError;
-use messaging::why::why;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -53,7 +53,7 @@ pub fn store_error<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
-    StoreError::unavailable(why(&error))
+    StoreError::unavailable(error_chain(&error))
 }
 
 /// The most keys of one `BatchGetItem`.

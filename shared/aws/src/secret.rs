@@ -1,6 +1,6 @@
 //! Secrets, from Secrets Manager.
 
-use messaging::why::why;
+use messaging::error_chain::error_chain;
 
 use crate::setup::{Setup, SetupError};
 
@@ -17,7 +17,7 @@ impl Setup {
         let unusable = |reason: String| SetupError::Secret { name, reason };
         let client = aws_sdk_secretsmanager::Client::new(&self.config);
         let secret = client.get_secret_value().secret_id(arn).send().await;
-        let secret = secret.map_err(|error| unusable(format!("cannot be read: {}", why(&error))))?;
+        let secret = secret.map_err(|error| unusable(format!("cannot be read: {}", error_chain(&error))))?;
         secret.secret_string.ok_or_else(|| unusable("must be text".to_owned()))
     }
 }

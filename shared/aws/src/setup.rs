@@ -14,9 +14,9 @@ use aws_sdk_sqs::config::SharedCredentialsProvider;
 use aws_sdk_sqs::types::QueueAttributeName;
 use messaging::clock::{Clock, SystemClock};
 use messaging::entropy::{Entropy, OsEntropy};
+use messaging::error_chain::error_chain;
 use messaging::metrics;
 use messaging::store::StoreError;
-use messaging::why::why;
 use protocol::topic::Topic;
 use thiserror::Error;
 use tracing::warn;
@@ -175,7 +175,7 @@ impl Setup {
                 .queue_url(&queues.url)
                 .attribute_names(QueueAttributeName::QueueArn);
             if let Err(error) = ask.send().await {
-                warn!("the queue {} does not answer yet: {}", queues.url, why(&error));
+                warn!("the queue {} does not answer yet: {}", queues.url, error_chain(&error));
             }
         }
         Ok(SqsTopics::new(client, queues, self.entropy.clone()))

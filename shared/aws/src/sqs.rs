@@ -10,8 +10,8 @@ use aws_sdk_sqs::error::BuildError;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use futures_util::future::join_all;
 use messaging::entropy::Entropy;
+use messaging::error_chain::error_chain;
 use messaging::topics::{Failure, Outgoing, SendError, Topics};
-use messaging::why::why;
 use protocol::event::LARGEST;
 use protocol::topic::Topic;
 use tracing::warn;
@@ -91,7 +91,7 @@ impl SqsTopics {
         let sent = match sent {
             Ok(sent) => sent,
             Err(error) => {
-                let reason = why(&error);
+                let reason = error_chain(&error);
                 return batch.iter().map(|(place, _)| (*place, reason.clone())).collect();
             }
         };

@@ -285,7 +285,7 @@ impl<S: Service> Consumer<S> {
 fn park<M: Message>(delivery: &Delivery, event: Option<&Event<M>>, failure: String) -> Verdict {
     let order = event.map(|event| event.order);
     error!(order_id = order.map(tracing::field::display), "a message of {} is parked: {failure}", M::TOPIC);
-    metrics::count(metrics::PARKED, 1, Some(("Topic", M::TOPIC.name())));
+    metrics::count(metrics::DEAD_LETTERED, 1, Some(("Topic", M::TOPIC.name())));
     let attempts = delivery.receive_count.saturating_add(event.map_or(0, |event| event.attempt));
     Verdict::Acknowledge(vec![Outgoing {
         topic: M::TOPIC,

@@ -7,7 +7,7 @@
 //! | the one error of every store | [`store`] |
 //! | what is counted | [`metrics`] |
 //! | what is injected: clock and randomness | [`clock`], [`entropy`] |
-//! | why something outside failed | [`why`] |
+//! | why something outside failed | [`error_chain`] |
 //!
 //! It knows no platform: neither SQS nor SQLite.
 
@@ -15,7 +15,7 @@ pub mod backoff;
 pub mod clock;
 pub mod consumer;
 pub mod entropy;
+pub mod error_chain;
 pub mod metrics;
 pub mod store;
 pub mod topics;
-pub mod why;

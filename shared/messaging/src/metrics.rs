@@ -7,7 +7,7 @@
 //! | [`SETTLED`] | orders | `Status` |
 //! | [`TIME_TO_SETTLE`] | milliseconds, from acceptance to the first rest | `Status` |
 //! | [`RETRIES`] | messages that wait for another attempt | `Topic` |
-//! | [`PARKED`] | messages given up into the dead-letter queue | `Topic` |
+//! | [`DEAD_LETTERED`] | messages given up into the dead-letter queue | `Topic` |
 //! | [`OVERDUE`] | orders found unsettled an hour after they began to wait | |
 
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub const TIME_TO_SETTLE: &str = "TimeToSettle";
 /// Messages that wait for another attempt.
 pub const RETRIES: &str = "Retries";
 /// Messages that were parked.
-pub const PARKED: &str = "Parked";
+pub const DEAD_LETTERED: &str = "DeadLettered";
 /// Orders that wait too long.
 pub const OVERDUE: &str = "Overdue";
 

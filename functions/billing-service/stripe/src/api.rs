@@ -14,7 +14,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use messaging::clock::Clock;
-use messaging::why::why;
+use messaging::error_chain::error_chain;
 use protocol::time::Timestamp;
 use rustls::crypto::CryptoProvider;
 use serde::de::DeserializeOwned;
@@ -168,10 +168,10 @@ impl Api {
         let response = match tokio::time::timeout_at(by, self.client.request(request)).await {
             Err(_) => return Err(late()),
             Ok(Err(error)) if error.is_connect() => {
-                return Err(ProviderError::Unavailable(format!("no connection: {}", why(&error))));
+                return Err(ProviderError::Unavailable(format!("no connection: {}", error_chain(&error))));
             }
             Ok(Err(error)) => {
-                return Err(ProviderError::Unknown(format!("{method} {path}: {}", why(&error))));
+                return Err(ProviderError::Unknown(format!("{method} {path}: {}", error_chain(&error))));
             }
             Ok(Ok(response)) => response,
         };

@@ -9,9 +9,9 @@ use aws::lambda::ConsumerFunction;
 use aws::setup::{Setup, SetupError};
 use aws::sqs::SqsTopics;
 use axum::Router;
+use booking_gateway::accept::{Acceptor, Secret};
 use booking_gateway::api;
 use booking_gateway::deadline::DeadlinePolicy;
-use booking_gateway::desk::{BookingDesk, Secret};
 use booking_gateway::gateway::Gateway;
 use booking_gateway::store::OrderStore;
 use booking_gateway::updates::OrderUpdates;
@@ -41,8 +41,8 @@ pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
     let reason = || SetupError::Secret { name, reason: "must have 32 bytes or more".to_owned() };
     let secret = Secret::new(secret?.as_bytes()).ok_or_else(reason)?;
     let gateway = Gateway { deadlines, ..gateway(setup, orders, topics?) };
-    let desk = BookingDesk { gateway, entropy: setup.entropy.clone(), secret };
-    Ok(shared_http::close(api::router(desk)))
+    let acceptor = Acceptor { gateway, entropy: setup.entropy.clone(), secret };
+    Ok(shared_http::close(api::router(acceptor)))
 }
 
 /// The consumer of order-updates.

@@ -19,7 +19,7 @@ use protocol::ids::OrderId;
 use shared_http::{Problem, json};
 use tracing::error;
 
-use crate::desk::{Acceptance, BookingDesk};
+use crate::accept::{Acceptance, Acceptor};
 use crate::gateway::Cancellation;
 use crate::order::{Ignored, Order, Status};
 
@@ -29,7 +29,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// `/bookings`, `/health` and the page.
-pub fn router(desk: BookingDesk) -> Router {
+pub fn router(acceptor: Acceptor) -> Router {
     Router::new()
         .route("/bookings", axum::routing::post(accept))
         .route("/bookings/{id}", get(show).delete(cancel))
@@ -37,19 +37,19 @@ pub fn router(desk: BookingDesk) -> Router {
             "/health",
             get(|| async { json(StatusCode::OK, "application/json", &serde_json::json!({"status": "ok"})) }),
         )
-        .with_state(Arc::new(desk))
+        .with_state(Arc::new(acceptor))
         .merge(page::router())
 }
 
 async fn accept(
-    State(desk): State<Arc<BookingDesk>>,
+    State(acceptor): State<Arc<Acceptor>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let key = request::idempotency_key(&headers)?;
     let request = request::parse(&headers, body).await?;
     let trace = headers.get(TRACEPARENT).and_then(|value| TraceParent::parse(value.to_str().ok()?).ok());
-    match desk.accept(request, key.as_ref(), trace).await.map_err(unavailable)? {
+    match acceptor.accept(request, key.as_ref(), trace).await.map_err(unavailable)? {
         Acceptance::Accepted(order) => {
             // Relative to /bookings: it resolves under whatever stage that was asked for.
             let location = format!("bookings/{}", order.id);
@@ -68,11 +68,11 @@ async fn accept(
 }
 
 async fn show(
-    State(desk): State<Arc<BookingDesk>>,
+    State(acceptor): State<Arc<Acceptor>>,
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let order = desk.gateway.orders.get(parse_id(id)?).await.map_err(unavailable)?.ok_or_else(unknown)?;
+    let order = acceptor.gateway.orders.get(parse_id(id)?).await.map_err(unavailable)?.ok_or_else(unknown)?;
     if request::if_none_match(&headers, &etag(&order)) {
         let headers = [(header::ETAG, etag(&order)), (header::CACHE_CONTROL, "no-cache".to_owned())];
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
@@ -81,10 +81,10 @@ async fn show(
 }
 
 async fn cancel(
-    State(desk): State<Arc<BookingDesk>>,
+    State(acceptor): State<Arc<Acceptor>>,
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
-    match desk.gateway.cancel(parse_id(id)?).await.map_err(unavailable)? {
+    match acceptor.gateway.cancel(parse_id(id)?).await.map_err(unavailable)? {
         Cancellation::Cancelling(order) => Ok(show_order(StatusCode::ACCEPTED, &order)),
         Cancellation::Refused(order, why) => Err(Problem::new(StatusCode::CONFLICT, refusal(&order, why))),
         Cancellation::Unknown => Err(unknown()),

@@ -11,7 +11,7 @@ use aws_sdk_ses::operation::send_email::SendEmailError;
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
 use email_service::mail::Mail;
 use email_service::mailer::{Mailer, MailerError};
-use messaging::why::why;
+use messaging::error_chain::error_chain;
 use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
 use protocol::passenger::EmailAddress;
@@ -41,7 +41,7 @@ impl SesMailer {
     pub async fn connect(&self) {
         match self.send_to(NOBODY, "", "").await {
             Err(error) if error.as_service_error().is_some() => {}
-            Err(error) => warn!("the mailer does not answer yet: {}", why(&error)),
+            Err(error) => warn!("the mailer does not answer yet: {}", error_chain(&error)),
             Ok(()) => warn!("the mailer took a mail to nobody"),
         }
     }
@@ -77,7 +77,7 @@ impl Mailer for SesMailer {
             // Not its message, which quotes addresses.
             let said = match error.code() {
                 Some(code) => format!("{code}, request {}", error.request_id().unwrap_or("unnamed")),
-                None => why(&error),
+                None => error_chain(&error),
             };
             if undeliverable { MailerError::Undeliverable(said) } else { MailerError::Unavailable(said) }
         })

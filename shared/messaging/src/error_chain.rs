@@ -4,7 +4,7 @@ use std::error::Error;
 
 /// What the error and its causes say. A cause that only repeats is left out. An SDK's own line would
 /// show the answer's bytes as well.
-pub fn why(error: &(dyn Error + 'static)) -> String {
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -35,7 +35,7 @@ mod tests {
     #[test]
     fn every_cause_is_said_once() {
         let outer = |said| Outer { said, source: io::Error::other("connection refused") };
-        assert_eq!(why(&outer("no answer")), "no answer: connection refused");
-        assert_eq!(why(&outer("connection refused, it said")), "connection refused, it said");
+        assert_eq!(error_chain(&outer("no answer")), "no answer: connection refused");
+        assert_eq!(error_chain(&outer("connection refused, it said")), "connection refused, it said");
     }
 }

@@ -1,4 +1,4 @@
-//! The booking desk: accepts orders.
+//! Accepting orders.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::store::Created;
 
 /// Accepts orders for a gateway. It alone knows the deployment's secret.
 #[derive(Clone)]
-pub struct BookingDesk {
+pub struct Acceptor {
     /// Where the orders go on.
     pub gateway: Gateway,
     /// Its randomness, which ids are made of.
@@ -53,7 +53,7 @@ pub enum Acceptance {
     KeyReused,
 }
 
-impl BookingDesk {
+impl Acceptor {
     /// Accepts a request: one write, one send. Under a key that was used before, the answer is
     /// the order as it is now, and what it owes is sent again.
     ///
