@@ -1,38 +1,36 @@
-// The booking desk over HTTP. Every URL is relative, so that the page works under an API stage
+// The API over HTTP. Every URL is relative, so that the page works under an API stage
 // such as /prod/ too.
 
-const PATIENCE_MS = 15_000;
+import { sentence } from "./formats.js";
+
+const TIMEOUT_MS = 15_000;
 const QUICK_MS = 250;
 const SLOW_MS = 4_000;
 
-/** The desk understood and said no; saying the same again does not help. */
+/** The server refused the request. It refuses the same request every time. */
 export class Refusal extends Error {
   constructor(status, problem) {
-    super(sentence(problem.detail ?? "the booking desk refused this request"));
+    super(sentence(problem.detail ?? "the booking service refused this request"));
     this.status = status;
     this.errors = problem.errors ?? [];
   }
 }
 
-/** No usable answer: the network, a timeout, or a desk in trouble. Worth trying again. */
-class Silence extends Error {}
-
-export function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
-}
+/** No usable answer: the network, a timeout, or a server error. A retry may succeed. */
+class Unavailable extends Error {}
 
 async function call(method, path, options = {}) {
   try {
-    const answer = await fetch(path, { method, signal: AbortSignal.timeout(PATIENCE_MS), ...options });
+    const answer = await fetch(path, { method, signal: AbortSignal.timeout(TIMEOUT_MS), ...options });
     const etag = answer.headers.get("ETag");
     if (answer.status === 304) return { etag };
-    if (answer.status === 429 || answer.status >= 500) throw new Silence(`status ${answer.status}`);
+    if (answer.status === 429 || answer.status >= 500) throw new Unavailable(`status ${answer.status}`);
     const content = await answer.json();
     if (!answer.ok) throw new Refusal(answer.status, content);
     return { content, etag };
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    throw new Silence("no usable answer", { cause: error });
+    throw new Unavailable("no usable answer", { cause: error });
   }
 }
 
@@ -40,8 +38,8 @@ const bookingPath = (id) => `bookings/${encodeURIComponent(id)}`;
 
 export const cancel = (id) => call("DELETE", bookingPath(id));
 
-// The last order without an answer. Sent again unchanged it keeps its key, so that an order whose
-// answer was lost is found, not bought twice.
+// The last order without an answer. A retry of the same order keeps its idempotency key, so that an
+// order whose answer was lost is not booked twice.
 let unanswered = null;
 
 export async function book(order) {
@@ -58,14 +56,14 @@ export async function book(order) {
   }
 }
 
-// Not crypto.randomUUID alone: browsers withhold it from plain-http hosts.
+// Not crypto.randomUUID alone: browsers do not offer it on plain-http hosts.
 function freshKey() {
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** The flights, however long it takes; `onTrouble(true)` while the desk cannot be reached. */
+/** The flights. Retries until there is an answer; `onTrouble(true)` while there is none. */
 export async function flights(signal, onTrouble = () => {}) {
   while (!signal.aborted) {
     try {
@@ -81,8 +79,8 @@ export async function flights(signal, onTrouble = () => {}) {
 }
 
 /**
- * Follows a booking until it is settled or `signal` aborts: often at first and after each change,
- * then ever slower, and not at all while nobody looks. Rejects only with a `Refusal`.
+ * Polls a booking until it is settled or `signal` aborts: often at first and after each change,
+ * then less often, and not while the page is hidden. Rejects only with a `Refusal`.
  */
 export async function watch(id, signal, { onBooking, onTrouble }) {
   let etag = null;
@@ -100,7 +98,7 @@ export async function watch(id, signal, { onBooking, onTrouble }) {
   }
 }
 
-/** The booking if it is not the one `etag` names; nothing at all while the desk is silent. */
+/** The booking if it has changed since `etag`; null without a usable answer. */
 async function poll(id, etag) {
   try {
     return await call("GET", bookingPath(id), { headers: etag ? { "If-None-Match": etag } : {} });
@@ -110,12 +108,12 @@ async function poll(id, etag) {
   }
 }
 
-/** Ends early when the network comes back, so that trouble is not shown longer than it lasts. */
+/** Ends early when the network is back, so that the next request is sent at once. */
 const pause = (milliseconds, signal) => first(signal, window, "online", milliseconds);
 
 const shown = (signal) => (document.hidden ? first(signal, document, "visibilitychange") : undefined);
 
-/** Resolves at the event, the abort, or the end of the time if there is one; leaves no listener. */
+/** Resolves at the event, the abort, or the end of the time if one is given; removes its listeners. */
 function first(signal, target, event, milliseconds) {
   return new Promise((resolve) => {
     const over = new AbortController();

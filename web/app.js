@@ -1,4 +1,4 @@
-// Which view is shown: the form, or the booking that the address names after its `#`.
+// Chooses the view: the form, or the booking whose id follows the `#` in the address.
 
 import { openBooking } from "./booking.js";
 import { openForm } from "./form.js";
@@ -40,13 +40,13 @@ function missing(id) {
 
 function present(id, title) {
   for (const view of views) view.hidden = view.id !== id;
-  document.getElementById("pass").hidden = true; // until the view knows what is on it
+  document.getElementById("pass").hidden = true; // until the view fills it
   document.title = `${title} · Gateway`;
 }
 
 const recent = {
   ids() {
-    // Storage may be forbidden, or hold what something else wrote.
+    // Storage may be blocked, or hold data of another program.
     try {
       const ids = JSON.parse(localStorage.getItem("bookings") ?? "[]");
       return ids.filter((id) => UUID.test(id));
@@ -58,7 +58,7 @@ const recent = {
     try {
       localStorage.setItem("bookings", JSON.stringify(ids.slice(0, 8)));
     } catch {
-      // Only a convenience: the address is the way back to a booking.
+      // Only a convenience: the address leads to the booking.
     }
   },
   keep(id) {

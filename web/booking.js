@@ -1,15 +1,15 @@
-// One booking: how it stands, its timeline, and the way to cancel it.
+// One booking: its status, its timeline, and its cancellation.
 
 import { Refusal, cancel, flights, watch } from "./api.js";
 import { showTicket } from "./pass.js";
-import { deadline, headline, label, steps, tone } from "./story.js";
+import { deadline, headline, label, steps, tone } from "./texts.js";
 
 const $ = (id) => document.querySelector(`#${id}`);
-const TROUBLE = "No connection to the booking desk. Your booking is safe; trying again by itself.";
+const TROUBLE = "The booking service does not answer. Your booking is stored. We keep trying.";
 
 /**
- * Shows and follows the booking until `signal` aborts. `fresh` is the booking if it has just been
- * made: it is shown before anything is asked. `onMissing` is called if there is none of that id.
+ * Shows and follows the booking until `signal` aborts. `fresh` is the booking if it was just
+ * made: it is shown before the first request. `onMissing` is called if there is no such booking.
  */
 export function openBooking(id, signal, { fresh, onMissing }) {
   let booking = null;
@@ -38,7 +38,7 @@ export function openBooking(id, signal, { fresh, onMissing }) {
     }
   }
 
-  async function callOff() {
+  async function cancelBooking() {
     if (sending) return;
     sending = true;
     let refusal = "";
@@ -46,14 +46,14 @@ export function openBooking(id, signal, { fresh, onMissing }) {
       const { content } = await cancel(id);
       if (!signal.aborted) show(content);
     } catch (error) {
-      refusal = error instanceof Refusal ? error.message : "No answer from the booking desk. Cancelling again is safe.";
+      refusal = error instanceof Refusal ? error.message : "The booking service does not answer. You can safely try again.";
     }
     sending = false;
     if (signal.aborted) return;
     ask(false);
     say("refusal", refusal);
     if ($("cancel").hidden) $("headline").focus();
-    // A refusal may mean that the booking has moved on since it was last seen.
+    // A refusal may mean that the booking has changed since the last poll.
     follow();
   }
 
@@ -66,23 +66,23 @@ export function openBooking(id, signal, { fresh, onMissing }) {
   });
   $("cancel").addEventListener("click", () => ask($("confirmation").hidden), { signal });
   $("keep").addEventListener("click", () => ask(false), { signal });
-  $("confirm").addEventListener("click", callOff, { signal });
+  $("confirm").addEventListener("click", cancelBooking, { signal });
   $("confirmation").addEventListener("keydown", ({ key }) => key === "Escape" && ask(false), { signal });
 }
 
 function say(id, text) {
-  // The same words again would be spoken again.
+  // A screen reader speaks a text each time it is set.
   if ($(id).textContent !== text) $(id).textContent = text;
 }
 
 function clear() {
-  say("headline", "Looking up your booking");
+  say("headline", "Loading your booking");
   for (const id of ["summary", "trouble", "refusal", "deadline"]) say(id, "");
   $("timeline").replaceChildren();
   $("cancel").hidden = $("confirmation").hidden = true;
 }
 
-/** Opens or closes the question, and moves the keyboard with it. */
+/** Opens or closes the question, and moves the focus with it. */
 function ask(open) {
   $("confirmation").hidden = !open;
   $("cancel").setAttribute("aria-expanded", open);
@@ -102,7 +102,7 @@ function showBooking(booking) {
   showTimeline(steps(booking));
 }
 
-/** Touches only the steps that changed: those come in one after another, the rest stay put. */
+/** Redraws only the steps that changed; they appear one after another. */
 function showTimeline(all) {
   const list = $("timeline");
   let turn = 0;

@@ -1,9 +1,9 @@
-// The order form: choose a flight, fill in, buy. The desk checks the fields; the form shows what
-// it said, next to each of them.
+// The order form: choose a flight, fill in, buy. The server checks the fields; the form shows each
+// error next to its field.
 
-import { Refusal, book, flights, sentence } from "./api.js";
+import { Refusal, book, flights } from "./api.js";
+import { day, hour, money, sentence } from "./formats.js";
 import { showDraft } from "./pass.js";
-import { day, hour, money } from "./story.js";
 
 const form = document.querySelector("#order");
 const board = document.querySelector("#board");
@@ -25,16 +25,16 @@ for (let count = 1; count <= 9; count += 1) {
   form.querySelector("#seats").append(seat);
 }
 
-/** Shows the form with fresh departures; `booked` gets the booking once there is one. */
+/** Shows the form with the present departures; `booked` is called with the new booking. */
 export async function openForm(signal, booked) {
   onBooked = booked;
   departures = [];
   board.replaceChildren();
   trouble.textContent = "";
-  boardState.textContent = "Fetching the departures.";
+  boardState.textContent = "Loading the departures.";
   refreshDraft();
   const found = await flights(signal, (lost) => {
-    if (lost && !signal.aborted) boardState.textContent = "The departures cannot be fetched just now. Trying again by itself.";
+    if (lost && !signal.aborted) boardState.textContent = "The departures cannot be loaded. We keep trying.";
   });
   if (signal.aborted) return;
   departures = found.sort((one, other) => Date.parse(one.departs_at) - Date.parse(other.departs_at));
@@ -95,13 +95,13 @@ form.addEventListener("submit", async (event) => {
     for (const slot of slots) show(slot, "");
   } catch (error) {
     if (error instanceof Refusal) refuse(error);
-    else trouble.textContent = "No answer from the booking desk. Press Buy again: the same order is never booked twice.";
+    else trouble.textContent = "The booking service does not answer. Press Buy again: the same order is never booked twice.";
   } finally {
     setSending(false);
   }
 });
 
-// Not disabled while sending: a disabled button would lose the keyboard's place.
+// Not disabled while sending: a disabled button would lose the focus.
 function setSending(now) {
   sending = now;
   buy.setAttribute("aria-disabled", now);
@@ -117,7 +117,7 @@ function refuse({ message, errors }) {
   if (faulty.length < errors.length || !errors.length) trouble.textContent = message;
 }
 
-/** The control that a slot for an error describes, or the group of them. */
+/** The control, or the group of controls, that an error slot belongs to. */
 const owner = (slot) => form.querySelector(`[aria-describedby~="${slot.id}"]`);
 
 function show(slot, message) {

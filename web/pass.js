@@ -1,19 +1,20 @@
-// The boarding pass that stands beside the form as a draft, and beside the booking as its ticket.
+// The boarding pass: a draft beside the form, the ticket beside a booking.
 
-import { day, hour, label, money, seats, tone } from "./story.js";
+import { day, hour, money, seats } from "./formats.js";
+import { label, tone } from "./texts.js";
 
 const pass = document.querySelector("#pass");
 const bars = document.querySelector("#bars");
 const reference = document.querySelector("#reference");
 const buy = document.querySelector("#buy");
 
-/** What is being chosen: `flight` may still be undefined. */
+/** The order in the form. `flight` is undefined until one is chosen. */
 export function showDraft({ flight, count, name }) {
   fill({ flight, count, name, tone: "draft", status: "Not booked yet" });
   buy.textContent = `Buy ${seats(count)}`;
 }
 
-/** `flight` is undefined until the departures are known, or if the booking's is not among them. */
+/** `flight` is undefined until the departures are loaded, and if they do not include it. */
 export function showTicket(booking, flight) {
   fill({
     flight,
@@ -29,9 +30,9 @@ export function showTicket(booking, flight) {
 }
 
 function fill({ flight, flightId = flight?.id, count, name, amount, tone, status, id }) {
-  // Until the seats are held there is no amount yet; what it will be is only shown while it may be.
-  const hopeful = flight && (tone === "draft" || tone === "open");
-  const total = amount ?? (hopeful && { value: flight.price.value * count, currency: flight.price.currency });
+  // There is no amount until the seats are held. Until then the expected total is shown.
+  const expected = flight && (tone === "draft" || tone === "open");
+  const total = amount ?? (expected && { value: flight.price.value * count, currency: flight.price.currency });
   const texts = {
     flight: flightId ?? "Flight",
     status,
@@ -47,7 +48,7 @@ function fill({ flight, flightId = flight?.id, count, name, amount, tone, status
   for (const slot of pass.querySelectorAll("[data-pass]")) {
     const text = texts[slot.dataset.pass] || "–";
     slot.textContent = text;
-    // Airport codes can stand far larger than the names of cities.
+    // Airport codes are short enough for a larger type than city names.
     slot.classList.toggle("airport", /^[A-Z]{3}$/.test(text));
   }
   pass.dataset.tone = tone;
@@ -57,7 +58,7 @@ function fill({ flight, flightId = flight?.id, count, name, amount, tone, status
   bars.toggleAttribute("hidden", !id);
 }
 
-/** Decoration drawn from the reference, so that no two tickets look alike. */
+/** Decoration drawn from the reference. Each booking has its own. */
 function barcode(id) {
   let x = 0;
   let path = "";

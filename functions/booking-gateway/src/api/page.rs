@@ -10,15 +10,16 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Where each file is served, as what, and its text.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 10] = [
     ("/", HTML, include_str!("../../../../web/index.html")),
     ("/app.css", CSS, include_str!("../../../../web/app.css")),
     ("/app.js", JS, include_str!("../../../../web/app.js")),
     ("/api.js", JS, include_str!("../../../../web/api.js")),
     ("/booking.js", JS, include_str!("../../../../web/booking.js")),
     ("/form.js", JS, include_str!("../../../../web/form.js")),
+    ("/formats.js", JS, include_str!("../../../../web/formats.js")),
     ("/pass.js", JS, include_str!("../../../../web/pass.js")),
-    ("/story.js", JS, include_str!("../../../../web/story.js")),
+    ("/texts.js", JS, include_str!("../../../../web/texts.js")),
     ("/favicon.svg", SVG, include_str!("../../../../web/favicon.svg")),
 ];
 

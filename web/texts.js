@@ -1,0 +1,146 @@
+// What the page says about a booking: its status, what it waits for, what comes next. Pure: no DOM.
+// A later server may send statuses, reasons and events that are not listed here: they get a plain text.
+
+import { moment, money, seats, stamp, words } from "./formats.js";
+
+const PATIENCE = "You do not have to do anything. You can close this page.";
+const UNCHARGED = "Nothing was charged.";
+// An order cancelled while its charge was under way may have been charged for a moment.
+const NOT_KEPT = "Nothing stays charged to your card.";
+
+const wasPaid = ({ history }) => history.some(({ event }) => event === "payment_captured");
+const isExpired = ({ reason }) => reason === "expired";
+const isCancelled = ({ status }) => status === "cancelling" || status === "cancelled";
+
+const LABELS = {
+  pending: "Pending",
+  tickets_reserved: "Seats held",
+  confirmed: "Confirmed",
+  rejected: "Not booked",
+  payment_declined: "Card declined",
+  cancelling: "Cancelling",
+  cancelled: "Cancelled",
+};
+export const label = ({ status }) => LABELS[status] ?? words(status);
+
+/** The kind of status, for its colours: `open`, `good`, `bad` or `over`. */
+export function tone({ status }) {
+  if (status === "confirmed") return "good";
+  if (status === "rejected" || status === "payment_declined") return "bad";
+  return isCancelled({ status }) ? "over" : "open";
+}
+
+/** The title and the sentence at the top. */
+export function headline(booking) {
+  const { status, awaiting, passenger } = booking;
+  const wait = `${PATIENCE} We write to ${passenger.email}.`;
+  switch (status) {
+    case "pending":
+      return ["Booking received", `Your seats are requested. ${wait}`];
+    case "tickets_reserved":
+      return ["Your seats are held", `The payment comes next. ${wait}`];
+    case "confirmed":
+      return ["Booking confirmed", `Your seats are booked and paid. The confirmation goes to ${passenger.email}.`];
+    case "rejected":
+      return [unavailable(booking), `${whyUnavailable(booking)} ${UNCHARGED}`];
+    case "payment_declined": {
+      const released = awaiting.includes("tickets") ? "are being released" : "have been released";
+      return ["Card declined", `Your card was declined. Your seats ${released}. ${UNCHARGED}`];
+    }
+    case "cancelling":
+      return isExpired(booking)
+        ? ["Booking expired", `It could not be finished in time and is being cancelled. ${moneyOf(booking)}`]
+        : ["Cancelling your booking", `Your booking is being cancelled. ${moneyOf(booking)}`];
+    case "cancelled":
+      return isExpired(booking)
+        ? ["Booking expired", `It could not be finished in time and was cancelled. ${moneyOf(booking)}`]
+        : ["Booking cancelled", `${whyCancelled(booking)} ${moneyOf(booking)}`];
+    default:
+      return [label(booking), "This page does not know this status yet. Please reload it."];
+  }
+}
+
+function unavailable({ reason }) {
+  return { sold_out: "Sold out", unknown_flight: "No such flight" }[reason] ?? "Not booked";
+}
+
+function whyUnavailable({ reason, flight_id: flight, seats: count }) {
+  if (reason === "sold_out") return `Flight ${flight} does not have ${seats(count)} left.`;
+  if (reason === "unknown_flight") return `There is no flight ${flight}.`;
+  return `Flight ${flight} could not be booked.`;
+}
+
+function whyCancelled({ reason }) {
+  return reason === "cancelled_by_customer" ? "Your booking was cancelled as you asked." : "Your booking was cancelled.";
+}
+
+/** What happens to the money of a cancelled booking. */
+function moneyOf(booking) {
+  if (!booking.amount) return UNCHARGED; // no charge is requested before seats are held
+  if (!wasPaid(booking)) return NOT_KEPT;
+  const refunded = booking.awaiting.includes("payment") ? "is being refunded" : "was refunded";
+  return `${money(booking.amount)} ${refunded} to your card.`;
+}
+
+/** When an unfinished booking expires; empty for every other booking. */
+export function deadline({ status, expires_at: at }) {
+  if (status !== "pending" && status !== "tickets_reserved") return "";
+  return `We keep trying until ${moment(at)}. Then the booking expires, and nothing stays charged.`;
+}
+
+// The text of each event in the history: title, detail, state. During a cancellation, "unavailable"
+// means that no seats were held, and "declined" that no charge was made.
+const EVENTS = {
+  accepted: (booking) => ["Booking received", `${seats(booking.seats)} on ${booking.flight_id}`],
+  tickets_reserved: ({ amount }) => ["Seats held", amount ? `${money(amount)} in all` : ""],
+  tickets_unavailable: (booking, entry) =>
+    entry.status === "rejected" ? [unavailable(booking), UNCHARGED, "stop"] : ["No seats were held"],
+  tickets_released: () => ["Seats released"],
+  payment_captured: ({ amount, passenger }) => ["Paid", `${money(amount)} from the card of ${passenger.name}`],
+  payment_declined: (booking, entry) => {
+    if (!isCancelled(entry)) return ["Card declined", UNCHARGED, "stop"];
+    return isExpired(booking) ? ["Not paid in time", UNCHARGED, "stop"] : ["No charge was made"];
+  },
+  payment_reversed: (booking) => (wasPaid(booking) ? ["Payment refunded", money(booking.amount)] : ["Charge cancelled", NOT_KEPT]),
+  cancel_requested: () => ["Cancellation requested", "By you", "stop"],
+  deadline_passed: () => ["Deadline passed", "The booking could not be finished in time.", "stop"],
+};
+
+function past(booking) {
+  return booking.history.map((entry) => {
+    const [title, detail = "", state = "done"] = EVENTS[entry.event]?.(booking, entry) ?? [words(entry.event)];
+    return { state, title, detail, at: entry.at, time: stamp(entry.at) };
+  });
+}
+
+function present(booking) {
+  const waiting = { tickets: "Waiting for seats", payment: "Waiting for payment" };
+  const undoing = { tickets: "Seats being released", payment: wasPaid(booking) ? "Payment being refunded" : "Charge being cancelled" };
+  const titles = tone(booking) === "open" ? waiting : undoing;
+  return booking.awaiting.map((what) => ({
+    state: "now",
+    title: `${titles[what] ?? `Waiting for ${words(what).toLowerCase()}`} since ${moment(booking.waiting_since)}`,
+    detail: PATIENCE,
+  }));
+}
+
+function future(booking) {
+  const { status, passenger } = booking;
+  const confirmation = { state: "next", title: "Confirmation", detail: `E-mail to ${passenger.email}` };
+  const payment = { state: "next", title: "Payment", detail: "Charged only once the seats are held" };
+  const end = { state: "next", title: ending(booking), detail: "" };
+  return { pending: [payment, confirmation], tickets_reserved: [confirmation], cancelling: [end] }[status] ?? [];
+}
+
+function end(booking) {
+  const { status, passenger, updated_at: at } = booking;
+  const close = (title, detail) => [{ state: "done", title, detail, at, time: stamp(at) }];
+  if (status === "confirmed") return close("Confirmed", `E-mail to ${passenger.email}`);
+  if (status === "cancelled") return close(ending(booking), "");
+  return [];
+}
+
+const ending = (booking) => (isExpired(booking) ? "Expired" : "Cancelled");
+
+/** All steps of a booking, in order: `{ state: "done" | "stop" | "now" | "next", title, detail, at, time }`. */
+export const steps = (booking) => [...past(booking), ...present(booking), ...future(booking), ...end(booking)];
