@@ -1,7 +1,7 @@
 //! The model, checked: exhaustively, within the bounds of `proofs::model::bounds`.
 //!
 //! `cargo test -p proofs --test model -- --nocapture` shows the states. With `MODEL=deep` the
-//! bounds are wider: some 13 million states, four minutes with `--release`.
+//! bounds are wider: some 10 million states, less than three minutes.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashSet;

@@ -136,6 +136,7 @@ impl BillingService {
             },
         };
         // Each turn another has moved the record forward, and there are three steps at most.
+        #[expect(clippy::while_let_loop, reason = "exhaustive: a new payment state must be thought about")]
         loop {
             let reversing = match &payment {
                 Payment::Charging(intent) | Payment::Captured(intent) => Payment::Reversing(intent.clone()),
