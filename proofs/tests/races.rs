@@ -156,7 +156,7 @@ fn an_order_that_expires_while_it_is_being_cancelled_is_cancelled() {
 }
 
 #[test]
-fn an_order_that_is_cancelled_while_its_capture_is_told_gives_everything_back() {
+fn an_order_that_is_cancelled_while_its_capture_is_told_is_undone() {
     let prepare = async |simulation: &mut Simulation| {
         reserve_tickets(simulation).await;
         deliver(simulation, "charge").await;

@@ -1,8 +1,7 @@
 //! The audit: expected state against actual, order by order.
 //!
-//! A pure function over what one read transaction saw of every service, of the topics and of the
-//! provider's own ledger. On a system at work it tells no false alarm: what is on its way is in a
-//! topic, and an order with a message in a topic is not at rest yet.
+//! A pure function over one snapshot of every service's records, the topics and the provider's ledger. It raises no
+//! false alarm on a running system: an order with a message in a topic is not at rest yet.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -21,55 +20,55 @@ use serde::Serialize;
 use ticket_service::flight::Offer;
 use ticket_service::reservation::Reservation;
 
-/// After how long an order that waits must have been looked at by the reconciler: its first check,
-/// and a good many of the reconciler's rounds.
+/// After how long the reconciler must have checked a waiting order: the time of its first check, and
+/// several rounds of the reconciler.
 const OVERLOOKED: Duration = Duration::from_secs(3 * 60);
 
-/// Everything that is known of one order, by whoever knows it.
+/// Everything that is known of one order, by service.
 #[derive(Clone, Debug, Default)]
 pub struct Case {
-    /// The gateway.
+    /// The gateway's record.
     pub order: Option<Order>,
-    /// When the reconciler looks at it next.
+    /// When the reconciler checks it next.
     pub next_check: Option<Timestamp>,
-    /// The Ticket Service.
+    /// The Ticket Service's record.
     pub reservation: Option<Reservation>,
-    /// The Billing Service.
+    /// The Billing Service's record.
     pub payment: Option<Payment>,
-    /// The payment provider's own books.
+    /// The payment provider's ledger.
     pub account: Option<Account>,
-    /// The Email Service.
+    /// The Email Service's record.
     pub mailed: Option<NoticeOutcome>,
     /// How many messages about it are in the topics.
     pub messages: usize,
-    /// Its messages in the dead-letter queues: whose, and why.
+    /// Its dead letters: the topic and the failure.
     pub dead_letters: Vec<(Topic, String)>,
 }
 
-/// What one read transaction saw.
+/// The data of one read transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// Every order that anybody knows of.
     pub cases: BTreeMap<OrderId, Case>,
     /// Every flight.
     pub flights: Vec<Offer>,
-    /// Messages in the dead-letter queues that name no order.
+    /// Dead letters without a readable order id.
     pub nameless_dead_letters: Vec<(Topic, String)>,
-    /// The payment providers whose own books are in it.
+    /// The payment providers whose ledgers are in it.
     pub books: BTreeSet<ProviderName>,
 }
 
 impl Snapshot {
-    /// What is known of that order.
+    /// The case of that order.
     pub fn case(&mut self, order: OrderId) -> &mut Case {
         self.cases.entry(order).or_default()
     }
 }
 
-/// Something that is not as it should be.
+/// A difference between the expected and the actual state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Discrepancy {
-    /// The order; none where it is about a flight or an unreadable message.
+    /// The order; `None` if it is about a flight or an unreadable message.
     pub booking_id: Option<OrderId>,
     /// What should be true.
     pub expected: String,
@@ -80,18 +79,17 @@ pub struct Discrepancy {
 /// What an audit found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Audit {
-    /// Orders looked at.
+    /// Orders audited.
     pub orders: usize,
     /// Of them, those that are settled and have no message in a topic.
     pub at_rest: usize,
-    /// What is not as it should be.
+    /// The differences found.
     pub discrepancies: Vec<Discrepancy>,
-    /// Payment providers whose own books were not looked at: what they hold is taken from the
-    /// Billing Service's records.
+    /// Payment providers whose ledgers are not here: the Billing Service's records are used instead.
     pub books_not_compared: Vec<ProviderName>,
 }
 
-/// Compares what should be with what is, at the moment `now`.
+/// Compares the expected with the actual state, at the moment `now`.
 pub fn audit(snapshot: &Snapshot, now: Timestamp) -> Audit {
     let mut found = Findings::default();
     for (id, case) in &snapshot.cases {
@@ -133,7 +131,7 @@ fn held_on(snapshot: &Snapshot, flight: &FlightId) -> u64 {
     held.sum()
 }
 
-/// What is kept of a payment: by the provider's books, or by its record alone where those are not here.
+/// Captured minus refunded: by the provider's ledger, or by the Billing Service's record if there is no ledger here.
 fn kept(case: &Case, books: &BTreeSet<ProviderName>) -> u64 {
     match (&case.account, &case.payment) {
         (Some(account), _) => account.captured().saturating_sub(account.refunded()),
@@ -206,8 +204,7 @@ impl Findings {
         }
     }
 
-    /// At rest an order is paid, and holds seats, if and only if it is confirmed; and its customer
-    /// knows.
+    /// At rest an order is paid and holds seats if and only if it is confirmed, and its customer was mailed.
     fn at_rest(&mut self, case: &Case, order: &Order, kept: u64) {
         let confirmed = match order.state {
             State::Confirmed => true,
@@ -245,12 +242,12 @@ impl Findings {
             || format!("{:?}, and the record says {:?}", order.state, case.payment),
         );
 
-        let told = owed(order).into_iter().find_map(|command| match command {
+        let owed = owed(order).into_iter().find_map(|command| match command {
             Command::Email(EmailCommand::Send(notice)) => Some(notice.outcome),
             Command::Tickets(_) | Command::Billing(_) => None,
         });
-        self.expect(case.mailed == told, "the customer was mailed how it ended", || {
-            format!("{:?}, and the last mail told {:?}", order.state, case.mailed)
+        self.expect(case.mailed == owed, "the customer was mailed how it ended", || {
+            format!("{:?}, and the last mail said {:?}", order.state, case.mailed)
         });
     }
 }

@@ -1,4 +1,4 @@
-//! A dead letter as it is shown: what was given up, why, and what an operator can do about it.
+//! A dead letter as an operator sees it: the message, why it was dead-lettered, and what can be done about it.
 
 use std::fmt;
 
@@ -9,36 +9,36 @@ use serde_json::Value;
 
 use crate::operations::DeadLetter;
 
-/// A dead letter as it is shown. What it says stays out of it: a charge has a payment token.
+/// A dead letter as an operator sees it. The message's body is not shown: a charge has a payment token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Letter {
-    /// Names it.
+    /// Its id.
     pub id: i64,
     /// The topic it is from.
     pub topic: Topic,
-    /// The order it is about, if it can be read so far.
+    /// The order it is about, if that can be read.
     pub order_id: Option<String>,
-    /// Its CloudEvents type, if it can be read so far.
+    /// Its CloudEvents type, if that can be read.
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    /// Why it was given up.
+    /// Why it was dead-lettered.
     pub failure: String,
-    /// How often it was tried.
+    /// How many times it was tried.
     pub attempts: u32,
-    /// The consumer that gave it up.
+    /// The consumer that dead-lettered it.
     pub source: String,
-    /// When.
+    /// When it was dead-lettered.
     pub dead_lettered_at: Timestamp,
-    /// Its first characters, if it is no event at all.
+    /// Its first characters, if it is not an event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
 }
 
-/// How much of what is no event is shown.
+/// How many characters are shown of a message that is not an event.
 const SHOWN: usize = 200;
 
 impl Letter {
-    /// What of a dead letter is shown.
+    /// The part of a dead letter that is shown.
     pub fn of(letter: &DeadLetter) -> Self {
         let event: Option<Value> = serde_json::from_str(&letter.body).ok().filter(Value::is_object);
         let text = |key: &str| Some(event.as_ref()?.get(key)?.as_str()?.to_owned());
@@ -55,20 +55,25 @@ impl Letter {
         }
     }
 
+    /// The names of the columns that `Display` writes.
+    pub fn header() -> String {
+        columns("id", "topic", "type", "order", "failure")
+    }
+
     /// What an operator can do about it.
     pub fn advice(&self) -> &'static str {
         match self.failure.split(':').next() {
             Some("newer version") => "a later version sent it: upgrade this server, then redrive it",
             Some("undecodable") => {
-                "nothing can read it, and a redrive will park it again: find out who sent it. The order is \
-                 driven on by the reconciler"
+                "no version can read it, and a redrive will dead-letter it again: find its sender. The \
+                 reconciler drives the order on"
             }
             Some("too early") => {
-                "it answers a command that the order never sent, as after a restored backup: compare the \
-                 order with `audit`, and redrive it once the order is where it should be"
+                "it answers a command that the order never sent, for example after a restored backup: compare \
+                 the order with `audit`, and redrive it once the order is in the right state"
             }
             _ => {
-                "its handler died on it each time: the log of that time says how. Mend that, then redrive it"
+                "its handler failed each time: find the cause in the log of that time, fix it, then redrive it"
             }
         }
     }
@@ -76,8 +81,12 @@ impl Letter {
 
 impl fmt::Display for Letter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = self.kind.as_deref().unwrap_or("no event");
+        let kind = self.kind.as_deref().unwrap_or("not an event");
         let order = self.order_id.as_deref().unwrap_or("-");
-        write!(f, "{:>5}  {:<13}  {:<28}  {order:<36}  {}", self.id, self.topic, kind, self.failure)
+        f.write_str(&columns(&self.id.to_string(), self.topic.name(), kind, order, &self.failure))
     }
+}
+
+fn columns(id: &str, topic: &str, kind: &str, order: &str, failure: &str) -> String {
+    format!("{id:>5}  {topic:<13}  {kind:<28}  {order:<36}  {failure}")
 }

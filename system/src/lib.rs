@@ -1,12 +1,12 @@
-//! The services as one system: how they are wired, and what can be said of them together.
+//! The services as one system: wiring, audit, operator's API.
 //!
 //! | noun | module |
 //! |---|---|
 //! | the wiring: ports in, running services out | [`services`] |
 //! | expected state against actual | [`audit`] |
-//! | the port to what an operator sees and changes on a platform | [`operations`] |
+//! | the port for what an operator sees and changes on a platform | [`operations`] |
 //! | the operator's API | [`operator`] |
-//! | a dead letter as it is shown | [`dead_letters`] |
+//! | a dead letter as an operator sees it | [`dead_letters`] |
 //!
 //! It knows every service and no platform: neither SQLite nor AWS.
 

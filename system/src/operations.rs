@@ -1,4 +1,4 @@
-//! The port to what an operator sees and changes on a platform, beside what the services answer.
+//! The port for what an operator sees and changes on a platform.
 
 use async_trait::async_trait;
 use email_service::mail::Mail;
@@ -12,21 +12,20 @@ use serde::{Deserialize, Serialize};
 
 /// A platform, as its operator sees it.
 ///
-/// **Crash contract** of the changes: before the call nothing is changed, once it is answered it is,
-/// and survives a restart. Of `redrive`: each letter is in its dead-letter queue or in its topic,
-/// before and after, and never in both.
+/// **Crash contract:** a change is made once the call has returned, and survives a restart. `redrive`: each letter
+/// is in its dead-letter queue or in its topic, before and after, and never in both.
 #[async_trait]
 pub trait Operations: Send + Sync {
     /// Whether a topic's consumer runs.
     fn is_running(&self, topic: Topic) -> bool;
 
-    /// Has a topic's consumer run, or leave its messages where they are.
+    /// Starts a topic's consumer, or stops it: its messages then stay in the topic.
     async fn switch(&self, topic: Topic, running: bool) -> Result<(), StoreError>;
 
-    /// How every topic stands.
+    /// The state of every topic.
     async fn topics(&self) -> Result<Vec<(Topic, TopicState)>, StoreError>;
 
-    /// What is in the dead-letter queues: by topic, oldest first.
+    /// The dead letters, by topic, oldest first.
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError>;
 
     /// Moves dead letters back to their topics: one, or all of them; answers how many.
@@ -35,21 +34,20 @@ pub trait Operations: Send + Sync {
     /// The mails that were sent, newest first.
     async fn mails(&self) -> Result<Vec<SentMail>, StoreError>;
 
-    /// The payment provider, if it is the simulated one: it alone can be broken, and its books are
-    /// here.
+    /// The payment provider if it is the simulated one, which alone can be broken and has its ledger here.
     fn simulated_provider(&self) -> Option<&dyn SimulatedProvider>;
 }
 
-/// The simulated payment provider, beside what every provider can do.
+/// What the simulated payment provider can do beyond a provider's port.
 #[async_trait]
 pub trait SimulatedProvider: Send + Sync {
-    /// How it behaves.
+    /// Its mode.
     fn mode(&self) -> ProviderMode;
 
-    /// Makes it behave like that.
+    /// Sets its mode.
     async fn set_mode(&self, mode: ProviderMode) -> Result<(), StoreError>;
 
-    /// Its own books, oldest payment first.
+    /// Its ledger, oldest payment first.
     async fn ledger(&self) -> Result<Vec<LedgerEntry>, StoreError>;
 }
 
@@ -57,7 +55,7 @@ pub trait SimulatedProvider: Send + Sync {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProviderMode {
-    /// As it should.
+    /// Works.
     Up,
     /// Refuses every call before doing anything, as with a 503.
     Unavailable,
@@ -67,7 +65,7 @@ pub enum ProviderMode {
     Slow,
 }
 
-/// How a topic stands.
+/// The state of a topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TopicState {
     /// Messages that can be received now.
@@ -85,19 +83,19 @@ pub struct TopicState {
 /// A message in a dead-letter queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// Names it.
+    /// Its id.
     pub id: i64,
-    /// Whose dead-letter queue.
+    /// The topic whose dead-letter queue it is in.
     pub topic: Topic,
     /// As it was received.
     pub body: String,
-    /// Why it was given up.
+    /// Why it was dead-lettered.
     pub failure: String,
-    /// How often it was tried.
+    /// How many times it was tried.
     pub attempts: u32,
-    /// The consumer that gave it up.
+    /// The consumer that dead-lettered it.
     pub source: String,
-    /// When.
+    /// When it was dead-lettered.
     pub dead_lettered_at: Timestamp,
 }
 
@@ -106,7 +104,7 @@ pub struct DeadLetter {
 pub struct SentMail {
     /// The order it is about.
     pub booking_id: OrderId,
-    /// What it tells.
+    /// The outcome that it reports.
     pub outcome: NoticeOutcome,
     /// When it was sent.
     pub sent_at: Timestamp,
@@ -115,15 +113,15 @@ pub struct SentMail {
     pub mail: Mail,
 }
 
-/// What the simulated provider's books say of one booking, in minor units.
+/// The simulated provider's ledger entry of one booking, in minor units.
 #[derive(Clone, Debug, Serialize)]
 pub struct LedgerEntry {
     /// The order that was paid for.
     pub booking_id: OrderId,
-    /// All that was ever taken.
+    /// The sum of all captures.
     pub captured: u64,
-    /// All that was ever given back.
+    /// All that was ever refunded.
     pub refunded: u64,
-    /// What they are units of.
+    /// The currency of both.
     pub currency: Currency,
 }

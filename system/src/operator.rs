@@ -1,5 +1,5 @@
-//! The operator's API, `/operator/*`: stops and starts services, breaks the payment provider, and shows
-//! the topics, the mails and the provider's ledger.
+//! The operator's API, `/operator/*`: stops and starts services, breaks the payment provider, redrives dead
+//! letters, and shows the topics, the mails and the provider's ledger.
 
 use std::sync::Arc;
 
@@ -122,7 +122,7 @@ async fn redrive(platform: &dyn Operations, one: Option<i64>) -> Result<Response
     if one.is_some() && redriven == 0 {
         return Err(no_such_letter());
     }
-    warn!("{redriven} dead letters are redriven");
+    warn!("{redriven} dead letters were redriven");
     Ok(json(StatusCode::OK, "application/json", &serde_json::json!({"redriven": redriven})))
 }
 
@@ -135,7 +135,7 @@ async fn payments(State(platform): Platform) -> Result<Response, Problem> {
     Ok(json(StatusCode::OK, "application/json", &ledger))
 }
 
-/// The simulated provider, which alone can be broken and looked into from here.
+/// The simulated provider, which alone can be broken and inspected from here.
 fn simulated(platform: &dyn Operations) -> Result<&dyn SimulatedProvider, Problem> {
     platform.simulated_provider().ok_or_else(|| {
         let why = "payments are made by Stripe, which keeps its own books: see its dashboard; this path is for --payment-provider simulated";

@@ -1,5 +1,4 @@
-//! The wiring: from an adapter for every port to the services at work. The one place where they
-//! meet; a platform, and every proof, hands its adapters in.
+//! The wiring: takes an adapter for every port, and makes the services. Every platform and every proof uses it.
 
 use std::sync::Arc;
 
@@ -23,7 +22,7 @@ use protocol::topic::Topic;
 use ticket_service::service::TicketService;
 use ticket_service::store::TicketStore;
 
-/// What the services stand on: an adapter for every port.
+/// An adapter for every port of the services.
 #[derive(Clone)]
 pub struct Ports {
     /// The gateway's orders.
@@ -32,33 +31,33 @@ pub struct Ports {
     pub tickets: Arc<dyn TicketStore>,
     /// The Billing Service's payments.
     pub payments: Arc<dyn PaymentStore>,
-    /// What moves the money.
+    /// The payment providers.
     pub providers: Providers,
-    /// What the Email Service has mailed.
+    /// The Email Service's records.
     pub mails: Arc<dyn MailStore>,
-    /// Who delivers mail.
+    /// Delivers mail.
     pub mailer: Arc<dyn Mailer>,
-    /// Where every message is sent.
+    /// The topics.
     pub topics: Arc<dyn Topics>,
-    /// Time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Randomness.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
 }
 
-/// What a deployment decides.
+/// The settings of a deployment.
 #[derive(Clone)]
 pub struct Settings {
-    /// Its secret, which ids are derived from idempotency keys with.
+    /// The secret for deriving ids from idempotency keys.
     pub secret: Secret,
     /// How long an order may take.
     pub deadlines: DeadlinePolicy,
 }
 
-/// The services at work.
+/// The wired services.
 #[derive(Clone)]
 pub struct Services {
-    /// Where orders are accepted, and the gateway behind it.
+    /// Accepts orders; has the gateway.
     pub acceptor: Acceptor,
     tickets: Arc<dyn TicketStore>,
     consumers: [Arc<dyn Consume>; Topic::COUNT],
@@ -79,18 +78,18 @@ impl Services {
         Self { acceptor, tickets: ports.tickets.clone(), consumers }
     }
 
-    /// The gateway: reads orders, cancels them, drives those on that wait.
+    /// The gateway: reads and cancels orders, and drives waiting ones on.
     pub fn gateway(&self) -> &Gateway {
         &self.acceptor.gateway
     }
 
-    /// What consumes a topic.
+    /// The consumer of a topic.
     pub fn consumer(&self, topic: Topic) -> &Arc<dyn Consume> {
         // In the order of `Topic::ALL`, which is that of the enum.
         &self.consumers[topic as usize]
     }
 
-    /// The bookings API, the page and the flights API. To be closed by who serves it.
+    /// The bookings API, the page and the flights API. The caller adds the outer layers (`shared_http::close`).
     pub fn router(&self) -> Router {
         booking_gateway::api::router(self.acceptor.clone())
             .merge(ticket_service::api::router(self.tickets.clone()))

@@ -99,7 +99,7 @@ async fn an_order_for_an_unknown_flight_is_rejected() {
 }
 
 #[tokio::test]
-async fn a_declined_card_pays_nothing_and_gives_the_seats_back() {
+async fn a_declined_card_pays_nothing_and_releases_the_seats() {
     let app = TestApp::start().await;
     let flight = app.open_flight().await;
     let order = Order::new(&flight.id, 2).with_declined_card();

@@ -1,4 +1,4 @@
-//! A payment: what is recorded about the money of one order. Kept for good, as reservations are.
+//! A payment: what is recorded about the money of one order. Never deleted, as reservations are.
 
 use protocol::money::Money;
 use protocol::reason::Declined;
@@ -17,7 +17,7 @@ use crate::simulated::SIMULATED;
 ///    └──▶ Reversed (a tombstone: a late charge finds it and takes nothing)
 /// ```
 /// `Declined` and `Reversed` are final. `Charging` and `Reversing` are written before the provider
-/// is asked to move or to return money, and are left only on its word.
+/// is asked to move or to return money, and are left only on its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Payment {
@@ -30,11 +30,11 @@ pub enum Payment {
         /// Why.
         reason: Declined,
     },
-    /// Whatever was or will be taken is being given back.
+    /// The payment is being undone: voided, or refunded if it was captured.
     Reversing(Intent),
     /// No money is held, and none can be: nothing is open at the provider.
     Reversed {
-        /// What was given back; nothing, where nothing had been taken.
+        /// The refunded amount; none if nothing was captured.
         refunded: Option<Money>,
     },
 }

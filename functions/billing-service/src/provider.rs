@@ -1,4 +1,4 @@
-//! The port to what moves the money.
+//! The port to the payment provider.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ impl fmt::Display for ProviderName {
 }
 
 /// The providers of a deployment. New payments are opened with one of them; each payment is finished
-/// by the one that its record names, so that several can stand side by side.
+/// by the one that its record names, so that several can be used side by side.
 #[derive(Clone)]
 pub struct Providers {
     current: ProviderName,
@@ -44,7 +44,7 @@ impl Providers {
         Self { current: name.clone(), by_name: BTreeMap::from([(name, provider)]) }
     }
 
-    /// Beside them another, which finishes its own payments and gets no new ones.
+    /// Adds another, which finishes its own payments and gets no new ones.
     #[must_use]
     pub fn beside(mut self, name: ProviderName, provider: Arc<dyn PaymentProvider>) -> Self {
         self.by_name.entry(name).or_insert(provider);
@@ -84,11 +84,11 @@ impl fmt::Display for PaymentRef {
 ///
 /// **Crash contract:** whether a call that was not answered did its work is unknown until
 /// [`PaymentProvider::retrieve`] says so. Each call may be repeated: a payment is captured at most
-/// once and refunded at most once, whatever is asked how often.
+/// once and refunded at most once, however often that is asked.
 #[async_trait]
 pub trait PaymentProvider: Send + Sync {
     /// Opens a payment. No money moves. Asked again for the same order it names the same payment,
-    /// as far as the provider remembers; a forgotten one stays open, uncaptured, and harms nobody.
+    /// as far as the provider remembers; a forgotten one stays open and is never captured.
     async fn open(
         &self,
         order: OrderId,
@@ -105,7 +105,7 @@ pub trait PaymentProvider: Send + Sync {
     /// Closes a payment that was not captured, for good.
     async fn void(&self, reference: &PaymentRef) -> Result<Voided, ProviderError>;
 
-    /// Gives back all that was captured.
+    /// Refunds all that was captured.
     async fn refund(&self, order: OrderId, reference: &PaymentRef) -> Result<Money, ProviderError>;
 }
 
@@ -123,7 +123,7 @@ pub enum Opened {
 pub enum Captured {
     /// The money is taken, now or before.
     Captured,
-    /// The card was refused. The payment is still open: void it before telling anyone.
+    /// The card was refused. The payment is still open: void it before answering.
     Declined,
     /// The payment was voided before.
     Voided,
@@ -140,7 +140,7 @@ pub enum PaymentStatus {
     Captured,
     /// Nothing was taken, and nothing will be.
     Voided,
-    /// The money was taken and given back.
+    /// The money was captured and refunded.
     Refunded(Money),
 }
 
@@ -156,13 +156,13 @@ pub enum Voided {
 /// The provider gave no useful answer.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ProviderError {
-    /// It said it did nothing.
+    /// It answered that it did nothing.
     #[error("the payment provider is unavailable: {0}")]
     Unavailable(String),
     /// It may or may not have done what was asked.
     #[error("the payment provider's answer is not known: {0}")]
     Unknown(String),
-    /// It did nothing, and asking again will not help before somebody has looked: the key is wrong,
+    /// It did nothing, and a retry does not help until an operator acts: the key is wrong,
     /// or it knows no such payment. It is asked again all the same, and each time logged as an error.
     #[error("the payment provider refuses: {0}")]
     Refused(String),

@@ -1,7 +1,7 @@
 //! The consumer of billing: intent before money.
 //!
 //! Two commands, one way forward: `charge` and `reverse` each write what they intend, and
-//! `drive` carries whatever record then stands to its end. So it does not matter which of them,
+//! `drive` carries the record that then stands to its end. So it does not matter which of them,
 //! or how many copies of each, come in what order, or who died half-way.
 
 use std::sync::Arc;
@@ -25,11 +25,11 @@ use crate::payment::{Intent, Payment};
 use crate::provider::{Captured, Opened, PaymentProvider, PaymentStatus, ProviderError, Providers, Voided};
 use crate::store::{Begun, PaymentStore};
 
-/// Takes money, once, and gives it back, once.
+/// Captures money once, and refunds it once.
 pub struct BillingService {
     /// Its payments.
     pub store: Arc<dyn PaymentStore>,
-    /// What moves the money.
+    /// The payment providers.
     pub providers: Providers,
     /// Its time.
     pub clock: Arc<dyn Clock>,
@@ -47,9 +47,9 @@ enum Stuck {
 /// What the provider is known to have done with an intent.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Known {
-    /// The intent was recorded a moment ago, by this very call: nobody can have captured it.
+    /// The intent was recorded a moment ago, by this very call: no other call can have captured it.
     Fresh,
-    /// Others may have acted on it: ask before doing anything.
+    /// Another call may have acted on it: retrieve it first.
     Unknown,
 }
 
@@ -72,7 +72,7 @@ impl Service for BillingService {
                 Ok(Outcome::Done(vec![Outgoing::event(&event.reply(answer, self.clock.now()))]))
             }
             Err(Stuck::Provider(error)) => {
-                // It waits like any other, since whoever is alarmed by this may heal it.
+                // It waits like any other: an operator who sees this error can remove its cause.
                 if let ProviderError::Refused(_) = &error {
                     error!("order {order}: {} cannot be done: {error}", event.message.name());
                 }
@@ -87,7 +87,7 @@ impl BillingService {
     /// Opens a payment, records it, captures it; or drives on what is recorded already.
     ///
     /// **Crash contract:** until the record is there, no money can have moved, and another open
-    /// payment at the provider is one that nobody will capture. From then on the record names what
+    /// payment at the provider is one that is never captured. From then on the record names what
     /// to ask the provider about.
     async fn charge(
         &self,
@@ -97,9 +97,9 @@ impl BillingService {
         not_after: Timestamp,
         attempt: u32,
     ) -> Result<OrderUpdate, Stuck> {
-        // A first attempt finds no record, but for a duplicate now and then, and `begin` tells. A
-        // later one answers from the record, or drives it on by its reference, before it opens
-        // anything: a provider that loses replies cannot hold up what is known.
+        // A first attempt rarely finds a record (a duplicate), and `begin` detects it. A later one
+        // answers from the record, or drives it on by its reference, before it opens anything: so a
+        // provider that loses replies cannot block it.
         if attempt > 0
             && let Some(payment) = self.store.find(order).await?
         {
@@ -122,10 +122,10 @@ impl BillingService {
         }
     }
 
-    /// Records that nothing may be kept, then sees to it.
+    /// Records the reversal, then carries it out.
     ///
-    /// **Crash contract:** from the record on, a charge that was not captured never will be kept:
-    /// it finds the record, and drives it to the same end.
+    /// **Crash contract:** once it is recorded, no charge is kept: a later charge finds the record, and
+    /// drives it to the same end.
     async fn reverse(&self, order: OrderId) -> Result<OrderUpdate, Stuck> {
         let tombstone = Payment::Reversed { refunded: None };
         let mut payment = match self.store.find(order).await? {
@@ -147,8 +147,8 @@ impl BillingService {
         self.drive(order, payment, Known::Unknown, Timestamp::from_millis(i64::MAX)).await
     }
 
-    /// Carries a payment to where it can be answered from, and answers. Whoever wrote the record,
-    /// this call or one it raced with, what counts is the record that stands.
+    /// Carries a payment to where it can be answered from, and answers. The record that stands counts,
+    /// even if another call wrote it.
     async fn drive(
         &self,
         order: OrderId,
@@ -176,7 +176,7 @@ impl BillingService {
         self.providers.of(&intent.provider)
     }
 
-    /// Captures the payment, or makes sure that nobody can.
+    /// Captures the payment, or makes sure that it cannot be captured.
     async fn finish_charge(
         &self,
         order: OrderId,
@@ -200,7 +200,7 @@ impl BillingService {
         match captured {
             Captured::Captured => Ok(Payment::Captured(intent.clone())),
             Captured::Declined => self.decline(intent, Declined::CardDeclined).await,
-            // Nobody but this service voids: it was on its way to a decline.
+            // Only this service voids: it was on its way to a decline.
             Captured::Voided if self.clock.now() > not_after => {
                 Ok(Payment::Declined { reason: Declined::Expired })
             }

@@ -47,7 +47,7 @@ pub enum Stage {
     Captured,
     /// Closed, with nothing taken.
     Voided,
-    /// Taken and given back.
+    /// Captured and refunded.
     Refunded,
 }
 
@@ -57,12 +57,12 @@ impl Account {
         Self { amount, pays: PAY.contains(&method.as_str()), stage: Stage::Open }
     }
 
-    /// What was taken so far, in minor units; it is not taken off by a refund.
+    /// What was taken so far, in minor units; a refund does not reduce it.
     pub fn captured(&self) -> u64 {
         if matches!(self.stage, Stage::Captured | Stage::Refunded) { self.amount.value } else { 0 }
     }
 
-    /// What was given back, in minor units.
+    /// What was refunded, in minor units.
     pub fn refunded(&self) -> u64 {
         if self.stage == Stage::Refunded { self.amount.value } else { 0 }
     }
@@ -105,7 +105,7 @@ impl Account {
         }
     }
 
-    /// Gives back what was taken, once; `None` where nothing was.
+    /// Refunds what was captured, once; `None` where nothing was.
     pub fn refund(&mut self) -> Option<Money> {
         if !matches!(self.stage, Stage::Captured | Stage::Refunded) {
             return None;

@@ -16,7 +16,7 @@ use crate::idempotency::IdempotencyKey;
 use crate::order::{Order, Request};
 use crate::store::Created;
 
-/// Accepts orders for a gateway. It alone knows the deployment's secret.
+/// Accepts orders for a gateway. Only it knows the deployment's secret.
 #[derive(Clone)]
 pub struct Acceptor {
     /// Where the orders go on.
@@ -55,10 +55,10 @@ pub enum Acceptance {
 
 impl Acceptor {
     /// Accepts a request: one write, one send. Under a key that was used before, the answer is
-    /// the order as it is now, and what it owes is sent again.
+    /// the order as it is now, and the commands it owes are sent again.
     ///
     /// **Crash contract:** before the write nothing was accepted, and the customer has no answer.
-    /// From the write on the order ends in a correct state, whatever becomes of the send.
+    /// From the write on the order ends in a correct state, even if the send fails.
     pub async fn accept(
         &self,
         request: Request,
@@ -90,7 +90,7 @@ impl Acceptor {
     }
 
     /// One key, one id: the store's condition on the id makes concurrent twins one order, and the
-    /// key lives as long as its order. Keyed, so that nobody can compute another's id.
+    /// key lives as long as its order. Keyed, so that no customer can compute another's id.
     fn id_under(&self, key: &IdempotencyKey) -> OrderId {
         #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret.0).expect("a key of any length");

@@ -11,13 +11,13 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 /// The one value that every deadline of an order comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadlinePolicy {
-    /// From acceptance on: past it nothing new is captured. Longer than the outage that is promised to
-    /// cost no order.
+    /// From acceptance on: past it nothing new is captured. Longer than any outage that must not cost
+    /// an order.
     pub deadline: Duration,
-    /// From the deadline on: past it the order is cancelled. Time for what was captured just before to
-    /// be told, and for clocks to differ.
+    /// From the deadline on: past it the order is cancelled. Leaves time for the answer to a late
+    /// capture, and for clocks to differ.
     pub grace: Duration,
-    /// From the beginning of a wait on: past it an operator should know.
+    /// From the beginning of a wait on: past it the order counts as overdue.
     pub overdue: Duration,
 }
 

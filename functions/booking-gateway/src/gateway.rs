@@ -17,7 +17,7 @@ use crate::store::{OrderStore, Updated, Watch};
 /// How long an answer to a customer waits for its messages to be sent.
 const SEND_TIME: Duration = Duration::from_secs(1);
 
-/// How often a change that lost its race is tried again before its message is.
+/// How often a change that lost a race is retried before its message is.
 const RACES: usize = 8;
 
 /// The Booking Gateway, on every platform.
@@ -47,7 +47,7 @@ pub enum Cancellation {
 /// What an update did to its order.
 #[derive(Debug)]
 pub enum Move {
-    /// It is taken in; these are to be sent.
+    /// It is applied; send these.
     Taken(Box<Order>, Vec<Outgoing>),
     /// It changes nothing.
     Ignored(Box<Order>, Ignored),
@@ -55,12 +55,12 @@ pub enum Move {
     TooEarly(Box<Order>),
     /// There is no such order.
     Unknown,
-    /// Others kept changing the order at the same time.
+    /// Concurrent changes of the order kept winning.
     Contended,
 }
 
 impl Gateway {
-    /// Cancels an order, as far as it can still be. A repeated call sends again what it owes.
+    /// Cancels an order, if it still can be. A repeated call sends its commands again.
     pub async fn cancel(&self, id: OrderId) -> Result<Cancellation, StoreError> {
         match self.advance(id, &Input::CancelRequested, None).await? {
             Move::Taken(order, commands) => {
@@ -75,11 +75,11 @@ impl Gateway {
         }
     }
 
-    /// Applies an input to an order, and stores what it makes of it. `seen` is the order as it was
-    /// just read, where it was.
+    /// Applies an input to an order, and stores the result. `seen` is the order if the caller has just
+    /// read it.
     ///
-    /// **Crash contract:** the order is stored before anything is sent; if the process dies in
-    /// between, the input comes again (or the reconciler does) and is a `Repeat`.
+    /// **Crash contract:** the order is stored before anything is sent; if the process dies in between,
+    /// the redelivered input is a `Repeat` and sends it, or the reconciler does.
     pub async fn advance(&self, id: OrderId, input: &Input, seen: Option<Order>) -> Result<Move, StoreError> {
         let mut seen = seen;
         for _ in 0..RACES {
@@ -112,7 +112,7 @@ impl Gateway {
                     return Ok(Move::Taken(Box::new(order), commands));
                 }
                 Applied::Compensate(command) => {
-                    warn!(order_id = %id, "order {id}: {} cannot be used and is given back", input.name());
+                    warn!(order_id = %id, "order {id}: {} cannot be used and is compensated", input.name());
                     let command = command.for_order(&order, self.clock.now());
                     return Ok(Move::Taken(Box::new(order), vec![command]));
                 }
@@ -129,16 +129,16 @@ impl Gateway {
         owed(order).into_iter().map(|command| command.for_order(order, now)).collect()
     }
 
-    /// The customer has been promised the order; a send that fails is the reconciler's to repeat.
+    /// The order is already stored; the reconciler repeats a send that fails.
     pub(crate) async fn send_within_a_second(&self, order: &Order, commands: Vec<Outgoing>) {
         let id = order.id;
         match tokio::time::timeout(SEND_TIME, self.topics.send(commands)).await {
             Ok(sent) => {
                 for error in sent.into_iter().filter_map(Result::err) {
-                    warn!(order_id = %id, %error, "order {id}: not sent; the reconciler will");
+                    warn!(order_id = %id, %error, "order {id}: not sent; the reconciler will send");
                 }
             }
-            Err(_) => warn!(order_id = %id, "order {id}: not sent within a second; the reconciler will"),
+            Err(_) => warn!(order_id = %id, "order {id}: not sent within a second; the reconciler will send"),
         }
     }
 }
@@ -146,7 +146,7 @@ impl Gateway {
 fn count_settled(before: &Order, after: &Order) {
     let status = Some(("Status", after.state.status().name()));
     metrics::count(metrics::SETTLED, 1, status);
-    // An order that is cancelled after it was confirmed took no time to settle worth comparing.
+    // The time of an order that was cancelled after it was confirmed is not comparable.
     if before.history.iter().all(|change| change.status != Status::Confirmed) {
         let took = after.updated_at().since(after.created_at);
         metrics::time(metrics::TIME_TO_SETTLE, took, status);

@@ -1,8 +1,8 @@
 //! The order's whole life: two pure functions, no I/O.
 //!
 //! - [`apply`] says what an input does to an order; it is total over every state × every input.
-//! - [`owed`] says which commands the present state owes. Whoever moves, repeats or retries an
-//!   order sends exactly these; nothing else builds commands.
+//! - [`owed`] says which commands the present state owes. Every move, repeat and retry of
+//!   an order sends exactly these; no other code builds commands.
 //!
 //! ```text
 //!             tickets_reserved           payment_captured
@@ -261,12 +261,12 @@ pub enum Applied {
     Advance(Box<Order>),
     /// This input led to the present state before: send again what the order owes.
     Repeat,
-    /// The answer took something (seats, money) that this order cannot use: send this to give it
-    /// back. The order stays as it is.
+    /// The answer brings seats or money that this order cannot use: send this to release or reverse.
+    /// The order stays as it is.
     Compensate(Command),
     /// It changes nothing, for this reason.
     Ignore(Ignored),
-    /// It answers a command that this order has not sent yet: try again, and in the end park it.
+    /// It answers a command that this order has not sent yet: retry, and in the end dead-letter it.
     TooEarly,
 }
 
@@ -281,7 +281,7 @@ pub enum Ignored {
     Departed,
 }
 
-/// A command, to whichever service obeys it.
+/// A command to one of the services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// To the Ticket Service.
@@ -318,7 +318,7 @@ pub fn apply(order: &Order, input: &Input, now: Timestamp) -> Applied {
     let departed = order.departs_at.is_some_and(|departure| departure <= now);
 
     match (order.state, input) {
-        // Seats were taken: used once, given back wherever they cannot be.
+        // Seats were held: used once, released in every state that cannot use them.
         (S::Pending, Input::Update(U::TicketsReserved { amount, departs_at })) => {
             let held = Order { amount: Some(amount.clone()), departs_at: Some(*departs_at), ..order.clone() };
             self::advance(&held, input, S::TicketsReserved, now)
@@ -330,7 +330,7 @@ pub fn apply(order: &Order, input: &Input, now: Timestamp) -> Applied {
             Input::Update(U::TicketsReserved { .. }),
         ) => Compensate(release(order)),
 
-        // Money was taken: used once, given back wherever it cannot be.
+        // Money was captured: used once, reversed in every state that cannot use it.
         (S::Pending, Input::Update(U::PaymentCaptured)) => TooEarly,
         (S::TicketsReserved, Input::Update(U::PaymentCaptured)) => advance(S::Confirmed),
         (S::Confirmed, Input::Update(U::PaymentCaptured)) => Repeat,
@@ -396,23 +396,23 @@ pub fn apply(order: &Order, input: &Input, now: Timestamp) -> Applied {
             Input::Update(U::PaymentDeclined { .. } | U::PaymentReversed { .. }),
         ) => Repeat,
 
-        // The order is called off.
+        // The order is cancelled, by its customer or its deadline.
         (S::Rejected | S::ReleasingDeclined | S::PaymentDeclined, Input::CancelRequested) => Ignore(Ended),
         (S::Cancelling(_) | S::Cancelled, Input::CancelRequested) => Repeat,
         (S::Pending | S::TicketsReserved | S::Confirmed, Input::CancelRequested) if departed => {
             Ignore(Departed)
         }
         (S::Pending, Input::CancelRequested) => {
-            call_off(order, input, Undoing::Tickets, Reason::CancelledByCustomer, now)
+            cancel(order, input, Undoing::Tickets, Reason::CancelledByCustomer, now)
         }
         (S::TicketsReserved | S::Confirmed, Input::CancelRequested) => {
-            call_off(order, input, Undoing::Both, Reason::CancelledByCustomer, now)
+            cancel(order, input, Undoing::Both, Reason::CancelledByCustomer, now)
         }
         (S::Pending, Input::Update(U::DeadlinePassed)) => {
-            call_off(order, input, Undoing::Tickets, Reason::Expired, now)
+            cancel(order, input, Undoing::Tickets, Reason::Expired, now)
         }
         (S::TicketsReserved, Input::Update(U::DeadlinePassed)) => {
-            call_off(order, input, Undoing::Both, Reason::Expired, now)
+            cancel(order, input, Undoing::Both, Reason::Expired, now)
         }
         (S::Cancelling(_) | S::Cancelled, Input::Update(U::DeadlinePassed))
             if order.reason == Some(Reason::Expired) =>
@@ -459,9 +459,9 @@ fn advance(order: &Order, input: &Input, state: State, now: Timestamp) -> Applie
     Applied::Advance(Box::new(next))
 }
 
-fn call_off(order: &Order, input: &Input, undoing: Undoing, reason: Reason, now: Timestamp) -> Applied {
-    let called_off = Order { reason: Some(reason), ..order.clone() };
-    advance(&called_off, input, State::Cancelling(undoing), now)
+fn cancel(order: &Order, input: &Input, undoing: Undoing, reason: Reason, now: Timestamp) -> Applied {
+    let cancelled = Order { reason: Some(reason), ..order.clone() };
+    advance(&cancelled, input, State::Cancelling(undoing), now)
 }
 
 fn charge(order: &Order, amount: &Money) -> Command {

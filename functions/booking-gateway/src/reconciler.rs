@@ -1,7 +1,7 @@
-//! The reconciler: finds orders that wait too long, and drives them on.
+//! The reconciler: finds orders that wait too long, and sends their commands again.
 //!
-//! It sends what a crash or an outage left unsent, and tells of passed deadlines. It decides
-//! nothing: orders change only by their inputs.
+//! It sends what a crash or an outage left unsent, and reports expired orders. It decides nothing:
+//! orders change only by their inputs.
 
 use std::time::Duration;
 
@@ -29,15 +29,15 @@ const PAGE: usize = 100;
 pub struct Run {
     /// Orders whose commands were sent again.
     pub resent: usize,
-    /// Orders whose deadline was found to have passed.
+    /// Orders that were found expired.
     pub expired: usize,
 }
 
 impl Gateway {
-    /// Works off the checks that are due, for at most `pages` pages of 100. Two runs may overlap.
+    /// Handles the checks that are due, for at most `pages` pages of 100. Two runs may overlap.
     ///
-    /// **Crash contract:** each check is moved on before anything is sent, so a run that dies, or
-    /// sends what cannot be sent, costs those orders one pause and can never flood a topic.
+    /// **Crash contract:** each check is moved on before anything is sent, so a run that dies or cannot
+    /// send costs those orders one pause, and never floods a topic.
     pub async fn reconcile(&self, pages: usize) -> Result<Run, StoreError> {
         let mut run = Run::default();
         for _ in 0..pages {
@@ -48,7 +48,7 @@ impl Gateway {
             let messages: Vec<Outgoing> =
                 taken.into_iter().flatten().flat_map(|order| self.drive(&order, now, &mut run)).collect();
             for error in self.topics.send(messages).await.into_iter().filter_map(Result::err) {
-                warn!(%error, "the reconciler could not send; it will at the order's next check");
+                warn!(%error, "the reconciler could not send; it retries at the order's next check");
             }
             if last {
                 break;

@@ -17,7 +17,7 @@ use crate::order::{Input, Order};
 /// Moves each order by what the services answer.
 pub struct OrderUpdates(pub Gateway);
 
-/// The orders of a batch, read in one call. Each is good for one decision: whoever decides next
+/// The orders of a batch, read in one call. Each is used for one decision: the next decision
 /// on the same order reads it again.
 #[derive(Default)]
 pub struct Loaded(Mutex<HashMap<OrderId, Order>>);

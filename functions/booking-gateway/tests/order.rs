@@ -103,7 +103,7 @@ fn cell(applied: &Applied) -> String {
         Applied::Repeat => "=".to_owned(),
         Applied::Compensate(Command::Tickets(command)) if command.name() == "release" => "-seats".to_owned(),
         Applied::Compensate(Command::Billing(command)) if command.name() == "reverse" => "-money".to_owned(),
-        Applied::Compensate(command) => panic!("{command:?} gives nothing back"),
+        Applied::Compensate(command) => panic!("{command:?} neither releases nor reverses"),
         Applied::Ignore(_) => ".".to_owned(),
         Applied::TooEarly => "?".to_owned(),
     }
@@ -138,8 +138,8 @@ fn an_advance_counts_a_version_and_adds_one_line_of_history() {
     }
 }
 
-/// The input that led to a state, delivered again, must send what the state owes: that is how a
-/// crash between commit and send is made good.
+/// The input that led to a state, redelivered, must send what the state owes: this repairs a crash
+/// between commit and send.
 #[test]
 fn the_input_that_led_to_a_state_is_a_repeat_there() {
     for state in STATES {
@@ -153,7 +153,7 @@ fn the_input_that_led_to_a_state_is_a_repeat_there() {
 }
 
 #[test]
-fn what_took_something_is_used_or_given_back_and_never_merely_ignored() {
+fn held_seats_and_captured_money_are_used_or_undone_and_never_ignored() {
     for state in STATES {
         for (column, input) in
             inputs().into_iter().filter(|(column, _)| ["reserved", "captured"].contains(column))
@@ -166,7 +166,7 @@ fn what_took_something_is_used_or_given_back_and_never_merely_ignored() {
 }
 
 #[test]
-fn every_state_is_reached_from_an_accepted_order_and_leads_to_rest() {
+fn every_state_is_reached_from_an_accepted_order_and_settles() {
     let mut reached: BTreeMap<&str, Order> = BTreeMap::new();
     let mut frontier = VecDeque::from([accepted(1, 0)]);
     while let Some(order) = frontier.pop_front() {
@@ -235,7 +235,7 @@ fn a_departed_flight_can_no_longer_be_cancelled() {
 }
 
 #[test]
-fn a_passed_deadline_is_repeated_only_where_it_called_the_order_off() {
+fn an_expiry_is_a_repeat_only_where_it_cancelled_the_order() {
     let passed = Input::Update(OrderUpdate::DeadlinePassed);
     for state in STATES.into_iter().filter(|state| matches!(state, State::Cancelling(_) | State::Cancelled)) {
         let expired = Order { reason: Some(Reason::Expired), ..in_state(state) };

@@ -1,4 +1,4 @@
-//! The port to whoever delivers mail.
+//! The port to the mailer.
 
 use async_trait::async_trait;
 use protocol::ids::OrderId;
@@ -9,9 +9,9 @@ use crate::mail::Mail;
 
 /// Delivers mail.
 ///
-/// **Crash contract:** during the call the mail may or may not have gone out. A mailer that can
-/// tell, by `order` and `outcome`, that it sent this mail before does not send it again; one that
-/// cannot (SES, SMTP) makes mail at least once.
+/// **Crash contract:** during the call the mail may or may not have gone out. A mailer that recognizes,
+/// by `order` and `outcome`, a mail that it sent before does not send it again; with one that cannot
+/// (SES, SMTP) mail is at least once.
 #[async_trait]
 pub trait Mailer: Send + Sync {
     /// Sends one mail.
@@ -24,7 +24,7 @@ pub enum MailerError {
     /// It was not taken, or may not have been. Waiting helps.
     #[error("the mailer is unavailable: {0}")]
     Unavailable(String),
-    /// Nobody can be reached at its address. Waiting does not help.
+    /// Its address does not exist. Waiting does not help.
     #[error("the mail is undeliverable: {0}")]
     Undeliverable(String),
 }

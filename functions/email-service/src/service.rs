@@ -19,11 +19,11 @@ use crate::store::MailStore;
 pub struct EmailService {
     /// What was mailed.
     pub store: Arc<dyn MailStore>,
-    /// Who delivers.
+    /// The mailer.
     pub mailer: Arc<dyn Mailer>,
 }
 
-/// What a batch's orders were mailed, read in one call. Each is good for one decision.
+/// What a batch's orders were mailed, read in one call. Each is used for one decision.
 #[derive(Default)]
 pub struct Loaded(Mutex<HashMap<OrderId, Option<NoticeOutcome>>>);
 
@@ -44,7 +44,7 @@ impl Service for EmailService {
     }
 
     /// **Crash contract:** the mail goes out before it is marked. If the process dies in between,
-    /// it goes out again, unless the mailer can tell. A mail that cannot be delivered is logged as an
+    /// it goes out again, unless the mailer recognizes it. A mail that cannot be delivered is logged as an
     /// error and marked as if it had been: the mark says what needs no further mail.
     async fn handle(&self, event: &Event<EmailCommand>, loaded: &Loaded) -> Result<Outcome, StoreError> {
         let order = event.order;
@@ -66,7 +66,7 @@ impl Service for EmailService {
         self.store.mark(order, notice.outcome).await?;
         match sent {
             Ok(()) => info!("order {order}: the customer was mailed {:?}", notice.outcome),
-            Err(error) => error!("order {order}: the customer is not told {:?}: {error}", notice.outcome),
+            Err(error) => error!("order {order}: the customer was not mailed {:?}: {error}", notice.outcome),
         }
         Ok(Outcome::Done(Vec::new()))
     }

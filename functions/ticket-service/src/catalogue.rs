@@ -1,4 +1,4 @@
-//! The flights on offer: from a file, or, so that there is something to book, a seed.
+//! The flights on offer: from a file, or a default set.
 
 use std::fs;
 use std::io;
@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::flight::Flight;
 use crate::store::{FlightPut, TicketStore};
 
-/// A flights file cannot be used. None of it was.
+/// A flights file cannot be used. No flight of it was.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "each message says it")]
 pub enum FlightsError {

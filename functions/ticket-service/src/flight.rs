@@ -29,6 +29,6 @@ pub struct Offer {
     /// The flight.
     #[serde(flatten)]
     pub flight: Flight,
-    /// How many of its seats nobody holds.
+    /// How many of its seats are free.
     pub seats_left: u32,
 }

@@ -1,5 +1,5 @@
-//! What was decided about one order. The first decision is final, and kept for good: a redrive
-//! can bring a command back weeks later, and it must find the same answer.
+//! What was decided about one order. The first decision is final and never deleted: a command that is
+//! redriven weeks later must get the same answer.
 
 use protocol::flight::{FlightId, SeatCount};
 use protocol::messages::OrderUpdate;

@@ -17,7 +17,7 @@ use tracing::info;
 use crate::reservation::Reservation;
 use crate::store::{Held, TicketStore};
 
-/// Holds seats and gives them back.
+/// Holds seats and releases them.
 pub struct TicketService {
     /// Its flights and reservations.
     pub store: Arc<dyn TicketStore>,
@@ -30,15 +30,15 @@ impl Service for TicketService {
     type Message = TicketCommand;
     type Loaded = ();
 
-    /// Orders for one flight change the same row: one after another they do not collide.
+    /// Orders for one flight change the same row: handled one after another they do not collide.
     fn lane(&self, event: &Event<TicketCommand>) -> String {
         event.message.flight_id().to_string()
     }
 
     /// Answers every command, repeated ones included, with what the order's record says now.
     ///
-    /// **Crash contract:** the decision is recorded before it is told. If the process dies in
-    /// between, the command comes again and finds the record.
+    /// **Crash contract:** the decision is recorded before it is answered. If the process dies in
+    /// between, the command is redelivered and finds the record.
     async fn handle(&self, event: &Event<TicketCommand>, (): &()) -> Result<Outcome, StoreError> {
         let order = event.order;
         let record = match &event.message {

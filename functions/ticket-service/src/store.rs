@@ -22,7 +22,7 @@ pub trait TicketStore: Send + Sync {
     /// that stands.
     async fn decide(&self, order: OrderId, decision: &Reservation) -> Result<Reservation, StoreError>;
 
-    /// Gives the held seats back to their flight and records that, in one transaction; answers
+    /// Releases the held seats and records that, in one transaction; answers
     /// the record that stands, or `None` where nothing was decided yet.
     async fn release(&self, order: OrderId) -> Result<Option<Reservation>, StoreError>;
 

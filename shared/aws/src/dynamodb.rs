@@ -1,7 +1,7 @@
-//! What every DynamoDB adapter does the same way.
+//! Helpers that all DynamoDB adapters share.
 //!
-//! A record is kept as the JSON of its type in one attribute, `body`; what conditions and indexes
-//! need stands beside it. Every attribute is named through an alias, since DynamoDB reserves many
+//! A record is kept as the JSON of its type in one attribute, `body`; attributes for conditions and
+//! indexes stand beside it. Every attribute is named through an alias, since DynamoDB reserves many
 //! words.
 
 use std::collections::HashMap;
@@ -48,7 +48,7 @@ pub fn count(item: &Item, attribute: &str) -> Result<u64, StoreError> {
     number.ok_or_else(|| StoreError::unreadable(format!("an item has no {attribute}")))
 }
 
-/// The error of a call that did not answer as it should.
+/// The error of a failed call.
 pub fn store_error<E>(error: SdkError<E>) -> StoreError
 where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
@@ -59,16 +59,16 @@ where
 /// The most keys of one `BatchGetItem`.
 const KEYS: usize = 100;
 
-/// How often what one answer left over is asked for.
+/// How often unprocessed keys are requested before the read fails.
 const LEFTOVERS: u32 = 6;
 
-/// The items of those keys, as far as they exist, read consistently. No key may stand there twice.
+/// The items that exist for those keys, read consistently. No key may occur twice.
 pub async fn get_many(client: &Client, table: &str, keys: &[Item]) -> Result<Vec<Item>, StoreError> {
     let mut items = Vec::with_capacity(keys.len());
     for page in keys.chunks(KEYS) {
         let mut keys = page.to_vec();
         for attempt in 0.. {
-            // What was too much for one answer (16 MB), or for the table's throughput, is left over.
+            // Keys beyond one answer (16 MB), or the table's throughput, are left unprocessed.
             if attempt == LEFTOVERS {
                 return Err(StoreError::unavailable("the table keeps leaving keys unread"));
             }
@@ -90,7 +90,7 @@ pub async fn get_many(client: &Client, table: &str, keys: &[Item]) -> Result<Vec
     Ok(items)
 }
 
-/// How often a transaction that collided with another is tried before its message waits.
+/// How often a colliding transaction is tried before its message waits.
 const COLLISIONS: u64 = 6;
 
 /// Runs a transaction again, after a short random pause, while it collides with others.
@@ -107,5 +107,5 @@ where
         }
         tokio::time::sleep(Duration::from_millis(5 + entropy.below(20 << collision))).await;
     }
-    Err(StoreError::unavailable("others kept changing the same items"))
+    Err(StoreError::unavailable("other writers kept changing the same items"))
 }

@@ -14,7 +14,7 @@ pub async fn run(router: Router) -> Result<(), Error> {
     lambda_http::run(beneath_its_stage(router)).await
 }
 
-/// The router, asked by paths without the API's stage, which is the deployment's and not its own.
+/// The router, with the API's stage removed from each path: the stage belongs to the deployment.
 pub fn beneath_its_stage(
     router: Router,
 ) -> impl Service<Request<Body>, Response = Response, Error = Infallible, Future: Send> {
@@ -24,7 +24,7 @@ pub fn beneath_its_stage(
             Some(query) => format!("{path}?{query}"),
             None => path.to_owned(),
         };
-        // What is no path at all stays as it came, and is not found.
+        // An invalid path stays as it is, and is answered 404.
         if let Ok(path) = PathAndQuery::try_from(path) {
             *request.uri_mut() = Uri::from(path);
         }

@@ -14,17 +14,17 @@ use tracing::error;
 
 use crate::sqs::SqsTopics;
 
-/// What is kept back of an invocation's time: to send what was decided, and to answer.
+/// The end of an invocation's time, reserved to send the messages and to answer.
 const RESERVE: Duration = Duration::from_secs(5);
 
-/// A consumer and the topics it sends to: what a function that a queue triggers is made of.
+/// A function that a queue triggers: a consumer and the topics it sends to.
 pub struct ConsumerFunction {
     consumer: Box<dyn Consume>,
     topics: SqsTopics,
 }
 
 impl ConsumerFunction {
-    /// A function that has `service` deal with each record, and sends its answers to `topics`.
+    /// A function that handles each record with `service` and sends its replies to `topics`.
     pub fn new(service: impl Service + 'static, entropy: Arc<dyn Entropy>, topics: SqsTopics) -> Self {
         Self { consumer: Box::new(Consumer::new(service, entropy)), topics }
     }
@@ -41,9 +41,9 @@ impl ConsumerFunction {
     }
 }
 
-/// Consumes a batch; answers the records that SQS is to deliver again (`ReportBatchItemFailures`).
-/// Records that are not finished when the time runs out are among them: they are given back, not
-/// killed with the invocation.
+/// Consumes a batch; answers the records that SQS must redeliver (`ReportBatchItemFailures`).
+/// Records that are not finished when the time runs out are among them: the invocation ends before
+/// Lambda kills it.
 pub async fn consume(
     consumer: &dyn Consume,
     topics: &dyn Topics,
@@ -54,9 +54,9 @@ pub async fn consume(
     let records = event.records.len();
     let batch: Vec<_> = event.records.into_iter().filter_map(delivery).collect();
     if batch.len() < records {
-        // SQS names each of its records. One without a name cannot be told to have failed, but an empty
-        // name has the whole batch delivered again.
-        error!("a record has no messageId; the batch is to come again");
+        // SQS gives each record an id. A record without one cannot be reported as failed, but an empty
+        // id makes SQS redeliver the whole batch.
+        error!("a record has no messageId; the batch will be redelivered");
         response.add_failure(String::new());
     }
     let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();

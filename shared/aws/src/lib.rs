@@ -6,7 +6,7 @@
 //! | the topics on SQS | [`sqs`] |
 //! | a consumer as a Lambda function | [`lambda`] |
 //! | a router behind a REST API | [`http`] |
-//! | how DynamoDB is spoken to | [`dynamodb`] |
+//! | helpers for DynamoDB | [`dynamodb`] |
 //! | metrics in CloudWatch's embedded format | [`emf`] |
 
 pub mod dynamodb;

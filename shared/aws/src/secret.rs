@@ -8,7 +8,7 @@ impl Setup {
     /// The text of the secret whose ARN is in the variable `name`. Never logged.
     ///
     /// # Errors
-    /// Names the variable, if it is missing or no ARN, or if its secret cannot be read.
+    /// Names the variable, if it is missing or not an ARN, or if its secret cannot be read.
     pub async fn secret(&self, name: &'static str) -> Result<String, SetupError> {
         let arn = self.required(name)?;
         if !arn.starts_with("arn:") {

@@ -1,6 +1,6 @@
 //! What a function does once, at init: reads its configuration, makes its clients, and opens their
-//! connections, so that the first order does not wait for a TLS handshake. What is missing or
-//! malformed is named here, not on the first order.
+//! connections, so that the first order does not wait for a TLS handshake. A missing or malformed
+//! variable stops the function here, not on the first order.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,14 +28,13 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::emf::Emf;
 use crate::sqs::{Queues, SqsTopics};
 
-/// A function cannot start. `Debug` is what a reader sees when `main` ends with it, so it speaks
-/// as `Display` does.
+/// A function cannot start. `main` prints its `Debug`, which is therefore the same as `Display`.
 #[derive(Error)]
 pub enum SetupError {
-    /// A variable is not there, or empty.
+    /// A variable is missing or empty.
     #[error("the environment variable {0} is missing")]
     Missing(String),
-    /// A variable has a value that cannot be.
+    /// A variable has an invalid value.
     #[error("the environment variable {name} {reason}, and is {value:?}")]
     Malformed {
         /// Its name.
@@ -45,7 +44,7 @@ pub enum SetupError {
         /// What it is.
         value: String,
     },
-    /// A secret cannot be used. What it is stays unsaid.
+    /// A secret cannot be used. Its value is not shown.
     #[error("the secret that {name} names {reason}")]
     Secret {
         /// The variable that names it.
@@ -91,8 +90,8 @@ impl Setup {
         Ok(setup)
     }
 
-    /// Region, credentials and endpoint are in a function's environment, and nowhere else: looking
-    /// for them where they are on other machines would be a third of its code.
+    /// Region, credentials and endpoint come from the function's environment only: the SDK's other
+    /// sources would be a third of the function's code.
     fn sdk(&self) -> Result<SdkConfig, SetupError> {
         let region = Region::new(self.required("AWS_REGION")?.to_owned());
         let credentials = EnvironmentVariableCredentialsProvider::new();
@@ -125,7 +124,7 @@ impl Setup {
             .without_time()
             .with_filter(Targets::new().with_default(level).with_target(metrics::TARGET, LevelFilter::OFF));
         let emf = Emf::new(namespace, |line: &str| println!("{line}"));
-        // A second start in one process, in tests, keeps the first one's logs.
+        // In tests, a second start in one process keeps the first one's logs.
         let _ = tracing_subscriber::registry().with(logs).with(emf).try_init();
         Ok(())
     }
@@ -140,7 +139,7 @@ impl Setup {
         self.variable(name).ok_or_else(|| SetupError::Missing(name.to_owned()))
     }
 
-    /// The error of a variable whose value cannot be; `reason` reads `must be …`.
+    /// The error of a variable with an invalid value; `reason` reads `must be …`.
     pub fn malformed(&self, name: &str, reason: impl fmt::Display) -> SetupError {
         let value = self.variable(name).unwrap_or_default().to_owned();
         SetupError::Malformed { name: name.to_owned(), reason: reason.to_string(), value }
@@ -156,18 +155,19 @@ impl Setup {
         Ok((aws_sdk_dynamodb::Client::new(&self.config), name.to_owned()))
     }
 
-    /// The topics that a function sends to, by `<TOPIC>_QUEUE_URL`. A consumer also parks what it
+    /// The topics that a function sends to, by `<TOPIC>_QUEUE_URL`. A consumer also dead-letters what it
     /// cannot handle, in the queue of `<TOPIC>_DLQ_URL`.
     pub async fn topics(&self, sends: &[Topic], consumes: Option<Topic>) -> Result<SqsTopics, SetupError> {
         let mut queues = BTreeMap::new();
         for &topic in sends.iter().chain(&consumes) {
             let url = self.url(&topic.queue_variable())?;
-            let parks = consumes == Some(topic);
-            let dead_letter_url = parks.then(|| self.url(&topic.dead_letter_queue_variable())).transpose()?;
+            let is_own = consumes == Some(topic);
+            let dead_letter_url =
+                is_own.then(|| self.url(&topic.dead_letter_queue_variable())).transpose()?;
             queues.insert(topic, Queues { url, dead_letter_url });
         }
         let client = aws_sdk_sqs::Client::new(&self.config);
-        // Its own queue, whose attributes the event source mapping asks for as well.
+        // Its own queue: its role may read the attributes, as the event source mapping does.
         let own = consumes.and_then(|topic| queues.get(&topic));
         if let Some(queues) = own.or_else(|| queues.values().next()) {
             let ask = client
@@ -181,8 +181,8 @@ impl Setup {
         Ok(SqsTopics::new(client, queues, self.entropy.clone()))
     }
 
-    /// Takes note of the first answer of the function's table. One that is away is no reason not
-    /// to start: messages wait for it better than a function that cannot begin.
+    /// Logs a table that does not answer at init. The function starts all the same: its messages wait
+    /// until the table answers.
     pub fn first_answer<T>(&self, answer: Result<T, StoreError>) {
         if let Err(error) = answer {
             let table = self.variable("TABLE").unwrap_or_default();
@@ -199,8 +199,8 @@ impl Setup {
     }
 }
 
-/// A call that hangs is a call that failed, well before the invocation's time is over: its message
-/// then waits as a delayed copy, which no dead-letter queue counts.
+/// A call that hangs fails well before the invocation's time is over: its message then waits as a
+/// delayed copy, which does not count towards the dead-letter queue.
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(1))

@@ -19,7 +19,7 @@ use tracing::warn;
 /// The most messages of one `SendMessageBatch`.
 const BATCH: usize = 10;
 
-/// How often what SQS did not take is sent, before the caller is told.
+/// How often a message is sent before the caller gets the error of SQS.
 const TRIES: u32 = 4;
 
 /// The URLs of a topic's two queues.
@@ -27,7 +27,7 @@ const TRIES: u32 = 4;
 pub struct Queues {
     /// Where its consumer reads.
     pub url: String,
-    /// Where what cannot be handled waits for a person. Only a topic's consumer parks messages.
+    /// Its dead-letter queue. Only the topic's consumer sends to it.
     pub dead_letter_url: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl SqsTopics {
         Self { client, queues, entropy }
     }
 
-    /// Sends what goes to one queue; answers for each message that was not taken.
+    /// Sends messages to one queue; answers those that were not taken, with the reason.
     async fn send_to(&self, url: &str, batch: Vec<Placed>) -> Vec<(usize, String)> {
         let mut left = batch;
         let mut refused = Vec::new();
@@ -57,20 +57,20 @@ impl SqsTopics {
                 let most = 50 << attempt;
                 tokio::time::sleep(Duration::from_millis(most / 2 + self.entropy.below(most / 2))).await;
             }
-            let again = self.send_batch(url, &left, &mut refused).await;
-            left.retain(|(place, _)| again.contains_key(place));
+            let retry = self.send_batch(url, &left, &mut refused).await;
+            left.retain(|(place, _)| retry.contains_key(place));
             if left.is_empty() {
                 return refused;
             }
-            warn!("{} messages were not taken by {url}: {:?}", left.len(), again.values().next());
+            warn!("{} messages were not taken by {url}: {:?}", left.len(), retry.values().next());
             if attempt + 1 == TRIES {
-                refused.extend(again);
+                refused.extend(retry);
             }
         }
         refused
     }
 
-    /// One call. Answers what is worth sending again, and why; adds to `refused` what is not.
+    /// One call. Answers the messages to retry, with the reason; adds permanent refusals to `refused`.
     async fn send_batch(
         &self,
         url: &str,
@@ -95,26 +95,26 @@ impl SqsTopics {
                 return batch.iter().map(|(place, _)| (*place, reason.clone())).collect();
             }
         };
-        let mut again = BTreeMap::new();
+        let mut retry = BTreeMap::new();
         for failed in sent.failed() {
             let Ok(place) = failed.id().parse::<usize>() else { continue };
             let reason = format!("{}: {}", failed.code(), failed.message().unwrap_or("no reason given"));
             if failed.sender_fault() {
                 refused.push((place, reason));
             } else {
-                again.insert(place, reason);
+                retry.insert(place, reason);
             }
         }
-        // What SQS says nothing about was not taken either.
+        // A message missing from the answer was not taken either.
         for (place, _) in batch {
-            let mentioned = again.contains_key(place)
+            let mentioned = retry.contains_key(place)
                 || refused.iter().any(|(other, _)| other == place)
                 || sent.successful().iter().any(|taken| taken.id() == place.to_string());
             if !mentioned {
-                again.insert(*place, "SQS did not say what became of it".to_owned());
+                retry.insert(*place, "it is missing from the answer of SQS".to_owned());
             }
         }
-        again
+        retry
     }
 }
 
@@ -122,7 +122,7 @@ fn entry(place: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntr
     let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(&message.body);
     match &message.dead_letter {
         None => {
-            // Whole seconds, rounded up: a message never comes before its time.
+            // Whole seconds, rounded up: a message is never received early.
             let seconds = message.delay.as_millis().div_ceil(1000).min(900);
             entry.delay_seconds(i32::try_from(seconds).unwrap_or(900)).build()
         }

@@ -1,4 +1,4 @@
-//! What every store on DynamoDB shares: reading many items though some are left over.
+//! What every store on DynamoDB shares: reading many items when some are left unprocessed.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::HashMap;
@@ -41,7 +41,7 @@ async fn keys_that_are_left_over_are_read_by_another_call() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_table_that_keeps_leaving_keys_over_is_away() {
+async fn a_table_that_keeps_leaving_keys_unprocessed_is_unavailable() {
     let rule = mock!(Client::batch_get_item).sequence().output(|| answer(&[], &["a"])).repeatedly().build();
     let client = mock_client!(aws_sdk_dynamodb, RuleMode::Sequential, [&rule]);
     let read = get_many(&client, TABLE, &[key("a")]).await;

@@ -143,7 +143,7 @@ async fn a_batch_never_exceeds_what_one_call_may_carry() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_not_taken_is_sent_again_and_alone() {
+async fn only_what_was_not_taken_is_sent_again() {
     let (topics, calls) =
         sqs(
             |body, sent| {
@@ -157,7 +157,7 @@ async fn what_was_not_taken_is_sent_again_and_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_never_taken_or_not_mentioned_is_told() {
+async fn what_is_never_taken_or_not_mentioned_is_reported() {
     let (topics, calls) = sqs(|body, _| match body {
         "never" => Verdict::Fail { sender_fault: false },
         "forgotten" => Verdict::Forget,
@@ -187,12 +187,12 @@ async fn a_queue_that_is_not_ours_and_a_message_too_large_are_refused_unsent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn delays_are_whole_seconds_and_parked_messages_carry_their_reason() {
+async fn delays_are_whole_seconds_and_dead_letters_carry_their_reason() {
     let (topics, calls) = sqs(|_, _| Verdict::Take);
     let late = Outgoing { delay: Duration::from_millis(1_200), ..message(Topic::Tickets, "late") };
     let failure = Failure { failure: "it is odd".to_owned(), attempts: 3, source: "/ticket-service" };
-    let parked = Outgoing { dead_letter: Some(failure), ..message(Topic::Tickets, "parked") };
-    assert!(topics.send(vec![late, parked]).await.iter().all(Result::is_ok));
+    let dead = Outgoing { dead_letter: Some(failure), ..message(Topic::Tickets, "dead") };
+    assert!(topics.send(vec![late, dead]).await.iter().all(Result::is_ok));
     let calls = calls.lock().unwrap();
     let call = |queue: &str| calls.iter().find(|call| call.queue == queue).unwrap();
     assert_eq!(call("q/tickets").delays, [Some(2)]);
@@ -214,7 +214,7 @@ impl Service for Scripted {
                 tokio::time::sleep(Duration::from_secs(3600)).await;
                 Ok(Outcome::Done(Vec::new()))
             }
-            3 => Ok(Outcome::Wait("the provider is away".to_owned())),
+            3 => Ok(Outcome::Wait("the provider is unavailable".to_owned())),
             _ => Ok(Outcome::Done(Vec::new())),
         }
     }
@@ -235,7 +235,7 @@ fn reverse(first: u8) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lambda_is_told_of_exactly_the_records_that_failed() {
+async fn exactly_the_records_that_failed_are_reported_to_lambda() {
     let (topics, calls) = sqs(|_, _| Verdict::Take);
     let event = json!({"Records": [
         record("fine", &reverse(0)), record("panics", &reverse(1)), record("too-slow", &reverse(2)),
@@ -252,19 +252,19 @@ async fn lambda_is_told_of_exactly_the_records_that_failed() {
     );
     let mut queues: Vec<_> = calls.lock().unwrap().iter().map(|call| call.queue.clone()).collect();
     queues.sort_unstable();
-    assert_eq!(queues, ["q/billing", "q/billing-dlq"], "the delayed copy, and the parked message");
+    assert_eq!(queues, ["q/billing", "q/billing-dlq"], "the delayed copy, and the dead letter");
 }
 
 #[tokio::test]
-async fn a_batch_with_a_record_that_has_no_name_comes_again() {
+async fn a_batch_with_a_record_that_has_no_id_is_redelivered() {
     let (topics, _) = sqs(|_, _| Verdict::Take);
-    let mut nameless = record("-", &reverse(0));
-    nameless.as_object_mut().unwrap().remove("messageId");
-    let event = json!({"Records": [record("fine", &reverse(0)), nameless]});
+    let mut without_id = record("-", &reverse(0));
+    without_id.as_object_mut().unwrap().remove("messageId");
+    let event = json!({"Records": [record("fine", &reverse(0)), without_id]});
     let consumer = Consumer::new(Scripted, Arc::new(SeededEntropy::new(1)));
     let deadline = SystemTime::now() + Duration::from_secs(30);
     let response = consume(&consumer, &topics, serde_json::from_value(event).unwrap(), deadline).await;
-    // Lambda takes an empty name for the whole batch.
+    // Lambda takes an empty id for the whole batch.
     let response = serde_json::to_value(&response).unwrap();
     assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": ""}]}));
 }

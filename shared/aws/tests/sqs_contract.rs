@@ -117,7 +117,7 @@ impl BothEnds for LiveTopics {
         delete.receipt_handle(self.receipt(delivery)).send().await.unwrap();
     }
 
-    async fn deliver_again(&self, topic: Topic, delivery: &Delivery) {
+    async fn redeliver(&self, topic: Topic, delivery: &Delivery) {
         let change = self.client.change_message_visibility().queue_url(&self.queues[&topic].url);
         change.receipt_handle(self.receipt(delivery)).visibility_timeout(0).send().await.unwrap();
     }
@@ -142,7 +142,7 @@ impl BothEnds for LiveTopics {
     }
 
     async fn pass(&self, time: Duration) {
-        // A queue takes note of the time once a second.
+        // A queue checks the time once a second.
         tokio::time::sleep(time + Duration::from_millis(1500)).await;
     }
 }
@@ -163,11 +163,11 @@ macro_rules! promises {
 promises! {
     what_is_sent_is_received_with_its_body,
     a_batch_of_any_size_arrives_whole,
-    what_is_not_acknowledged_comes_again_and_is_counted,
-    what_is_acknowledged_never_comes_again,
-    what_failed_can_be_delivered_again_at_once,
+    what_is_not_acknowledged_is_redelivered_and_counted,
+    what_is_acknowledged_is_never_redelivered,
+    what_failed_can_be_redelivered_at_once,
     what_is_delayed_is_not_received_before_its_time,
-    what_is_parked_is_in_the_dead_letter_queue_with_its_reason,
+    what_is_dead_lettered_keeps_its_body_and_reason,
     what_is_never_acknowledged_ends_in_the_dead_letter_queue_and_blocks_nothing,
     a_message_too_large_is_refused_and_the_others_are_sent,
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::eventually;
 use crate::request::{Client, ClientError, Request};
 
-/// How long there is between two looks at what is waited for.
+/// The pause between two polls.
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// A server of bookings.
@@ -22,7 +22,7 @@ impl Bookings {
     /// The server at that URL. Nothing is asked yet.
     ///
     /// # Errors
-    /// It is no URL of a server.
+    /// It is not the URL of a server.
     pub fn at(url: &str) -> Result<Self, ClientError> {
         let base = url.trim_end_matches('/').to_owned();
         let is_http = base
@@ -67,7 +67,7 @@ impl Bookings {
         self.request("DELETE", path).send().await?.success()
     }
 
-    /// Books; under a key, asked again it answers the same order.
+    /// Books; a repeat under the same key answers the same order.
     pub async fn book(&self, booking: &Value, key: Option<&str>) -> Result<Value, ClientError> {
         let request = self.request("POST", "/bookings").json(booking);
         let request = match key {
@@ -87,7 +87,7 @@ impl Bookings {
         self.settled_by(id, within, PAUSE).await
     }
 
-    /// A booking once it is settled, asked for with that pause in between.
+    /// A booking once it is settled, polled with that pause.
     pub async fn settled_by(
         &self,
         id: &str,

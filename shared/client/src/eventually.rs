@@ -1,11 +1,11 @@
-//! Waiting for a system that promises an end, not a moment.
+//! Polling for a result that takes an unknown time.
 
 use std::time::{Duration, Instant};
 
-/// Asks until the answer is `Ok`, with a `pause` between two questions.
+/// Asks until the answer is `Ok`, with a `pause` between two polls.
 ///
 /// # Errors
-/// The last complaint, once `within` has passed.
+/// The last error, once `within` has passed.
 pub async fn eventually<T, E, A: Future<Output = Result<T, E>>>(
     within: Duration,
     pause: Duration,

@@ -1,12 +1,11 @@
-//! A server of bookings, as those see it who ask it over HTTP: the commands that load it, drill it
-//! or show its dead letters, and the tests.
+//! A client of a bookings server over HTTP, for the commands (load, drill, dead letters) and the tests.
 //!
 //! | noun | module |
 //! |---|---|
 //! | a request and its answer | [`request`] |
 //! | a server of bookings: its paths, and waiting until it is done | [`bookings`] |
 //! | a server that is a process of its own | [`process`] |
-//! | waiting for what takes a while | [`eventually`] |
+//! | polling until a result is there | [`eventually`] |
 
 pub mod bookings;
 mod eventually;

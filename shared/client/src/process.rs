@@ -60,7 +60,7 @@ impl ServerProcess {
     /// SIGTERM; answers how it ended.
     ///
     /// # Errors
-    /// It cannot be told, or waited for.
+    /// It cannot be signalled or waited for.
     pub fn terminate(mut self) -> io::Result<ExitStatus> {
         Command::new("kill").arg(self.child.id().to_string()).status()?;
         self.child.wait()

@@ -14,10 +14,10 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 use thiserror::Error;
 
-/// No answer may take longer than this, whatever is down behind the server.
+/// No answer may take longer than this, even if something behind the server is down.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The server did not answer as it should.
+/// The server did not answer, or answered with an error.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "each message says it")]
 pub enum ClientError {
@@ -57,13 +57,13 @@ impl Client {
     }
 }
 
-/// A request to be: [`Request::send`] sends it.
+/// A request that [`Request::send`] sends.
 #[must_use = "a request does nothing until it is sent"]
 pub struct Request {
     client: Client,
     method: String,
     url: String,
-    /// Or why there can be no such header.
+    /// Or the error of an invalid header.
     headers: Result<HeaderMap, http::Error>,
     body: Bytes,
     chunked: bool,
@@ -103,10 +103,10 @@ impl Request {
         self
     }
 
-    /// The whole answer, whatever its status.
+    /// The whole answer, with any status.
     ///
     /// # Errors
-    /// There is none, or not within half a minute.
+    /// There is no answer, or not within half a minute.
     pub async fn send(self) -> Result<Response, ClientError> {
         let Self { client, method, url, headers, body, chunked } = self;
         let no_answer = |reason: String| ClientError::NoAnswer { url: url.clone(), reason };
@@ -118,9 +118,9 @@ impl Request {
         *request.headers_mut() = headers.map_err(|error| no_answer(error.to_string()))?;
 
         let exchange = async {
-            let said = |error: &dyn std::error::Error| format!("{error:?}");
-            let (head, body) = client.0.request(request).await.map_err(|error| said(&error))?.into_parts();
-            let body = body.collect().await.map_err(|error| said(&error))?.to_bytes();
+            let text = |error: &dyn std::error::Error| format!("{error:?}");
+            let (head, body) = client.0.request(request).await.map_err(|error| text(&error))?.into_parts();
+            let body = body.collect().await.map_err(|error| text(&error))?.to_bytes();
             Ok((head, body))
         };
         let exchanged = tokio::time::timeout(PATIENCE, exchange).await;
@@ -145,10 +145,10 @@ pub struct Response {
 }
 
 impl Response {
-    /// The body as JSON; null if it is none.
+    /// The body as JSON; null if it is not JSON.
     ///
     /// # Errors
-    /// The status is no success.
+    /// The status is not a success.
     pub fn success(self) -> Result<Value, ClientError> {
         if (200..300).contains(&self.status) {
             return Ok(serde_json::from_slice(&self.body).unwrap_or(Value::Null));

@@ -48,7 +48,7 @@ impl Problem {
         Self { errors, ..Self::new(StatusCode::BAD_REQUEST, detail) }
     }
 
-    /// `503`: the store is away, and whether a write was applied is not known.
+    /// `503`: the store is unavailable, and whether a write was applied is not known.
     pub fn unavailable() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -79,8 +79,8 @@ pub fn json(status: StatusCode, content_type: &'static str, body: &impl Serializ
     }
 }
 
-/// Closes a router: problems for unknown paths and methods and, should a handler ever panic, for
-/// that too. Merged routers are closed once, from outside.
+/// Closes a router: problems for unknown paths and methods, and for a handler that panics. Merge
+/// routers first, then close once.
 pub fn close(router: Router) -> Router {
     router
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path") })

@@ -1,4 +1,4 @@
-//! How long a message waits before it is tried again.
+//! How long a message waits before it is retried.
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use crate::entropy::Entropy;
 /// The longest wait, which is also the longest `DelaySeconds` of SQS.
 pub const LONGEST: Duration = Duration::from_secs(900);
 
-/// The wait before attempt `attempt` + 1: 1 s doubling to 900 s, of which a random half is taken
-/// off, so that what failed together does not come back together.
+/// The wait before attempt `attempt` + 1: 1 s doubling to 900 s, minus a random part of up to half, so
+/// that messages that failed together are not retried together.
 pub fn delay(attempt: u32, entropy: &dyn Entropy) -> Duration {
     let ceiling = 1_u64.checked_shl(attempt).unwrap_or(u64::MAX).min(LONGEST.as_secs()) * 1000;
     Duration::from_millis(ceiling / 2 + entropy.below(ceiling / 2 + 1))

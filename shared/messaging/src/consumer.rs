@@ -1,19 +1,19 @@
-//! The one batch consumer: decodes, runs the handlers, sends what they answer, and says which
-//! records are to be delivered again.
+//! The one batch consumer: decodes, runs the handlers, sends their replies, and says which records must
+//! be redelivered.
 //!
 //! What becomes of a record:
 //!
 //! | the handler says | the record is | what else is sent |
 //! |---|---|---|
 //! | [`Outcome::Done`] | acknowledged | its replies |
-//! | [`Outcome::Wait`], or its store is away | acknowledged | a delayed copy, attempt + 1 |
-//! | [`Outcome::TooEarly`] | acknowledged | a delayed copy; after [`EARLY_ATTEMPTS`], parked |
-//! | nothing: the body cannot be decoded | acknowledged | parked with the reason |
-//! | it panics, or its record cannot be read, or time runs out | delivered again | – |
+//! | [`Outcome::Wait`], or its store is unavailable | acknowledged | a delayed copy, attempt + 1 |
+//! | [`Outcome::TooEarly`] | acknowledged | a delayed copy; after [`EARLY_ATTEMPTS`], dead-lettered |
+//! | nothing: the body cannot be decoded | acknowledged | dead-lettered with the reason |
+//! | it panics, or its record cannot be read, or time runs out | redelivered | – |
 //!
 //! **Crash contract:** a record is acknowledged only after everything in the last column has
-//! reached its topic. A crash anywhere before leaves the record where it was, and its redelivery
-//! finishes the work: that is why handlers answer repeated messages from their records.
+//! reached its topic. After a crash before that, the record is redelivered and the work is finished
+//! then: so handlers answer repeated messages from their records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -41,18 +41,18 @@ pub const EARLY_ATTEMPTS: u32 = 8;
 /// What a handler decided about one message.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It is dealt with, and these are the answers.
+    /// It is handled, and these are the replies.
     Done(Vec<Outgoing>),
-    /// Something downstream is away. Waiting is not a failure.
+    /// Something downstream is unavailable. Waiting is not a failure.
     Wait(String),
-    /// The message is ahead of what it is about.
+    /// The message arrived before the one that it depends on.
     TooEarly(String),
 }
 
-/// What consumes one topic.
+/// The handler of one topic's messages.
 #[async_trait]
 pub trait Service: Send + Sync {
-    /// What the topic says.
+    /// The topic's messages.
     type Message: Message;
     /// What [`Service::load`] fetched for a whole batch.
     type Loaded: Default + Send + Sync;
@@ -62,12 +62,12 @@ pub trait Service: Send + Sync {
         event.order.to_string()
     }
 
-    /// Fetches in one call what the batch's decisions rest on.
+    /// Fetches in one call the records that the batch's decisions need.
     async fn load(&self, _batch: &[&Event<Self::Message>]) -> Result<Self::Loaded, StoreError> {
         Ok(Self::Loaded::default())
     }
 
-    /// Deals with one message. It may have been dealt with before.
+    /// Handles one message. It may have been handled before.
     async fn handle(
         &self,
         event: &Event<Self::Message>,
@@ -80,7 +80,7 @@ pub trait Service: Send + Sync {
 pub struct Delivery {
     /// Names it within its batch.
     pub id: String,
-    /// A CloudEvent as JSON, one hopes.
+    /// A CloudEvent as JSON, not validated yet.
     pub body: String,
     /// How often it was received, this time included.
     pub receive_count: u32,
@@ -92,27 +92,27 @@ pub struct Consumer<S> {
     entropy: Arc<dyn Entropy>,
 }
 
-/// What is to become of a batch: [`Consume::consume`] carries it out, or a platform that can do all
-/// of it in one commit.
+/// What to do with a batch. [`Consume::consume`] carries it out, or a platform that can do it in one
+/// commit.
 #[derive(Debug, Default)]
 pub struct Decision {
-    /// What is to be sent, each with the place in the batch of the record it is for.
+    /// The messages to send, each with its record's place in the batch.
     pub messages: Vec<(usize, Outgoing)>,
-    /// The places of the records to be delivered again. All others are to be acknowledged, once
-    /// their messages are sent.
-    pub again: BTreeSet<usize>,
+    /// The places of the records to redeliver. All others are acknowledged once their messages are
+    /// sent.
+    pub redeliver: BTreeSet<usize>,
 }
 
 /// Events with their places in the batch, to be handled one after another.
 type Lane<'a, M> = Vec<(usize, &'a Event<M>)>;
 
-/// What is to become of a record, before anything was sent.
+/// What to do with a record, before anything was sent.
 enum Verdict {
     Acknowledge(Vec<Outgoing>),
-    DeliverAgain,
+    Redeliver,
 }
 
-/// A consumer of one topic, whichever service it runs: what a platform hands batches to.
+/// A consumer of one topic, for any service: a platform gives it batches.
 #[async_trait]
 pub trait Consume: Send + Sync {
     /// The topic it consumes.
@@ -121,20 +121,20 @@ pub trait Consume: Send + Sync {
     /// Handles a batch within `time`, and sends nothing yet.
     async fn decide(&self, batch: &[Delivery], time: Duration) -> Decision;
 
-    /// Consumes a batch within `time`, and sends what is to be sent; answers the ids of the
-    /// records to be delivered again. Every other record may be acknowledged.
+    /// Consumes a batch within `time` and sends its messages; answers the ids of the records to
+    /// redeliver. Every other record may be acknowledged.
     async fn consume(&self, batch: &[Delivery], time: Duration, topics: &dyn Topics) -> Vec<String> {
-        let Decision { messages, mut again } = self.decide(batch, time).await;
+        let Decision { messages, mut redeliver } = self.decide(batch, time).await;
         let (owners, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
         if !messages.is_empty() {
             for (record, sent) in owners.into_iter().zip(topics.send(messages).await) {
                 if let Err(error) = sent {
-                    warn!(message_id = batch[record].id, %error, "could not send: the record will be delivered again");
-                    again.insert(record);
+                    warn!(message_id = batch[record].id, %error, "could not send: the record will be redelivered");
+                    redeliver.insert(record);
                 }
             }
         }
-        again.into_iter().map(|record| batch[record].id.clone()).collect()
+        redeliver.into_iter().map(|record| batch[record].id.clone()).collect()
     }
 }
 
@@ -151,8 +151,8 @@ impl<S: Service> Consume for Consumer<S> {
                 Verdict::Acknowledge(sends) => {
                     decision.messages.extend(sends.into_iter().map(|message| (record, message)));
                 }
-                Verdict::DeliverAgain => {
-                    decision.again.insert(record);
+                Verdict::Redeliver => {
+                    decision.redeliver.insert(record);
                 }
             }
         }
@@ -169,24 +169,24 @@ impl<S: Service> Consumer<S> {
     /// One verdict per record, in order.
     async fn verdicts(&self, batch: &[Delivery], time: Duration) -> Vec<Verdict> {
         let deadline = Instant::now() + time;
-        let mut verdicts: Vec<Verdict> = batch.iter().map(|_| Verdict::DeliverAgain).collect();
+        let mut verdicts: Vec<Verdict> = batch.iter().map(|_| Verdict::Redeliver).collect();
         let mut events = Vec::with_capacity(batch.len());
         for (record, delivery) in batch.iter().enumerate() {
             match Event::<S::Message>::decode(&delivery.body) {
                 Ok(event) => events.push((record, event)),
                 Err(reason) => {
-                    verdicts[record] = park(delivery, None::<&Event<S::Message>>, reason.to_string())
+                    verdicts[record] = dead_letter(delivery, None::<&Event<S::Message>>, reason.to_string())
                 }
             }
         }
 
-        // In an order that a replay sees again.
+        // In an order that a replay repeats.
         let mut lanes: BTreeMap<String, Lane<'_, S::Message>> = BTreeMap::new();
         for (record, event) in &events {
             lanes.entry(self.service.lane(event)).or_default().push((*record, event));
         }
         let all: Vec<_> = events.iter().map(|(_, event)| event).collect();
-        // What a failed or late load would have saved is read record by record instead.
+        // After a failed or late load each record is read on its own.
         let loaded = match AssertUnwindSafe(tokio::time::timeout(time / 4, self.service.load(&all)))
             .catch_unwind()
             .await
@@ -204,7 +204,7 @@ impl<S: Service> Consumer<S> {
         verdicts
     }
 
-    /// Handles a lane in order. The verdicts reached in time count, whatever the rest of it does.
+    /// Handles a lane in order. The verdicts reached in time count, even if the rest does not finish.
     async fn run_lane(
         &self,
         batch: &[Delivery],
@@ -219,10 +219,7 @@ impl<S: Service> Consumer<S> {
             }
         };
         if tokio::time::timeout_at(deadline, run).await.is_err() {
-            warn!(
-                "out of time: {} records of the lane are done, the rest will be delivered again",
-                done.len()
-            );
+            warn!("out of time: {} records of the lane are done, the rest will be redelivered", done.len());
         }
         done
     }
@@ -245,7 +242,7 @@ impl<S: Service> Consumer<S> {
             let handled = AssertUnwindSafe(self.service.handle(event, loaded)).catch_unwind().await;
             match handled {
                 Ok(Ok(Outcome::Done(replies))) => {
-                    debug!("order {}: {} is dealt with", event.order, event.message.name());
+                    debug!("order {}: {} is handled", event.order, event.message.name());
                     Verdict::Acknowledge(replies)
                 }
                 Ok(Ok(Outcome::Wait(reason))) => self.copy_later(event, &reason),
@@ -253,16 +250,16 @@ impl<S: Service> Consumer<S> {
                     self.copy_later(event, &reason)
                 }
                 Ok(Ok(Outcome::TooEarly(reason))) => {
-                    park(delivery, Some(event), format!("too early: {reason}"))
+                    dead_letter(delivery, Some(event), format!("too early: {reason}"))
                 }
                 Ok(Err(StoreError::Unavailable(reason))) => self.copy_later(event, &reason),
                 Ok(Err(error @ StoreError::Unreadable(_))) => {
                     error!("order {}: {error}", event.order);
-                    Verdict::DeliverAgain
+                    Verdict::Redeliver
                 }
                 Err(_panic) => {
                     error!("order {}: the handler of {} panicked", event.order, event.message.name());
-                    Verdict::DeliverAgain
+                    Verdict::Redeliver
                 }
             }
         }
@@ -270,8 +267,8 @@ impl<S: Service> Consumer<S> {
         .await
     }
 
-    /// A copy of the message that comes back later: unlike a redelivery it does not count towards
-    /// the dead-letter queue, so an outage of any length loses nothing.
+    /// A delayed copy of the message. Unlike a redelivery it does not count towards the dead-letter
+    /// queue, so an outage of any length loses nothing.
     fn copy_later(&self, event: &Event<S::Message>, reason: &str) -> Verdict {
         let delay = backoff::delay(event.attempt, self.entropy.as_ref());
         metrics::count(metrics::RETRIES, 1, Some(("Topic", S::Message::TOPIC.name())));
@@ -281,10 +278,14 @@ impl<S: Service> Consumer<S> {
     }
 }
 
-/// Moves a record that waiting cannot help to the dead-letter queue, with its reason.
-fn park<M: Message>(delivery: &Delivery, event: Option<&Event<M>>, failure: String) -> Verdict {
+/// Sends a record that no retry can help to the dead-letter queue, with its reason.
+fn dead_letter<M: Message>(delivery: &Delivery, event: Option<&Event<M>>, failure: String) -> Verdict {
     let order = event.map(|event| event.order);
-    error!(order_id = order.map(tracing::field::display), "a message of {} is parked: {failure}", M::TOPIC);
+    error!(
+        order_id = order.map(tracing::field::display),
+        "a message of {} is dead-lettered: {failure}",
+        M::TOPIC
+    );
     metrics::count(metrics::DEAD_LETTERED, 1, Some(("Topic", M::TOPIC.name())));
     let attempts = delivery.receive_count.saturating_add(event.map_or(0, |event| event.attempt));
     Verdict::Acknowledge(vec![Outgoing {

@@ -38,8 +38,8 @@ pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
     fn fill(&self, bytes: &mut [u8]) {
-        // No id can be made without it, and a guessable one would hand out orders.
-        #[expect(clippy::expect_used, reason = "a machine without randomness can serve nobody")]
+        // No id can be made without it, and a guessable id would expose its order.
+        #[expect(clippy::expect_used, reason = "no order can be accepted without randomness")]
         getrandom::fill(bytes).expect("the operating system gives random bytes");
     }
 }

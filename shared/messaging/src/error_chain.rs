@@ -1,20 +1,20 @@
-//! Why something outside failed, in one line.
+//! An error and its causes, in one line.
 
 use std::error::Error;
 
-/// What the error and its causes say. A cause that only repeats is left out. An SDK's own line would
-/// show the answer's bytes as well.
+/// The texts of the error and its causes. A cause that only repeats is left out. The SDK's own text
+/// would show the answer's bytes as well.
 pub fn error_chain(error: &(dyn Error + 'static)) -> String {
-    let mut said = error.to_string();
+    let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
         let more = error.to_string();
-        if !said.contains(&more) {
-            said = format!("{said}: {more}");
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
         }
         cause = error.source();
     }
-    said
+    text
 }
 
 #[cfg(test)]

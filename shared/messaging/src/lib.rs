@@ -1,4 +1,4 @@
-//! How messages are sent and dealt with, on every platform.
+//! How messages are sent and handled, on every platform.
 //!
 //! | noun | module |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | the one error of every store | [`store`] |
 //! | what is counted | [`metrics`] |
 //! | what is injected: clock and randomness | [`clock`], [`entropy`] |
-//! | why something outside failed | [`error_chain`] |
+//! | an error and its causes, in one line | [`error_chain`] |
 //!
 //! It knows no platform: neither SQS nor SQLite.
 

@@ -1,13 +1,13 @@
 //! What is counted. A metric is a tracing event under [`TARGET`], so a handler needs no port for it:
-//! on AWS a layer writes it in CloudWatch's embedded metric format, elsewhere it is passed over.
+//! on AWS a layer writes it in CloudWatch's embedded metric format, elsewhere it is ignored.
 //!
 //! | metric | counted in | by |
 //! |---|---|---|
 //! | [`ACCEPTED`] | orders | |
 //! | [`SETTLED`] | orders | `Status` |
-//! | [`TIME_TO_SETTLE`] | milliseconds, from acceptance to the first rest | `Status` |
+//! | [`TIME_TO_SETTLE`] | milliseconds, from acceptance until it first settles | `Status` |
 //! | [`RETRIES`] | messages that wait for another attempt | `Topic` |
-//! | [`DEAD_LETTERED`] | messages given up into the dead-letter queue | `Topic` |
+//! | [`DEAD_LETTERED`] | messages sent to the dead-letter queue | `Topic` |
 //! | [`OVERDUE`] | orders found unsettled an hour after they began to wait | |
 
 use std::time::Duration;
@@ -19,13 +19,13 @@ pub const TARGET: &str = "metrics";
 
 /// Orders that were accepted.
 pub const ACCEPTED: &str = "Accepted";
-/// Orders that came to rest.
+/// Orders that settled.
 pub const SETTLED: &str = "Settled";
 /// How long that took.
 pub const TIME_TO_SETTLE: &str = "TimeToSettle";
 /// Messages that wait for another attempt.
 pub const RETRIES: &str = "Retries";
-/// Messages that were parked.
+/// Messages that were dead-lettered.
 pub const DEAD_LETTERED: &str = "DeadLettered";
 /// Orders that wait too long.
 pub const OVERDUE: &str = "Overdue";
@@ -33,12 +33,12 @@ pub const OVERDUE: &str = "Overdue";
 /// A metric's dimension and its value there, `("Status", "confirmed")`.
 pub type Dimension<'a> = Option<(&'static str, &'a str)>;
 
-/// Counts.
+/// Adds to a counter.
 pub fn count(metric: &'static str, number: usize, dimension: Dimension<'_>) {
     record(metric, number as f64, "Count", dimension);
 }
 
-/// Takes a time.
+/// Records a duration.
 pub fn time(metric: &'static str, time: Duration, dimension: Dimension<'_>) {
     record(metric, time.as_millis() as f64, "Milliseconds", dimension);
 }

@@ -1,4 +1,4 @@
-//! The one error of every store: what a service may do about it is the same everywhere.
+//! The one error of every store: every service handles it the same way.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use thiserror::Error;
 /// A store did not answer, or answered with something this version cannot read.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    /// The store is away or too busy; whether a write was applied is not known. Waiting helps,
+    /// The store is unavailable or too busy; whether a write was applied is not known. Waiting helps,
     /// and every write of a port may be repeated.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
@@ -17,7 +17,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The store is away, for this reason.
+    /// The store is unavailable, for this reason.
     pub fn unavailable(reason: impl Display) -> Self {
         Self::Unavailable(reason.to_string())
     }

@@ -12,13 +12,13 @@ use thiserror::Error;
 /// A message on its way to a topic.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
-    /// Where it goes, or whose dead-letter queue.
+    /// Its topic; for a dead letter, the topic it came from.
     pub topic: Topic,
-    /// The CloudEvent as JSON; whatever was received, where it is parked unread.
+    /// The CloudEvent as JSON; for a dead letter, the body as it was received.
     pub body: String,
     /// Not to be received before this has passed; at most 900 s.
     pub delay: Duration,
-    /// Given: it goes to the topic's dead-letter queue, with these as its attributes.
+    /// If set, it goes to the topic's dead-letter queue, with these as its attributes.
     pub dead_letter: Option<Failure>,
     /// For logs.
     pub order: Option<OrderId>,
@@ -36,14 +36,14 @@ impl Outgoing {
     }
 }
 
-/// Why a message was given up, as attributes beside it in the dead-letter queue.
+/// Why a message was dead-lettered, as its attributes in the dead-letter queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// In words, for the operator who looks at it.
+    /// The reason, for the operator.
     pub failure: String,
     /// How often it was tried.
     pub attempts: u32,
-    /// The consumer that gave it up, `/billing-service`.
+    /// The consumer that dead-lettered it, `/billing-service`.
     pub source: &'static str,
 }
 
@@ -53,7 +53,7 @@ pub struct Failure {
 pub struct SendError {
     /// The topic.
     pub topic: Topic,
-    /// In words.
+    /// Why.
     pub reason: String,
 }
 

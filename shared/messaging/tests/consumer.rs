@@ -1,4 +1,4 @@
-//! The batch consumer, against handlers that do what handlers should not.
+//! The batch consumer, against handlers that fail in every way.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::{Arc, Mutex};
@@ -37,9 +37,9 @@ impl Service for Scripted {
         self.log.lock().unwrap().push(script.clone());
         match script.as_str() {
             "panics" => panic!("as the script says"),
-            "waits" => Ok(Outcome::Wait("the provider is away".to_owned())),
+            "waits" => Ok(Outcome::Wait("the provider is unavailable".to_owned())),
             "early" => Ok(Outcome::TooEarly("no such order".to_owned())),
-            "store-away" => Err(StoreError::unavailable("the store is away")),
+            "store-down" => Err(StoreError::unavailable("the store is down")),
             "unreadable" => Err(StoreError::unreadable("garbage")),
             _ => Ok(Outcome::Done(vec![Outgoing::event(
                 &event.reply(OrderUpdate::TicketsReleased, event.time),
@@ -60,7 +60,7 @@ impl Topics for Kept {
     async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), SendError>> {
         let send = |message: Outgoing| {
             if self.refuse == Some(message.topic) {
-                return Err(SendError { topic: message.topic, reason: "it is away".to_owned() });
+                return Err(SendError { topic: message.topic, reason: "it is down".to_owned() });
             }
             self.sent.lock().unwrap().push(message);
             Ok(())
@@ -86,7 +86,7 @@ fn batch(bodies: &[&str]) -> Vec<Delivery> {
 }
 
 struct Run {
-    again: Vec<String>,
+    redeliver: Vec<String>,
     sent: Vec<Outgoing>,
     log: Vec<String>,
 }
@@ -96,16 +96,16 @@ async fn consume(bodies: &[&str], refuse: Option<Topic>) -> Run {
     let service = Scripted::default();
     let log = service.log.clone();
     let consumer = Consumer::new(service, Arc::new(SeededEntropy::new(1)));
-    let again = consumer.consume(&batch(bodies), Duration::from_secs(5), topics.as_ref()).await;
+    let redeliver = consumer.consume(&batch(bodies), Duration::from_secs(5), topics.as_ref()).await;
     let sent = std::mem::take(&mut *topics.sent.lock().unwrap());
     let log = log.lock().unwrap().clone();
-    Run { again, sent, log }
+    Run { redeliver, sent, log }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_handlers_answers_are_sent_and_its_record_is_acknowledged() {
     let run = consume(&[&command("fine", 0), &command("well", 0)], None).await;
-    assert!(run.again.is_empty());
+    assert!(run.redeliver.is_empty());
     assert_eq!(
         run.sent.iter().map(|sent| sent.topic).collect::<Vec<_>>(),
         [Topic::OrderUpdates, Topic::OrderUpdates]
@@ -115,35 +115,35 @@ async fn a_handlers_answers_are_sent_and_its_record_is_acknowledged() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_fails_its_own_record_alone() {
     let run = consume(&[&command("fine", 0), &command("panics", 0), &command("well", 0)], None).await;
-    assert_eq!(run.again, ["m1"]);
+    assert_eq!(run.redeliver, ["m1"]);
     assert_eq!(run.sent.len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unreadable_record_fails_alone() {
     let run = consume(&[&command("unreadable", 0), &command("fine", 0)], None).await;
-    assert_eq!(run.again, ["m0"]);
+    assert_eq!(run.redeliver, ["m0"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_decoded_is_parked_at_once_and_its_batch_goes_on() {
+async fn what_cannot_be_decoded_is_dead_lettered_at_once_and_its_batch_goes_on() {
     let newer = command("fine", 0).replace(".v1", ".v9");
     let run = consume(&["garbage", &newer, &command("fine", 0)], None).await;
-    assert!(run.again.is_empty());
-    let parked: Vec<_> =
+    assert!(run.redeliver.is_empty());
+    let dead_letters: Vec<_> =
         run.sent.iter().filter_map(|sent| Some((sent.body.as_str(), sent.dead_letter.as_ref()?))).collect();
-    assert_eq!(parked.len(), 2);
-    assert_eq!(parked[0].0, "garbage");
-    assert!(parked[1].1.failure.starts_with("newer version"), "{:?}", parked[1].1);
-    assert_eq!((parked[1].1.attempts, parked[1].1.source), (1, "/ticket-service"));
+    assert_eq!(dead_letters.len(), 2);
+    assert_eq!(dead_letters[0].0, "garbage");
+    assert!(dead_letters[1].1.failure.starts_with("newer version"), "{:?}", dead_letters[1].1);
+    assert_eq!((dead_letters[1].1.attempts, dead_letters[1].1.source), (1, "/ticket-service"));
     assert_eq!(run.log, ["fine"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn waiting_is_a_delayed_copy_that_counts_its_attempt() {
-    for script in ["waits", "store-away"] {
+    for script in ["waits", "store-down"] {
         let run = consume(&[&command(script, 4)], None).await;
-        assert!(run.again.is_empty(), "waiting is no failure");
+        assert!(run.redeliver.is_empty(), "waiting is no failure");
         let copy = Event::<TicketCommand>::decode(&run.sent[0].body).unwrap();
         assert_eq!((run.sent[0].topic, copy.attempt), (Topic::Tickets, 5));
         assert!((8_000..=16_000).contains(&run.sent[0].delay.as_millis()), "{:?}", run.sent[0].delay);
@@ -159,7 +159,7 @@ async fn waiting_never_ends_in_the_dead_letter_queue() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_comes_too_early_is_tried_again_and_then_parked() {
+async fn what_comes_too_early_is_retried_and_then_dead_lettered() {
     let run = consume(&[&command("early", EARLY_ATTEMPTS - 1)], None).await;
     assert!(run.sent[0].dead_letter.is_none());
     let run = consume(&[&command("early", EARLY_ATTEMPTS)], None).await;
@@ -169,18 +169,18 @@ async fn what_comes_too_early_is_tried_again_and_then_parked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_whose_answer_was_not_sent_is_delivered_again() {
+async fn a_record_whose_answer_was_not_sent_is_redelivered() {
     let run =
         consume(&[&command("fine", 0), &command("waits", 0), "garbage"], Some(Topic::OrderUpdates)).await;
-    assert_eq!(run.again, ["m0"]);
+    assert_eq!(run.redeliver, ["m0"]);
     let run = consume(&[&command("fine", 0), &command("waits", 0), "garbage"], Some(Topic::Tickets)).await;
-    assert_eq!(run.again, ["m1", "m2"], "neither the copy nor the parked message arrived");
+    assert_eq!(run.redeliver, ["m1", "m2"], "neither the copy nor the dead letter arrived");
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_time_runs_out_what_is_done_counts_and_the_rest_is_delivered_again() {
+async fn when_time_runs_out_what_is_done_counts_and_the_rest_is_redelivered() {
     let run = consume(&[&command("fine", 0), &command("slow", 0), &command("well", 0)], None).await;
-    assert_eq!(run.again, ["m1"]);
+    assert_eq!(run.redeliver, ["m1"]);
     assert_eq!(run.sent.len(), 2);
 }
 
@@ -192,5 +192,5 @@ async fn one_lane_runs_in_order_and_lanes_do_not_wait_for_each_other() {
     )
     .await;
     assert_eq!(run.log, ["hot.1", "hot.2", "hot.3"]);
-    assert_eq!(run.again, ["m0"]);
+    assert_eq!(run.redeliver, ["m0"]);
 }

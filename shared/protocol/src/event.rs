@@ -5,9 +5,9 @@
 //!  "type":"booking.reserve.v1","subject":"<order id>","time":"2026-11-22T20:00:00.000Z",
 //!  "datacontenttype":"application/json","traceparent":"00-…-…-01","data":{…}}
 //! ```
-//! `attempt` (an extension, absent when 0) counts the delayed copies. Fields this version does not
-//! know are passed over, so that a later one may add some; what changes the meaning of the known
-//! ones is a new version in `type`, which this version parks.
+//! `attempt` (an extension, absent when 0) counts the delayed copies. Unknown fields are ignored, so
+//! that a later version may add some; a new meaning of the known ones is a new version in `type`, which
+//! this version dead-letters.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -30,9 +30,9 @@ pub const LARGEST: usize = 255 * 1024;
 pub struct Event<M> {
     /// The order it is about.
     pub order: OrderId,
-    /// What it says.
+    /// The message.
     pub message: M,
-    /// When it was first said.
+    /// When it was first sent.
     pub time: Timestamp,
     /// The trace it belongs to.
     pub traceparent: Option<TraceParent>,
@@ -75,7 +75,7 @@ impl<M: Message> Event<M> {
     /// Reads an event of this topic.
     ///
     /// # Errors
-    /// Says in words for an operator what about the body cannot be read.
+    /// Tells the operator why the body cannot be read.
     pub fn decode(body: &str) -> Result<Self, DecodeError> {
         if body.len() > LARGEST {
             return Err(DecodeError::TooLarge(body.len()));
@@ -107,14 +107,14 @@ impl<M: Message> Event<M> {
             order: wire.subject,
             message,
             time: wire.time,
-            // A trace that cannot be read is no reason to hold up an order.
+            // An unreadable trace must not stop an order.
             traceparent: wire.traceparent.and_then(|text| TraceParent::parse(&text).ok()),
             attempt: wire.attempt,
         })
     }
 }
 
-/// Why a body is not an event this consumer can act on; it is parked with this as its reason.
+/// Why a body is not an event this consumer can act on; it is dead-lettered with this as its reason.
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum DecodeError {
     /// Longer than a topic takes.
@@ -139,12 +139,12 @@ pub enum DecodeError {
         /// The topic it was found in.
         topic: &'static str,
     },
-    /// One of this topic's messages, with impossible data.
+    /// One of this topic's messages, with invalid data.
     #[error("undecodable: the data of {kind}: {error}")]
     Data {
         /// Its type.
         kind: String,
-        /// What about it.
+        /// Why the data is invalid.
         error: String,
     },
 }

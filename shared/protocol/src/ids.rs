@@ -10,7 +10,7 @@ use crate::Invalid;
 
 /// Names one order everywhere: in the URL, in every message, in every service's records.
 ///
-/// It is unguessable, since whoever knows it may see and cancel the order.
+/// It is unguessable, since it is enough to see and cancel the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrderId(Uuid);

@@ -1,10 +1,10 @@
-//! The wire: what every service says and reads, to the letter.
+//! The wire format: what the services send and read.
 //!
 //! | noun | module |
 //! |---|---|
-//! | values that cannot be wrong: order ids, flights, seats, passengers, money, times | [`ids`], [`flight`], [`passenger`], [`payment`], [`money`], [`time`] |
+//! | values that are valid by construction: order ids, flights, seats, passengers, money, times | [`ids`], [`flight`], [`passenger`], [`payment`], [`money`], [`time`] |
 //! | the one table of topics | [`topic`] |
-//! | what is said in each topic: one enum per consumer | [`messages`], [`reason`] |
+//! | the messages of each topic: one enum per consumer | [`messages`], [`reason`] |
 //! | the envelope: one CloudEvent per message | [`event`] |
 //!
 //! It knows no I/O, no clock and no randomness.

@@ -1,4 +1,4 @@
-//! What is said in each topic: one enum per consumer.
+//! The messages of each topic: one enum per consumer.
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -17,9 +17,9 @@ pub trait Message: Serialize + DeserializeOwned + Clone + Send + Sync + 'static 
     const TOPIC: Topic;
     /// The command's or update's name, `reserve`.
     fn name(&self) -> &'static str;
-    /// Who says it, as a CloudEvents source.
+    /// Its sender, as a CloudEvents source.
     fn source(&self) -> &'static str;
-    /// What tells it from the order's other messages; the second half of the event's id.
+    /// Distinguishes it from the order's other messages; the second half of the event's id.
     fn step(&self) -> &'static str {
         self.name()
     }
@@ -41,10 +41,10 @@ pub enum TicketCommand {
         /// How many of its seats.
         seats: SeatCount,
     },
-    /// Give the seats back, or see to it that none will be held. Answered `tickets_released`, or
+    /// Release the seats, or make sure that none will be held. Answered `tickets_released`, or
     /// `tickets_unavailable` where they were refused.
     Release {
-        /// The flight that was asked for. What is given back is what the record says.
+        /// The flight that was asked for. The record says which seats are released.
         flight_id: FlightId,
     },
 }
@@ -87,7 +87,7 @@ pub enum BillingCommand {
         /// Past this moment nothing new is captured.
         not_after: Timestamp,
     },
-    /// Undo the charge, or see to it that there will be none. Answered `payment_reversed`, or
+    /// Reverse the charge, or make sure that there will be none. Answered `payment_reversed`, or
     /// `payment_declined` where nothing was captured.
     Reverse,
 }
@@ -115,7 +115,7 @@ pub enum EmailCommand {
     Send(Notice),
 }
 
-/// What a mail tells: how the order ended, and of what order.
+/// The content of a mail: how which order ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
     /// How the order ended.
@@ -134,7 +134,7 @@ pub struct Notice {
     pub departs_at: Option<Timestamp>,
 }
 
-/// The endings of an order that a customer hears of.
+/// The ends of an order that the customer is mailed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeOutcome {
@@ -149,8 +149,8 @@ pub enum NoticeOutcome {
 }
 
 impl NoticeOutcome {
-    /// How far in the order's life it lies. Once a later step was mailed, an earlier one is not:
-    /// nobody reads "confirmed" after "cancelled".
+    /// Its place in the order's life. Once a later step was mailed, an earlier one is not:
+    /// no customer reads "confirmed" after "cancelled".
     pub fn step(self) -> u8 {
         match self {
             NoticeOutcome::Confirmed => 1,
@@ -208,7 +208,7 @@ pub enum OrderUpdate {
     },
     /// No money is held any more, and none will be.
     PaymentReversed {
-        /// What was given back; nothing, where nothing had been taken.
+        /// The refunded amount; none if nothing was captured.
         refunded: Option<Money>,
     },
     /// The reconciler found the order unfinished an hour past its deadline.

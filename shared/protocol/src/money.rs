@@ -42,7 +42,7 @@ impl Money {
 }
 
 impl std::fmt::Display for Money {
-    /// `EUR 259.00`. Every currency is shown with two decimals, as its mails are.
+    /// `EUR 259.00`. Every currency is shown with two decimals, as in the mails.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}.{:02}", self.currency, self.value / 100, self.value % 100)
     }

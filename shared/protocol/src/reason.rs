@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What the customer is told, in the booking and in the mail.
+/// The reason that the customer sees, in the booking and in the mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
@@ -34,7 +34,7 @@ pub enum Unavailable {
 pub enum Declined {
     /// The provider refused the card.
     CardDeclined,
-    /// The charge came up after the order's deadline.
+    /// The charge came after the order's deadline.
     Expired,
 }
 

@@ -1,4 +1,4 @@
-//! The wire format of every message: to the letter, and as `docs/asyncapi.yaml` describes it.
+//! The wire format of every message: byte for byte, and as `docs/asyncapi.yaml` describes it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::LazyLock;
@@ -208,7 +208,7 @@ fn a_delayed_copy_carries_its_attempt_and_keeps_its_id() {
 }
 
 #[test]
-fn fields_that_a_later_version_adds_are_passed_over() {
+fn fields_that_a_later_version_adds_are_ignored() {
     let body = wire(
         "reserve",
         "reserve",

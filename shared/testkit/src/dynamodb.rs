@@ -59,8 +59,8 @@ impl std::fmt::Debug for InProcess {
 }
 
 impl HttpConnector for InProcess {
-    /// Lets others go first, up to three times, as a network would: tests of concurrency see calls
-    /// mingle, in the same way each time.
+    /// Yields to other tasks up to three times, as a network would: tests of concurrency see calls
+    /// interleave, in the same way each time.
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let database = self.clone();
         let number = self.calls.fetch_add(1, Ordering::Relaxed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
@@ -95,8 +95,8 @@ impl InProcess {
         Client::from_conf(config().http_client(http_client_fn(move |_, _| connector.clone())).build())
     }
 
-    /// Refuses the next call of that operation with this error. DynamoDB does so where others are at
-    /// the same items, or too many calls come; an emulator never does by itself.
+    /// Refuses the next call of that operation with this error. DynamoDB does so on conflicts and when
+    /// it throttles; an emulator never does by itself.
     pub fn refuse(&self, operation: &'static str, error: &serde_json::Value) {
         self.refusals.lock().unwrap_or_else(PoisonError::into_inner).push((operation, error.to_string()));
     }

@@ -83,7 +83,7 @@ impl Template {
     }
 
     fn permissions(&self, statement: &Value) -> Vec<Permission> {
-        // The one conditional statement is Stripe's; these tests stand on the simulated provider.
+        // The one conditional statement is Stripe's; these tests use the simulated provider.
         if is_conditional(statement) {
             return Vec::new();
         }
@@ -151,6 +151,6 @@ fn text(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),
         Value::Bool(yes) => yes.to_string(),
-        other => panic!("{other:?} is no text"),
+        other => panic!("{other:?} is not text"),
     }
 }

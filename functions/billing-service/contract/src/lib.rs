@@ -48,7 +48,7 @@ macro_rules! payment_provider_contract {
             a_declined_card_leaves_the_payment_open_until_it_is_voided,
             what_is_voided_cannot_be_captured,
             what_is_captured_cannot_be_voided,
-            a_refund_gives_everything_back_once,
+            a_refund_returns_everything_once,
             of_a_capture_and_a_void_at_once_one_wins,
         });
     };
@@ -200,7 +200,7 @@ pub async fn what_is_captured_cannot_be_voided(provider: Arc<dyn PaymentProvider
     assert_eq!(provider.retrieve(&reference).await.unwrap(), PaymentStatus::Captured);
 }
 
-pub async fn a_refund_gives_everything_back_once(provider: Arc<dyn PaymentProvider>) {
+pub async fn a_refund_returns_everything_once(provider: Arc<dyn PaymentProvider>) {
     let reference = open(provider.as_ref(), "pm_card_visa").await;
     assert!(provider.refund(order(1), &reference).await.is_err(), "nothing was taken yet");
     provider.capture(order(1), &reference).await.unwrap();

@@ -28,7 +28,7 @@ fn no_item() -> StoreError {
     StoreError::unavailable("a failed condition came without its item")
 }
 
-/// The payment of an item. Records of before named no provider: the form of the reference does.
+/// The payment of an item. Earlier records named no provider: the prefix of the reference tells it.
 fn read(item: &Item) -> Result<Payment, StoreError> {
     let mut body: Value = record(item)?;
     if let Some(reference) = body["reference"].as_str()
@@ -74,7 +74,7 @@ impl PaymentStore for DynamoPayments {
         loop {
             match self.replace_body(order, before, to).await? {
                 Replaced::Replaced => return Ok(to.clone()),
-                // An earlier version may have written the same record in other words.
+                // An earlier version may have serialized the same record differently.
                 Replaced::Stands(payment, words) if payment == *from => before = words,
                 Replaced::Stands(payment, _) => return Ok(payment),
             }

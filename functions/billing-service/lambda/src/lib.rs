@@ -1,4 +1,4 @@
-//! The Billing Service on AWS: its payments on DynamoDB, and what its function is wired of.
+//! The Billing Service on AWS: its payments on DynamoDB, and the wiring of its function.
 
 pub mod dynamodb;
 
@@ -21,7 +21,7 @@ use crate::dynamodb::{DynamoPayments, DynamoSimulatedProvider};
 /// The consumer of billing.
 ///
 /// # Errors
-/// Names what of the configuration cannot be used.
+/// Names the part of the configuration that cannot be used.
 pub async fn billing_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupError> {
     let (client, table) = setup.table()?;
     let store = DynamoPayments { client, table };
@@ -38,7 +38,7 @@ pub async fn billing_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupEr
 
 async fn providers(setup: &Setup, store: &DynamoPayments) -> Result<Providers, SetupError> {
     let name = "PAYMENT_PROVIDER";
-    // Its books stand in the same table, over the same connection.
+    // Its books are in the same table, over the same connection.
     let DynamoPayments { client, table } = store;
     let simulated = Arc::new(DynamoSimulatedProvider { client: client.clone(), table: table.clone() });
     match setup.required(name)? {
@@ -51,13 +51,13 @@ async fn providers(setup: &Setup, store: &DynamoPayments) -> Result<Providers, S
             let options = Options { clock: setup.clock.clone(), ..Options::default() };
             let stripe = StripeProvider::new(&key, aws_lc_rs::default_provider(), options)
                 .map_err(|error| unusable(error.to_string()))?;
-            // Opens the connection. There is no such payment, which is an answer like any other.
+            // Opens the connection. There is no such payment; any answer will do.
             if let Err(error @ (Unavailable(_) | Unknown(_))) =
                 stripe.retrieve(&PaymentRef("pi_none".to_owned())).await
             {
                 warn!("the payment provider does not answer yet: {error}");
             }
-            // What was opened before the deployment took to Stripe is finished where it was opened.
+            // Payments opened before the deployment used Stripe are finished by the simulated provider.
             let providers = Providers::only(ProviderName::STRIPE, Arc::new(stripe));
             Ok(providers.beside(ProviderName::SIMULATED, simulated))
         }

@@ -28,7 +28,7 @@ async fn fresh_provider() -> (Arc<dyn PaymentProvider>, ()) {
 billing_service_contract::payment_provider_contract!(fresh_provider);
 
 #[tokio::test]
-async fn a_record_of_before_names_its_provider_by_its_reference_and_can_be_replaced() {
+async fn an_earlier_record_gets_its_provider_from_its_reference_and_can_be_replaced() {
     let client = dynamodb::client();
     let table = dynamodb::table(&client, "PaymentsTable").await;
     let store = DynamoPayments { client: client.clone(), table: table.clone() };

@@ -1,4 +1,4 @@
-//! Stripe's API over HTTP: one request, its answer, and what an answer means whatever was asked.
+//! Stripe's API over HTTP: one request, its answer, and what the answer means, the same for every request.
 //! <https://docs.stripe.com/error-low-level>
 
 use std::io;
@@ -48,7 +48,7 @@ pub(super) struct Api {
 pub(super) struct Post<'a> {
     pub(super) path: String,
     pub(super) form: &'a [(&'a str, &'a str)],
-    /// Its idempotency key; none where the payment's own state is guard enough.
+    /// Its idempotency key; none where the payment's own state prevents a repeat.
     pub(super) key: Option<String>,
     /// How long its answer is waited for.
     pub(super) patience: Duration,
@@ -70,7 +70,7 @@ pub(super) enum Failure {
     Card,
     /// The request does not fit the object it is about, or names something that is not there.
     Request(ErrorObject, String),
-    /// Whatever else: it means the same, whatever was asked.
+    /// Any other failure: it means the same for every request.
     Provider(ProviderError),
 }
 
@@ -121,12 +121,12 @@ impl Api {
         self.ask(Method::GET, path, None, Bytes::new(), patience).await.map_err(Failure::Provider)?.read()
     }
 
-    /// Has something done.
+    /// Sends a `POST`.
     ///
-    /// Under an idempotency key Stripe repeats what it answered first, for a day: errors too, even
-    /// if what was behind them has long passed. So where an error is but repeated, the request is
-    /// made again under a key of its own generation, a quarter of an hour long. That another key
-    /// cannot do the work twice must follow from what is asked: see the [parent module](super).
+    /// Under an idempotency key Stripe repeats what it answered first, for a day: errors too, even if
+    /// their cause is gone. So if the answer is a repeated error, the request is sent again under a key
+    /// that is new each quarter of an hour. The request itself must make sure that a new key cannot do
+    /// the work twice: see the [parent module](super).
     pub(super) async fn post<T: DeserializeOwned>(&self, post: &Post<'_>) -> Result<T, Failure> {
         let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(post.form).finish();
         let ask = |key: Option<String>| {
@@ -135,8 +135,8 @@ impl Api {
         let mut answer = ask(post.key.clone()).await.map_err(Failure::Provider)?;
         if let Some(key) = post.key.as_ref().filter(|_| answer.is_an_old_error()) {
             debug!("{} under {key} was answered from store: {}", post.path, answer.status);
-            let again = format!("{key}/{}", generation(self.clock.now()));
-            answer = ask(Some(again)).await.map_err(Failure::Provider)?;
+            let new_key = format!("{key}/{}", generation(self.clock.now()));
+            answer = ask(Some(new_key)).await.map_err(Failure::Provider)?;
         }
         answer.read()
     }
@@ -242,7 +242,7 @@ impl Answer {
 
 const IN_USE: &str = "idempotency_key_in_use";
 
-/// A word of an error, where it is one: whoever answered is not trusted with the log.
+/// A word of an error, or nothing: other text of the answer must not reach the log.
 fn word(text: Option<&str>) -> &str {
     text.filter(|text| text.len() <= 64 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
         .unwrap_or_default()

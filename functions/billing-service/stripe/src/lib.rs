@@ -5,13 +5,13 @@
 //!
 //! | asked | idempotency key | asked again under another key, or late, or forgotten by Stripe |
 //! |---|---|---|
-//! | open | `{order}/open` | opens another intent that nobody confirms: no money moves |
+//! | open | `{order}/open` | opens another intent that is never confirmed: no money moves |
 //! | capture | `{order}/capture` | an intent makes at most one successful charge: one that succeeded, was refused or canceled cannot be confirmed again |
 //! | void | none | one that is canceled stays so; one that succeeded cannot be canceled |
-//! | refund | `{order}/refund`, then `{order}/refund/N` after N − 1 refunds that failed | refunds are listed first, and a charge gives back no more than was taken: each asks for all of it |
+//! | refund | `{order}/refund`, then `{order}/refund/N` after N − 1 refunds that failed | refunds are listed first, and a charge refunds no more than was taken: each asks for all of it |
 //!
-//! So keys save work, and it is the intent's own state that keeps money from moving twice. This is
-//! what allows a new key where Stripe would only repeat an error of old: it stores the first answer
+//! So keys save work, and the intent's own state keeps money from moving twice. This allows a new key
+//! where Stripe would only repeat an old error: it stores the first answer
 //! to a key for a day, a `500` too, and a `500` says nothing about whether the work was done. The
 //! way out of a `500` on a capture is: the outcome is unknown, so the command waits; its next copy
 //! retrieves the intent; only if that is still unconfirmed is it confirmed again, and if the answer
@@ -20,7 +20,7 @@
 //!
 //! A refund counts once Stripe says that it *succeeded*. While it is pending, the reversal waits;
 //! if it failed, another is asked for. One that fails after that comes to light in Stripe's
-//! dashboard and its `refund.failed` event only: somebody must give the money back by other means.
+//! dashboard and its `refund.failed` event only: an operator must return the money by other means.
 //! <https://docs.stripe.com/refunds#failed-refunds>
 
 mod api;
@@ -108,7 +108,7 @@ impl StripeProvider {
         Ok(Refunds(data))
     }
 
-    /// Asks for the refund of all that is left of `taken`; answers whether all is given back then.
+    /// Asks for the refund of all that is left of `taken`; answers whether all is refunded then.
     async fn ask_for_refund(
         &self,
         order: OrderId,
@@ -128,12 +128,12 @@ impl StripeProvider {
         match self.api.post::<Refund>(&post).await {
             Ok(refund) => {
                 refunds.0.push(refund);
-                refunds.given_back(taken.value)
+                refunds.fully_refunded(taken.value)
             }
-            // Another copy of the command was faster, and what it asked for may be pending. If a refund
-            // failed before, Stripe's word is not enough: the money may be back with us.
+            // Another copy of the command was faster, and its refund may be pending. If a refund
+            // failed before, this answer is not enough: the money may be back in our account.
             Err(Failure::Request(error, _)) if error.code.as_deref() == Some("charge_already_refunded") => {
-                Ok(self.refunds(reference).await?.given_back(taken.value)? || dead == 0)
+                Ok(self.refunds(reference).await?.fully_refunded(taken.value)? || dead == 0)
             }
             Err(failure) => Err(failure.into()),
         }
@@ -158,14 +158,14 @@ impl Refunds {
         self.0.iter().filter(|refund| refund.status == status).map(|refund| refund.amount).sum()
     }
 
-    /// How many came to nothing.
+    /// How many failed.
     fn dead(&self) -> usize {
         let dead = |refund: &&Refund| matches!(refund.status, RefundStatus::Failed | RefundStatus::Canceled);
         self.0.iter().filter(dead).count()
     }
 
-    /// What was given back of `taken`: all of it, or not all of it, if that is certain.
-    fn given_back(&self, taken: u64) -> Result<bool, ProviderError> {
+    /// Whether all of `taken` was refunded, if that is certain.
+    fn fully_refunded(&self, taken: u64) -> Result<bool, ProviderError> {
         if self.sum(RefundStatus::Succeeded) >= taken {
             return Ok(true);
         }
@@ -221,7 +221,7 @@ impl PaymentProvider for StripeProvider {
     async fn capture(&self, order: OrderId, reference: &PaymentRef) -> Result<Captured, ProviderError> {
         let confirm = Post {
             path: path(reference, "/confirm")?,
-            // Nobody is there who could act: a card that wants its owner's consent is declined.
+            // No customer is present: a card that requires authentication is declined.
             form: &[("error_on_requires_action", "true")],
             key: Some(format!("{order}/capture")),
             patience: self.patience.confirm,
@@ -254,8 +254,8 @@ impl PaymentProvider for StripeProvider {
             Stage::Voided => Ok(PaymentStatus::Voided),
             Stage::Captured => {
                 let taken = intent.received()?;
-                let given_back = self.refunds(reference).await?.given_back(taken.value)?;
-                Ok(if given_back { PaymentStatus::Refunded(taken) } else { PaymentStatus::Captured })
+                let fully_refunded = self.refunds(reference).await?.fully_refunded(taken.value)?;
+                Ok(if fully_refunded { PaymentStatus::Refunded(taken) } else { PaymentStatus::Captured })
             }
         }
     }
@@ -281,9 +281,9 @@ impl PaymentProvider for StripeProvider {
             return Err(ProviderError::Refused(format!("nothing was taken with {reference}")));
         }
         let taken = intent.received()?;
-        // Looked up, not repeated: Stripe may have forgotten the key of an earlier refund.
+        // Refunds are listed, not repeated: Stripe may have forgotten the key of an earlier one.
         let refunds = self.refunds(reference).await?;
-        if refunds.given_back(taken.value)? {
+        if refunds.fully_refunded(taken.value)? {
             return Ok(taken);
         }
         if self.ask_for_refund(order, reference, &taken, refunds).await? {

@@ -52,7 +52,7 @@ impl Intent {
             Status::Succeeded => Ok(Stage::Captured),
             Status::Canceled => Ok(Stage::Voided),
             Status::Processing => Err(ProviderError::Unknown(format!("{} is being processed", self.id))),
-            // Nothing that is opened here is set aside to be taken later.
+            // No payment opened here is authorized for a later capture.
             Status::RequiresCapture | Status::Other => {
                 let (id, status) = (&self.id, self.status);
                 Err(ProviderError::Refused(format!("{id} has a status it should never have: {status:?}")))

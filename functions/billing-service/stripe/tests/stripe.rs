@@ -55,7 +55,7 @@ async fn requests_name_the_order_the_version_and_their_keys() {
 }
 
 #[tokio::test]
-async fn every_status_of_an_intent_is_told() {
+async fn every_status_of_an_intent_is_mapped() {
     for (status, expected) in [
         (Status::RequiresConfirmation, PaymentStatus::Open),
         (Status::RequiresPaymentMethod, PaymentStatus::Declined),
@@ -124,7 +124,7 @@ async fn a_capture_in_process_is_unknown_until_stripe_knows() {
 #[tokio::test]
 async fn a_payment_method_that_stripe_does_not_take_is_declined_with_nothing_open() {
     let stripe = Stripe::start().await;
-    let (amount, stranger, visa) = (euros(1), card("pm_nobodys"), card("pm_card_visa"));
+    let (amount, stranger, visa) = (euros(1), card("pm_unknown"), card("pm_card_visa"));
     let open = |method| stripe.provider.open(order(), &amount, method);
     assert_eq!(open(&stranger).await.unwrap(), Opened::Declined);
     for body in [
@@ -201,7 +201,7 @@ async fn a_pending_refund_is_waited_for_and_a_failed_one_asked_again() {
 }
 
 #[tokio::test]
-async fn a_refund_that_fails_at_once_or_wants_a_person_alarms() {
+async fn a_refund_that_fails_at_once_or_requires_action_is_refused() {
     let stripe = Stripe::start().await;
     let reference = stripe.captured("pm_card_visa").await;
     for status in ["failed", "canceled", "requires_action", "strange"] {

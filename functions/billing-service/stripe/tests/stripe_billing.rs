@@ -1,4 +1,4 @@
-//! The whole Billing Service, with Stripe as its provider, while Stripe does its worst.
+//! The whole Billing Service, with Stripe as its provider and with injected faults.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -108,7 +108,7 @@ async fn a_decline_is_told_once_the_intent_is_closed_and_a_late_confirmation_fin
 
     let billing = Billing::start().await;
     let refused = declined(Declined::CardDeclined);
-    for method in ["pm_card_chargeDeclined", "pm_card_authenticationRequired", "pm_nobodys"] {
+    for method in ["pm_card_chargeDeclined", "pm_card_authenticationRequired", "pm_unknown"] {
         let order = OrderId::from_bytes([method.len() as u8; 16]);
         assert_eq!(billing.answer(order, charge(method)).await, refused, "{method}");
         assert_eq!(billing.answer(order, BillingCommand::Reverse).await, refused, "{method}");
@@ -117,11 +117,11 @@ async fn a_decline_is_told_once_the_intent_is_closed_and_a_late_confirmation_fin
 }
 
 #[tokio::test]
-async fn a_capture_that_lands_late_is_given_back_by_a_reverse_that_came_before_it() {
+async fn a_capture_that_lands_late_is_refunded_by_a_reverse_that_came_before_it() {
     let billing = Billing::start().await;
     billing.stripe.server.inject(Call::Confirm, Fault::LandsLate);
     assert_eq!(billing.answer(order(), charge("pm_card_visa")).await, None);
-    // The reversal cannot cancel just now; before it comes again, the confirmation lands.
+    // The reversal cannot cancel just now; before it is redelivered, the confirmation lands.
     billing.stripe.server.inject(Call::Cancel, Fault::ErrorBefore);
     assert_eq!(billing.answer(order(), BillingCommand::Reverse).await, None);
     billing.stripe.land();
@@ -155,7 +155,7 @@ async fn a_reversal_waits_for_a_pending_refund_and_outlives_one_that_failed() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_waits_until_somebody_has_put_it_right() {
+async fn a_wrong_key_waits_until_it_is_corrected() {
     let billing = Billing::start().await;
     assert_eq!(billing.answer(order(), charge("pm_card_visa")).await, CAPTURED);
     for _ in 0..5 {
@@ -165,7 +165,7 @@ async fn a_wrong_key_waits_until_somebody_has_put_it_right() {
     assert_eq!(billing.answer(order(), BillingCommand::Reverse).await, reversed(Some(25_900)));
 }
 
-/// One order: commands come, again and again, while requests are lost, late, refused or answered
+/// One order: its commands are repeated while requests are lost, late, refused or answered
 /// with errors, and keys are forgotten. Answers how many requests landed late.
 async fn storm(billing: &Billing, seed: u64) -> usize {
     let (order, fate) = (SeededEntropy::new(seed).order_id(), SeededEntropy::new(seed ^ 0xfa7e));
@@ -175,7 +175,7 @@ async fn storm(billing: &Billing, seed: u64) -> usize {
         _ => "pm_card_visa",
     };
     let not_after = billing.stripe.clock.now() + hours(48);
-    let (mut told, mut reversing, mut landed) = (Vec::new(), false, 0);
+    let (mut answers, mut reversing, mut landed) = (Vec::new(), false, 0);
     server.chaos(seed, 40);
     for _ in 0..12 {
         reversing |= fate.below(6) == 0;
@@ -189,7 +189,7 @@ async fn storm(billing: &Billing, seed: u64) -> usize {
             (true, 1) => (charge.await, reverse.await),
             (true, _) => tokio::join!(charge, reverse),
         };
-        told.extend(charged.into_iter().chain(reversed));
+        answers.extend(charged.into_iter().chain(reversed));
         let pause = [Duration::ZERO, Duration::from_secs(900), hours(1), hours(25)];
         billing.stripe.clock.advance(pause[usize::try_from(fate.below(4)).unwrap()]);
         if fate.below(3) == 0 {
@@ -214,20 +214,20 @@ async fn storm(billing: &Billing, seed: u64) -> usize {
             assert_eq!(refunded.as_ref().map_or(0, |amount| amount.value), entry.refunded, "seed {seed}");
             0
         }
-        other => panic!("seed {seed}: with Stripe well again it answers {other:?}"),
+        other => panic!("seed {seed}: with Stripe healthy again it answers {other:?}"),
     };
-    assert_eq!(kept, expected, "seed {seed}: told {last:?}, {entry:?}");
-    // What was told on the way was true then: a capture may be reversed later, nothing else changes.
-    let final_answers = told.iter().filter(|answer| !matches!(answer, OrderUpdate::PaymentCaptured));
+    assert_eq!(kept, expected, "seed {seed}: answered {last:?}, {entry:?}");
+    // Every earlier answer was true then: a capture may be reversed later, nothing else changes.
+    let final_answers = answers.iter().filter(|answer| !matches!(answer, OrderUpdate::PaymentCaptured));
     assert!(
         final_answers.clone().all(|answer| Some(answer) == last.as_ref()),
-        "seed {seed}: {told:?}, {last:?}"
+        "seed {seed}: {answers:?}, {last:?}"
     );
     landed
 }
 
 #[tokio::test]
-async fn whatever_goes_wrong_an_order_is_charged_once_at_most_and_kept_only_if_so_answered() {
+async fn under_all_faults_an_order_is_charged_once_at_most_and_kept_only_if_so_answered() {
     let billing = Billing::start().await;
     let (mut landed, mut captured, mut refunded) = (0, 0, 0);
     for seed in 0..100 {

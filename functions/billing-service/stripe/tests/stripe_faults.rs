@@ -1,4 +1,4 @@
-//! The Stripe adapter while Stripe does its worst: errors, silence, late requests, forgotten keys.
+//! The Stripe adapter with injected faults: errors, silence, late requests, forgotten keys.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -11,7 +11,7 @@ use stripe_server::{Call, Fault};
 use support::{KEY, Stripe, card, error, euros, hours, order, refused, unavailable, unknown};
 
 #[tokio::test]
-async fn every_answer_that_says_nothing_of_the_payment_means_the_same_whatever_was_asked() {
+async fn an_answer_that_says_nothing_of_the_payment_means_the_same_for_every_call() {
     let garbage = Value::Null;
     let unknowns = [
         Fault::ReplyLost,
@@ -90,7 +90,7 @@ async fn an_answer_is_waited_for_only_so_long_and_was_given_all_the_same() {
 }
 
 #[tokio::test]
-async fn where_nobody_listens_nothing_was_done() {
+async fn a_refused_connection_means_that_nothing_was_done() {
     let Stripe { server, clock, .. } = Stripe::start().await;
     let url = server.url().to_owned();
     drop(server);

@@ -24,8 +24,8 @@ use protocol::time::Timestamp;
 /// The index of the unsettled orders.
 pub const UNSETTLED: &str = "unsettled";
 
-/// Over how many partitions the index is spread: one would take no more than 1,000 writes a
-/// second, and then hold back the table's.
+/// Over how many partitions the index is spread: one takes no more than 1,000 writes a second, and
+/// would then throttle the table's.
 const SHARDS: u8 = 16;
 
 /// Orders in a table.
@@ -207,7 +207,7 @@ impl DynamoOrders {
                 .expression_attribute_names("#shard", "shard")
                 .expression_attribute_names("#next", "next_check")
                 .expression_attribute_values(":shard", string(&shard))
-                // '~' sorts behind '#': every count of this very moment is before it.
+                // '~' sorts after '#': every count at `now` is included.
                 .expression_attribute_values(":end", string(format!("{now}~")))
                 .limit(i32::try_from(limit).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start);

@@ -1,4 +1,4 @@
-//! The Booking Gateway on AWS: its orders on DynamoDB, and what its functions are wired of.
+//! The Booking Gateway on AWS: its orders on DynamoDB, and the wiring of its functions.
 
 pub mod dynamodb;
 
@@ -30,7 +30,7 @@ const LONGEST_DEADLINE: u64 = 365 * 24;
 /// The bookings API and the page.
 ///
 /// # Errors
-/// Names what of the configuration cannot be used.
+/// Names the part of the configuration that cannot be used.
 pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
     let deadlines = DeadlinePolicy { deadline: deadline(setup)?, ..DeadlinePolicy::default() };
     let orders = orders(setup)?;
@@ -48,7 +48,7 @@ pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
 /// The consumer of order-updates.
 ///
 /// # Errors
-/// Names what of the configuration cannot be used.
+/// Names the part of the configuration that cannot be used.
 pub async fn order_updates_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupError> {
     let orders = orders(setup)?;
     let (topics, answer) =
@@ -62,10 +62,10 @@ pub async fn order_updates_consumer(setup: &Setup) -> Result<ConsumerFunction, S
 /// The gateway that the reconciler drives.
 ///
 /// # Errors
-/// Names what of the configuration cannot be used.
+/// Names the part of the configuration that cannot be used.
 pub async fn reconciler(setup: &Setup) -> Result<Gateway, SetupError> {
     let orders = orders(setup)?;
-    // No mail: an order that owes one is settled, and not looked for.
+    // No email: an order that owes a mail is settled, and not checked.
     let sends = [Topic::Tickets, Topic::Billing, Topic::OrderUpdates];
     // One shard of the index is enough to open the connection.
     let shard = orders.due_in("00".to_owned(), Timestamp::from_millis(0), 1);

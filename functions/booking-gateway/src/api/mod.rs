@@ -51,7 +51,7 @@ async fn accept(
     let trace = headers.get(TRACEPARENT).and_then(|value| TraceParent::parse(value.to_str().ok()?).ok());
     match acceptor.accept(request, key.as_ref(), trace).await.map_err(unavailable)? {
         Acceptance::Accepted(order) => {
-            // Relative to /bookings: it resolves under whatever stage that was asked for.
+            // Relative to /bookings: it resolves under any stage.
             let location = format!("bookings/{}", order.id);
             let mut response = show_order(StatusCode::ACCEPTED, &order);
             response.headers_mut().extend([(header::RETRY_AFTER, header::HeaderValue::from_static("1"))]);
@@ -124,7 +124,7 @@ fn etag(order: &Order) -> String {
     format!("\"{}\"", order.version)
 }
 
-/// What is no id, or not even text, names no booking.
+/// An invalid id, or one that is not text, is answered 404.
 fn parse_id(id: Result<Path<String>, PathRejection>) -> Result<OrderId, Problem> {
     id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(unknown)
 }

@@ -23,7 +23,7 @@ const FILES: [(&str, &str, &str); 10] = [
     ("/favicon.svg", SVG, include_str!("../../../../web/favicon.svg")),
 ];
 
-/// Nothing but the page's own files may run or load on it.
+/// Only the page's own files may run or load on it.
 const POLICY: &str = "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 pub(super) fn router() -> Router {

@@ -130,7 +130,7 @@ impl Fields {
 
     fn seats(&mut self, field: &str) -> Option<SeatCount> {
         let value = self.take(field)?;
-        // What is no whole number is refused as 0 is.
+        // A value that is not a whole number is refused as 0 is.
         let parsed = SeatCount::try_from(value.as_u64().unwrap_or(0));
         parsed.map_err(|Invalid(message)| self.refuse(field, message)).ok()
     }

@@ -1,4 +1,4 @@
-//! The Email Service on AWS: its records on DynamoDB, mail by SES, and what its function is wired of.
+//! The Email Service on AWS: its records on DynamoDB, mail by SES, and the wiring of its function.
 
 pub mod dynamodb;
 pub mod ses;
@@ -19,7 +19,7 @@ use crate::ses::SesMailer;
 /// The consumer of email.
 ///
 /// # Errors
-/// Names what of the configuration cannot be used.
+/// Names the part of the configuration that cannot be used.
 pub async fn email_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupError> {
     let (client, table) = setup.table()?;
     let store = DynamoMails { client, table };

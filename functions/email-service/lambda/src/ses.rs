@@ -1,4 +1,4 @@
-//! The mailer on SES. It cannot tell what it sent before, so mail on AWS is at least once.
+//! The mailer on SES. It cannot recognize a mail that it sent before, so mail on AWS is at least once.
 //!
 //! Version 1 of the API, which LocalStack's free edition has too.
 
@@ -17,8 +17,8 @@ use protocol::messages::NoticeOutcome;
 use protocol::passenger::EmailAddress;
 use tracing::warn;
 
-/// A recipient that SES refuses at once, having no domain.
-const NOBODY: &str = "nobody";
+/// A recipient that SES refuses at once: it has no domain.
+const INVALID: &str = "invalid";
 
 /// Sends mail from one verified address.
 pub struct SesMailer {
@@ -36,13 +36,13 @@ impl SesMailer {
         Self { client: Client::new(config), sender }
     }
 
-    /// Opens the connection: asks for a mail to nobody, which is refused. SES has no call that only
+    /// Opens the connection with a mail to an invalid recipient, which SES refuses. SES has no call that only
     /// reads and that a policy can allow for one identity.
     pub async fn connect(&self) {
-        match self.send_to(NOBODY, "", "").await {
+        match self.send_to(INVALID, "", "").await {
             Err(error) if error.as_service_error().is_some() => {}
             Err(error) => warn!("the mailer does not answer yet: {}", error_chain(&error)),
-            Ok(()) => warn!("the mailer took a mail to nobody"),
+            Ok(()) => warn!("the mailer took a mail to an invalid recipient"),
         }
     }
 
@@ -72,14 +72,14 @@ impl SesMailer {
 impl Mailer for SesMailer {
     async fn send(&self, _: OrderId, _: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
         self.send_to(mail.to.as_str(), &mail.subject, &mail.body).await.map_err(|error| {
-            // SES says this of an address that can be none; of all else somebody or time is the cure.
+            // SES answers this for an invalid address. Other errors pass, or an operator fixes them.
             let undeliverable = error.code() == Some("InvalidParameterValue");
             // Not its message, which quotes addresses.
-            let said = match error.code() {
+            let reason = match error.code() {
                 Some(code) => format!("{code}, request {}", error.request_id().unwrap_or("unnamed")),
                 None => error_chain(&error),
             };
-            if undeliverable { MailerError::Undeliverable(said) } else { MailerError::Unavailable(said) }
+            if undeliverable { MailerError::Undeliverable(reason) } else { MailerError::Unavailable(reason) }
         })
     }
 }
@@ -106,15 +106,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refused_mail_waits_unless_its_address_can_be_none_and_names_nobody() {
+    async fn a_refused_mail_waits_unless_its_address_is_invalid_and_its_error_shows_no_address() {
         let waits = refused("MessageRejected").await;
         assert!(
-            matches!(&waits, MailerError::Unavailable(said) if said.starts_with("MessageRejected")),
+            matches!(&waits, MailerError::Unavailable(reason) if reason.starts_with("MessageRejected")),
             "{waits}"
         );
-        let given_up = refused("InvalidParameterValue").await;
-        assert!(matches!(given_up, MailerError::Undeliverable(_)), "{given_up}");
-        for error in [waits, given_up] {
+        let undeliverable = refused("InvalidParameterValue").await;
+        assert!(matches!(undeliverable, MailerError::Undeliverable(_)), "{undeliverable}");
+        for error in [waits, undeliverable] {
             assert!(!error.to_string().contains("ada@"), "{error}");
         }
     }

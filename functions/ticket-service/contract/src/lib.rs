@@ -36,8 +36,8 @@ macro_rules! ticket_store_contract {
             concurrent_holds_never_oversell,
             concurrent_twins_hold_once,
             the_first_decision_stands,
-            a_release_gives_the_seats_back_once,
-            a_release_before_the_hold_lets_nothing_be_held,
+            a_release_frees_the_seats_once,
+            a_release_before_the_hold_prevents_it,
             concurrent_holds_and_releases_conserve_the_seats,
             flights_are_offered_by_departure,
             a_changed_flight_keeps_its_held_seats,
@@ -83,7 +83,7 @@ async fn seats_left_on(store: &dyn TicketStore, flight: &Flight) -> u32 {
     offers.iter().find(|offer| offer.flight.id == flight.id).unwrap().seats_left
 }
 
-/// Asks until it is done: a store that is too busy says so, and the message would come again.
+/// Asks until it is done: a store that is too busy says so, and the message would be redelivered.
 async fn insist<T, E: Debug, F: Future<Output = Result<T, E>>>(ask: impl Fn() -> F) -> T {
     for _ in 0..1_000 {
         if let Ok(done) = ask().await {
@@ -167,7 +167,7 @@ pub async fn the_first_decision_stands(store: Arc<dyn TicketStore>) {
     assert_eq!(seats_left(store.as_ref()).await, 10);
 }
 
-pub async fn a_release_gives_the_seats_back_once(store: Arc<dyn TicketStore>) {
+pub async fn a_release_frees_the_seats_once(store: Arc<dyn TicketStore>) {
     let flight = with_flight(store.as_ref(), 10).await;
     store.hold(order(1), &flight.id, seats(4)).await.unwrap();
     for _ in 0..3 {
@@ -178,7 +178,7 @@ pub async fn a_release_gives_the_seats_back_once(store: Arc<dyn TicketStore>) {
     assert_eq!(again, Held::Decided(Reservation::Released), "a release is final");
 }
 
-pub async fn a_release_before_the_hold_lets_nothing_be_held(store: Arc<dyn TicketStore>) {
+pub async fn a_release_before_the_hold_prevents_it(store: Arc<dyn TicketStore>) {
     let flight = with_flight(store.as_ref(), 10).await;
     assert_eq!(store.release(order(1)).await.unwrap(), None);
     assert_eq!(store.decide(order(1), &Reservation::Released).await.unwrap(), Reservation::Released);

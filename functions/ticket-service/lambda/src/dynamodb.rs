@@ -38,8 +38,8 @@ pub struct DynamoTickets {
     client: Client,
     table: String,
     entropy: Arc<dyn Entropy>,
-    /// What flights were last seen to be, without their seats: a hold needs the price, and its
-    /// condition on the revision tells when this is out of date.
+    /// Flights as last read, without their seats: a hold needs the price, and its condition on the
+    /// revision detects a stale one.
     seen: Mutex<HashMap<FlightId, (Flight, u64)>>,
 }
 
@@ -58,7 +58,7 @@ fn u32_of(item: &Item, attribute: &str) -> Result<u32, StoreError> {
 /// What a hold found.
 enum Attempt {
     Over(Held),
-    /// The flight is not as it was last seen.
+    /// The flight changed since it was last read.
     Changed,
 }
 
@@ -73,9 +73,9 @@ impl DynamoTickets {
         Ok(get.send().await.map_err(store_error)?.item)
     }
 
-    /// A flight as it was last seen, or, if it never was or `again` is set, as it is.
-    async fn flight(&self, id: &FlightId, again: bool) -> Result<Option<(Flight, u64)>, StoreError> {
-        if !again && let Some(seen) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
+    /// A flight as it was last read; if it never was, or `reread` is set, it is read now.
+    async fn flight(&self, id: &FlightId, reread: bool) -> Result<Option<(Flight, u64)>, StoreError> {
+        if !reread && let Some(seen) = self.seen.lock().unwrap_or_else(PoisonError::into_inner).get(id) {
             return Ok(Some(seen.clone()));
         }
         let Some(item) = self.item(flight_key(id)).await? else { return Ok(None) };
@@ -137,7 +137,7 @@ impl DynamoTickets {
             Ok(_) => return Ok(Some(Attempt::Over(Held::Held(hold.clone())))),
             Err(error) => cancellation(error)?,
         };
-        // The order's own record first: what was decided before stands, whatever the flight says.
+        // The order's own record first: what was decided before stands, and the flight does not count.
         match &reasons[..] {
             [order, _] if failed(order) => {
                 let item = order.item().ok_or_else(no_item)?;
@@ -152,11 +152,11 @@ impl DynamoTickets {
         }
     }
 
-    /// One transaction: the record says released, and the flight has its seats back. `None` if it
+    /// One transaction: sets the record to released, and adds the seats to the flight. `None` if it
     /// collided with another, or the record is no longer this hold.
     ///
-    /// The condition is on the record in the very words it was read in: an earlier version may
-    /// have written it in others than this one would.
+    /// The condition compares the record's text as it was read: an earlier version may have serialized
+    /// it differently.
     async fn try_release(
         &self,
         order: OrderId,
@@ -176,7 +176,7 @@ impl DynamoTickets {
         let flight = Update::builder()
             .table_name(&self.table)
             .key("id", string(flight_key(&hold.flight_id)))
-            // On a flight that is not there this fails by itself.
+            // Fails by itself if the flight does not exist.
             .update_expression("SET #left = #left + :seats")
             .expression_attribute_names("#left", "seats_left")
             .expression_attribute_values(":seats", number(hold.seats))
@@ -268,9 +268,9 @@ fn cancellation(
 #[async_trait]
 impl TicketStore for DynamoTickets {
     async fn hold(&self, order: OrderId, flight: &FlightId, seats: SeatCount) -> Result<Held, StoreError> {
-        let mut again = false;
+        let mut reread = false;
         loop {
-            let Some((seen, revision)) = self.flight(flight, again).await? else {
+            let Some((seen, revision)) = self.flight(flight, reread).await? else {
                 let decided = self.find(order).await?;
                 return Ok(decided.map_or(Held::UnknownFlight, Held::Decided));
             };
@@ -280,7 +280,7 @@ impl TicketStore for DynamoTickets {
             let attempt = || self.try_hold(order, &hold, revision);
             match retry_collisions(self.entropy.as_ref(), attempt).await? {
                 Attempt::Over(held) => return Ok(held),
-                Attempt::Changed => again = true,
+                Attempt::Changed => reread = true,
             }
         }
     }

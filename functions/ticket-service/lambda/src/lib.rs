@@ -1,4 +1,4 @@
-//! The Ticket Service on AWS: its flights on DynamoDB, and what its functions are wired of.
+//! The Ticket Service on AWS: its flights on DynamoDB, and the wiring of its functions.
 
 pub mod dynamodb;
 
@@ -18,7 +18,7 @@ use crate::dynamodb::DynamoTickets;
 /// The flights API.
 ///
 /// # Errors
-/// Names what of the configuration cannot be used.
+/// Names the part of the configuration that cannot be used.
 pub async fn flights_api(setup: &Setup) -> Result<Router, SetupError> {
     let store = store(setup)?;
     setup.first_answer(store.offers().await);
@@ -28,7 +28,7 @@ pub async fn flights_api(setup: &Setup) -> Result<Router, SetupError> {
 /// The consumer of tickets.
 ///
 /// # Errors
-/// Names what of the configuration cannot be used.
+/// Names the part of the configuration that cannot be used.
 pub async fn tickets_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupError> {
     let store = store(setup)?;
     let (topics, answer) =

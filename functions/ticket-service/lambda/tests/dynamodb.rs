@@ -1,4 +1,4 @@
-//! The Ticket Service's port, kept by the DynamoDB adapter, also where many are at one flight.
+//! The Ticket Service's port, kept by the DynamoDB adapter, also under contention for one flight.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -44,7 +44,7 @@ fn order() -> OrderId {
 }
 
 #[tokio::test]
-async fn a_hold_or_a_release_that_collides_with_others_is_tried_again() {
+async fn a_hold_or_a_release_that_collides_is_retried() {
     let (database, tickets, flight) = popular().await;
     let collides = error("TransactionCanceledException", &["TransactionConflict", "None"]);
     for _ in 0..3 {
@@ -60,7 +60,7 @@ async fn a_hold_or_a_release_that_collides_with_others_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_decision_that_collides_with_others_is_tried_again() {
+async fn a_decision_that_collides_is_retried() {
     let (database, tickets, _) = popular().await;
     for _ in 0..3 {
         database.refuse("PutItem", &error("TransactionConflictException", &[]));
@@ -70,7 +70,7 @@ async fn a_decision_that_collides_with_others_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_hold_that_keeps_colliding_or_is_throttled_holds_nothing_and_can_come_again() {
+async fn a_hold_that_keeps_colliding_or_is_throttled_holds_nothing_and_can_be_retried() {
     let (database, tickets, flight) = popular().await;
     let hold = || tickets.hold(order(), &flight.id, SeatCount::try_from(2).unwrap());
     for _ in 0..6 {

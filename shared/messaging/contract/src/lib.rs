@@ -17,7 +17,7 @@ use messaging::topics::{Failure, Outgoing, Topics};
 use protocol::event::LARGEST;
 use protocol::topic::Topic;
 
-/// Makes a test of each promise. `$make` is an async function that answers the port and whatever
+/// Makes a test of each promise. `$make` is an async function that answers the port and what
 /// must live as long as the test does.
 #[macro_export]
 macro_rules! contract_tests {
@@ -26,7 +26,7 @@ macro_rules! contract_tests {
             #[tokio::test]
             async fn $promise() {
                 use $suite as suite;
-                let (port, _kept) = $make().await;
+                let (port, _guard) = $make().await;
                 suite::$promise(port).await;
             }
         )+
@@ -41,9 +41,9 @@ pub trait BothEnds: Topics {
     async fn receive(&self, topic: Topic, most: usize) -> Vec<Delivery>;
     /// Deletes a message that was received.
     async fn acknowledge(&self, topic: Topic, delivery: &Delivery);
-    /// Has a message that was received delivered again at once.
-    async fn deliver_again(&self, topic: Topic, delivery: &Delivery);
-    /// What is in the dead-letter queue: bodies, and the attributes of what was parked.
+    /// Makes a received message visible again at once.
+    async fn redeliver(&self, topic: Topic, delivery: &Delivery);
+    /// What is in the dead-letter queue: bodies, and the attributes of each.
     async fn dead_letters(&self, topic: Topic) -> Vec<(String, Option<(String, u32)>)>;
     /// Lets time pass.
     async fn pass(&self, time: Duration);
@@ -59,11 +59,11 @@ macro_rules! topics_contract {
         $crate::contract_tests!($make; $crate {
             what_is_sent_is_received_with_its_body,
             a_batch_of_any_size_arrives_whole,
-            what_is_not_acknowledged_comes_again_and_is_counted,
-            what_is_acknowledged_never_comes_again,
-            what_failed_can_be_delivered_again_at_once,
+            what_is_not_acknowledged_is_redelivered_and_counted,
+            what_is_acknowledged_is_never_redelivered,
+            what_failed_can_be_redelivered_at_once,
             what_is_delayed_is_not_received_before_its_time,
-            what_is_parked_is_in_the_dead_letter_queue_with_its_reason,
+            what_is_dead_lettered_keeps_its_body_and_reason,
             what_is_never_acknowledged_ends_in_the_dead_letter_queue_and_blocks_nothing,
             a_message_too_large_is_refused_and_the_others_are_sent,
         });
@@ -106,8 +106,8 @@ pub async fn a_batch_of_any_size_arrives_whole(topics: impl BothEnds) {
 }
 
 #[expect(missing_docs, reason = "a promise says it by its name")]
-pub async fn what_is_not_acknowledged_comes_again_and_is_counted(topics: impl BothEnds) {
-    send(&topics, vec![message(Topic::Billing, "\"again\"")]).await;
+pub async fn what_is_not_acknowledged_is_redelivered_and_counted(topics: impl BothEnds) {
+    send(&topics, vec![message(Topic::Billing, "\"redelivered\"")]).await;
     for count in 1..=3 {
         let received = topics.receive(Topic::Billing, 10).await;
         assert_eq!(received.iter().map(|delivery| delivery.receive_count).collect::<Vec<_>>(), [count]);
@@ -117,7 +117,7 @@ pub async fn what_is_not_acknowledged_comes_again_and_is_counted(topics: impl Bo
 }
 
 #[expect(missing_docs, reason = "a promise says it by its name")]
-pub async fn what_is_acknowledged_never_comes_again(topics: impl BothEnds) {
+pub async fn what_is_acknowledged_is_never_redelivered(topics: impl BothEnds) {
     send(&topics, vec![message(Topic::Email, "\"once\"")]).await;
     let received = topics.receive(Topic::Email, 10).await;
     topics.acknowledge(Topic::Email, &received[0]).await;
@@ -126,10 +126,10 @@ pub async fn what_is_acknowledged_never_comes_again(topics: impl BothEnds) {
 }
 
 #[expect(missing_docs, reason = "a promise says it by its name")]
-pub async fn what_failed_can_be_delivered_again_at_once(topics: impl BothEnds) {
+pub async fn what_failed_can_be_redelivered_at_once(topics: impl BothEnds) {
     send(&topics, vec![message(Topic::Tickets, "\"now\"")]).await;
     let first = topics.receive(Topic::Tickets, 10).await;
-    topics.deliver_again(Topic::Tickets, &first[0]).await;
+    topics.redeliver(Topic::Tickets, &first[0]).await;
     let second = topics.receive(Topic::Tickets, 10).await;
     assert_eq!(second[0].receive_count, 2);
 }
@@ -147,10 +147,10 @@ pub async fn what_is_delayed_is_not_received_before_its_time(topics: impl BothEn
 }
 
 #[expect(missing_docs, reason = "a promise says it by its name")]
-pub async fn what_is_parked_is_in_the_dead_letter_queue_with_its_reason(topics: impl BothEnds) {
+pub async fn what_is_dead_lettered_keeps_its_body_and_reason(topics: impl BothEnds) {
     let failure = Failure { failure: "it is \"odd\"".to_owned(), attempts: 3, source: "/ticket-service" };
-    let parked = Outgoing { dead_letter: Some(failure), ..message(Topic::Tickets, "not even JSON") };
-    send(&topics, vec![parked]).await;
+    let dead = Outgoing { dead_letter: Some(failure), ..message(Topic::Tickets, "not even JSON") };
+    send(&topics, vec![dead]).await;
     assert!(topics.receive(Topic::Tickets, 10).await.is_empty());
     let letters = topics.dead_letters(Topic::Tickets).await;
     assert_eq!(letters, [("not even JSON".to_owned(), Some(("it is \"odd\"".to_owned(), 3)))]);

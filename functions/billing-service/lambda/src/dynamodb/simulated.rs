@@ -1,7 +1,7 @@
-//! The simulated provider's own books, for stacks that are tried out: an item a payment that
-//! money moved for, in the billing service's table and apart from its records.
+//! The simulated provider's own books, for trial stacks: an item for each payment that moved money, in
+//! the billing service's table but apart from its records.
 //!
-//! A payment's name says all there is to know of it when it is opened, so opening writes nothing.
+//! A payment's name holds all its data when it is opened, so opening writes nothing.
 
 use async_trait::async_trait;
 use aws::dynamodb::{body, record, store_error, string};
@@ -40,7 +40,7 @@ fn opened(reference: &PaymentRef) -> Result<Account, ProviderError> {
         let amount = Money { value: value.parse().ok()?, currency: Currency::parse(currency).ok()? };
         Some(Account { amount, pays: card == "pays", stage: Stage::Open })
     };
-    parse().ok_or_else(|| ProviderError::Refused(format!("{reference} is no simulated payment")))
+    parse().ok_or_else(|| ProviderError::Refused(format!("{reference} is not a simulated payment")))
 }
 
 fn key(reference: &PaymentRef) -> AttributeValue {
@@ -52,7 +52,7 @@ fn unknown(error: StoreError) -> ProviderError {
 }
 
 impl DynamoSimulatedProvider {
-    /// Changes a payment, and answers what `change` does. One write, if nobody else changes it.
+    /// Changes a payment, and answers what `change` does. One write, if no other call changes it.
     async fn change<T>(
         &self,
         reference: &PaymentRef,

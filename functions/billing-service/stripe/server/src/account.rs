@@ -95,7 +95,7 @@ impl Account {
         }
     }
 
-    /// The answer, and whether it is a repeated one; none where the caller hears nothing.
+    /// The answer, and whether it is a repeated one; an error if the caller gets no answer.
     pub(super) fn answer(&mut self, asked: &Asked, now: Timestamp) -> Result<(Answer, bool), Fault> {
         self.asked.push(asked.clone());
         let seen = asked.key.as_ref().is_some_and(|key| self.keys.contains_key(key));
@@ -107,7 +107,7 @@ impl Account {
                 Err(Fault::LandsLate)
             }
             Some(Fault::Answer(status, body)) => Ok((Answer { status, body, stored: false }, false)),
-            // What was answered before is repeated, whatever is broken now.
+            // A stored answer is repeated, even while the server is broken.
             Some(Fault::ErrorBefore | Fault::ErrorAfter) if seen => Ok(self.keyed(asked, now)),
             Some(Fault::ErrorBefore) => {
                 self.store(asked, &broken(), now);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-/// An answer: its status, its body, and whether Stripe would repeat it under the same key. What
-/// is refused before anything runs is not stored.
+/// An answer: its status, its body, and whether Stripe would repeat it under the same key. A request
+/// that is refused before it runs is not stored.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Value,
@@ -91,7 +91,7 @@ pub struct Entry {
     pub charges: u64,
     /// All that was taken.
     pub captured: u64,
-    /// All that was given back.
+    /// All that was refunded.
     pub refunded: u64,
 }
 

@@ -1,5 +1,5 @@
 //! A server that answers as Stripe does, for tests: it keeps intents and refunds, remembers
-//! idempotency keys for a day of its clock, and does its worst when told to.
+//! idempotency keys for a day of its clock, and injects faults when told to.
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a test's server fails by panicking")]
 
@@ -45,7 +45,7 @@ pub enum Fault {
     ReplyLost,
     /// The work is done; no answer ever comes.
     Silent,
-    /// The request is on its way until [`StripeServer::land`]; its caller hears nothing.
+    /// The request is on its way until [`StripeServer::land`]; its caller gets no answer.
     LandsLate,
     /// `500`, with nothing done; stored under the key.
     ErrorBefore,

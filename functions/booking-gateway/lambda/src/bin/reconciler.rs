@@ -6,7 +6,7 @@ use booking_gateway_lambda as lambda;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::de::IgnoredAny;
 
-/// How many pages of 100 orders one run drives on; what is left is due a minute later.
+/// How many pages of 100 orders one run handles; the rest waits for the run a minute later.
 const PAGES: usize = 20;
 
 #[tokio::main(flavor = "current_thread")]

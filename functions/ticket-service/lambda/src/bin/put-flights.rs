@@ -1,10 +1,10 @@
-//! Puts flights on offer in a stack's table: for whoever deploys it, not a Lambda function.
+//! Puts flights on offer in a stack's table: a tool for operators, not a Lambda function.
 //!
 //! ```text
 //! TABLE=<the stack's output TicketsTable> put-flights [FILE]
 //! ```
-//! FILE is what `serve --flights` takes; without one, the default flights are put. Run again it
-//! changes flights by their ids.
+//! FILE is what `serve --flights` takes; without one, the default flights are put. A second run changes
+//! flights by their ids.
 
 use std::path::Path;
 use std::process::ExitCode;
