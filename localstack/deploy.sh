@@ -4,7 +4,7 @@
 #
 #   localstack/deploy.sh [--built] [--flights FILE]
 #
-# --built            deploys what was built before
+# --built            deploys the last build
 # --flights FILE     puts these flights on offer: as `cargo run -- serve --flights` takes them
 # AWS_ENDPOINT_URL   where LocalStack is; http://localhost:4566 by default
 # STACK              the stack's name; bookings by default
@@ -36,7 +36,7 @@ for tool in sam aws cargo-lambda; do
     command -v "$tool" >/dev/null || { echo "$tool is missing: see localstack/README.md" >&2; exit 1; }
 done
 
-# Quick to build rather than quick to run; what AWS gets is built by a plain `sam build`.
+# Optimised for build time; for AWS use a plain `sam build`.
 export CARGO_PROFILE_RELEASE_LTO=${CARGO_PROFILE_RELEASE_LTO:-off}
 export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=${CARGO_PROFILE_RELEASE_CODEGEN_UNITS:-16}
 export CARGO_PROFILE_RELEASE_OPT_LEVEL=${CARGO_PROFILE_RELEASE_OPT_LEVEL:-1}

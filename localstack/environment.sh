@@ -1,4 +1,4 @@
-# Sourced by the scripts beside it: what they share about the LocalStack they speak to.
+# Sourced by the scripts in this folder: settings for the LocalStack that they use.
 AWS_ENDPOINT_URL=${AWS_ENDPOINT_URL:-http://localhost:4566}
 export AWS_ENDPOINT_URL=${AWS_ENDPOINT_URL%/}
 export AWS_DEFAULT_REGION=${AWS_DEFAULT_REGION:-us-east-1}
@@ -11,7 +11,7 @@ case $AWS_ENDPOINT_URL in
     *amazonaws.com*) echo "AWS_ENDPOINT_URL must be LocalStack's" >&2; exit 1 ;;
 esac
 
-# The AWS command line on that LocalStack. Some versions overlook the variable.
+# The AWS command line on that LocalStack. Some versions ignore the variable.
 localstack() { aws --endpoint-url "$AWS_ENDPOINT_URL" --output text "$@"; }
 
 # One of the stack's outputs.

@@ -41,7 +41,7 @@ impl TestApp {
         }
     }
 
-    /// A standalone server, or `None` (and a printed line) when the tests ask a deployment.
+    /// A standalone server, or `None` (and a printed line) when the tests run against a deployment.
     pub async fn standalone(test: &str) -> Option<Self> {
         Self::standalone_with(test, Setup::default()).await
     }
@@ -54,7 +54,7 @@ impl TestApp {
     /// As [`TestApp::standalone`], started as `setup` says.
     pub async fn standalone_with(test: &str, setup: Setup) -> Option<Self> {
         if std::env::var_os("BOOKING_URL").is_some() {
-            // Not `println!`: the harness would swallow the line of a test that passes.
+            // Not `println!`: the harness hides the output of a test that passes.
             let _ = writeln!(std::io::stderr(), "skipped, it needs the standalone platform: {test}");
             return None;
         }
@@ -78,7 +78,7 @@ impl TestApp {
         self.standalone.as_mut().expect("only a standalone server can be started and stopped")
     }
 
-    /// Stops the standalone server in good order and starts another one on the same data.
+    /// Stops the standalone server with SIGTERM and starts another one on the same data.
     pub async fn restart(&mut self) {
         self.own().stop().await;
         self.server = self.own().start().await.expect("the standalone server starts again");
@@ -93,7 +93,7 @@ impl TestApp {
         Ok(())
     }
 
-    /// Starts a second server on the same data beside the first, which must not work.
+    /// Starts a second server on the same data beside the first; that must fail.
     pub async fn start_beside(&mut self) -> Result<(), String> {
         let options = self.own().options();
         standalone::Server::start(options).await.map(drop).map_err(|error| error.to_string())
@@ -109,7 +109,7 @@ impl TestApp {
         self.server.url()
     }
 
-    /// How long an order may take to come to rest when nothing is down.
+    /// How long an order may take to come to rest when every service is up.
     pub fn patience(&self) -> Duration {
         Duration::from_secs(if self.is_standalone() { 20 } else { 60 })
     }

@@ -1,15 +1,15 @@
-//! Black-box acceptance tests: what the system promises, asked over HTTP.
+//! Black-box acceptance tests: the system's promises, tested over HTTP.
 //!
 //! The same tests run on every platform:
 //!
 //! - `cargo test -p acceptance` starts a standalone server for each test, each in its own directory.
-//! - `BOOKING_URL=http://host/path/prefix cargo test -p acceptance` asks a deployment that runs already. Tests that
-//!   need the `/operator/*` routes, a flights file or bytes that an API gateway would not let through print that they
-//!   were skipped. The others settle for a shared system: slower, and with other people's bookings in it.
+//! - `BOOKING_URL=http://host/path/prefix cargo test -p acceptance` tests a running deployment. Tests that
+//!   need the `/operator/*` routes, a flights file or bytes that an API gateway would refuse print that they
+//!   were skipped. The others work on a shared system, which is slower and has other customers' bookings.
 //!
 //! Tests talk to the system through [`TestApp`] and nothing else. Every booking and flight a test reads goes through
 //! [`Booking::read`] and [`Flight::read`], which check what must hold for all of them: exact keys, types, and that
-//! `status`, `awaiting`, `reason`, `amount` and `history` tell one story.
+//! `status`, `awaiting`, `reason`, `amount` and `history` are consistent.
 
 mod app;
 mod booking;

@@ -1,4 +1,4 @@
-//! The published description of the API, as a judge of real answers.
+//! The published description of the API, used to check real answers.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! What a customer asks for.
+//! The order that a customer sends.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// The payment method that pays.
 pub const VISA: &str = "pm_card_visa";
 
-/// The body of `POST /bookings`, good until a test makes it bad.
+/// The body of `POST /bookings`, valid until a test changes it.
 #[derive(Debug, Clone)]
 pub struct Order {
     /// `flight_id`.

@@ -1,4 +1,4 @@
-//! Bytes on a socket, for what no HTTP client would send.
+//! Bytes on a socket, for requests that no HTTP client would send.
 
 use std::time::Duration;
 
@@ -17,12 +17,12 @@ impl TestApp {
         rest.split('/').next().unwrap_or(rest)
     }
 
-    /// Opens a connection that says nothing.
+    /// Opens a connection and sends nothing.
     pub async fn connection(&self) -> TcpStream {
         TcpStream::connect(self.authority()).await.expect("the server accepts connections")
     }
 
-    /// Sends bytes as they are and returns what comes back until the server closes or falls silent.
+    /// Sends bytes as they are and returns what comes back until the server closes or is silent.
     ///
     /// The server may close before it has read everything: that is an answer too.
     pub async fn send_raw(&self, bytes: &[u8]) -> Vec<u8> {

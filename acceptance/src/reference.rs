@@ -1,6 +1,6 @@
 //! RFC 3986 §5: what a client does with a `Location`.
 
-/// The five parts of a URL reference, as RFC 3986 appendix B takes them apart.
+/// The five parts of a URL reference, split as in RFC 3986 appendix B.
 struct Parts<'a> {
     scheme: Option<&'a str>,
     authority: Option<&'a str>,

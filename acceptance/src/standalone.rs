@@ -1,4 +1,4 @@
-//! What only the standalone platform shows: its switches, its topics, its mails and the provider's ledger.
+//! The operator's API of the standalone platform: switches, topics, mails and the provider's ledger.
 
 use std::collections::BTreeMap;
 
@@ -93,7 +93,7 @@ impl TestApp {
         ledger
     }
 
-    /// What was charged for one booking; nothing when the provider never heard of it.
+    /// What was charged for one booking; zero when the provider does not know it.
     pub async fn charged(&self, id: &str) -> Charge {
         self.ledger().await.get(id).copied().unwrap_or_default()
     }

@@ -1,5 +1,5 @@
-//! How large the built functions are, and how long each takes from its spawn to its first `/next`:
-//! what init costs, without Lambda's own share. AWS and the Runtime API are answered on loopback.
+//! Measures the size of the built functions, and the time of each from its spawn to its first `/next`:
+//! the cost of init, without Lambda's own part. AWS and the Runtime API are answered on loopback.
 //!
 //! ```text
 //! sam build && cargo run --release --package localstack --example cold_start

@@ -1,4 +1,4 @@
-//! A call to AWS, read from its HTTP request: what it needs permission for.
+//! A call to AWS, read from its HTTP request, and the permissions that it needs.
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use serde_json::Value;
@@ -7,15 +7,15 @@ use testkit::template::{Permission, short};
 /// One call of a function.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Who made it, `TicketsConsumer`.
+    /// The function that made it, such as `TicketsConsumer`.
     pub function: String,
     /// `dynamodb`, `sqs`, `secretsmanager` or `ses`.
     pub service: &'static str,
     /// `PutItem`
     pub operation: String,
-    /// What it needs to be allowed. A transaction needs what its items need.
+    /// The permissions that it needs. A transaction needs those of its items.
     pub permissions: Vec<Permission>,
-    /// Whether it is about the simulated provider's own books.
+    /// Whether it is about the simulated provider's ledger.
     pub simulated_provider: bool,
     /// Write units that it used up, indexes included.
     pub write_units: f64,
@@ -56,13 +56,13 @@ impl Asked {
         }
     }
 
-    /// Whether the call is about the simulated provider's own books.
+    /// Whether the call is about the simulated provider's ledger.
     pub(crate) fn is_simulated_provider(&self) -> bool {
         let key = |place: &str| self.body[place]["order_id"]["S"].as_str();
         key("Item").or(key("Key")).is_some_and(|key| key.starts_with("simulated/"))
     }
 
-    /// What the call needs to be allowed.
+    /// The permissions that the call needs.
     pub(crate) fn permissions(&self) -> Vec<Permission> {
         let body = &self.body;
         let on = |resource: &str| vec![(format!("{}:{}", self.service, self.operation), short(resource))];
@@ -112,7 +112,7 @@ fn form(bytes: &[u8]) -> Value {
     fields.map(|(name, value)| (name.to_owned(), Value::from(unescape(value)))).collect()
 }
 
-/// What a form's escapes stand for.
+/// Decodes a form's escapes.
 fn unescape(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.bytes();

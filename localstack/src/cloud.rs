@@ -1,5 +1,5 @@
-//! What answers the functions' calls: DynamoDB in this process, queues that keep what they are
-//! sent, one secret, and a mailer that keeps the mails. Each call is written down.
+//! Answers the functions' calls: DynamoDB in this process, queues, one secret, and a mailer that keeps
+//! the mails. Each call is recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,24 +17,24 @@ use crate::call::{Asked, Call, queue};
 pub struct Message {
     /// Its body.
     pub body: String,
-    /// Seconds that it is kept back.
+    /// Its delay in seconds.
     pub delay: i64,
     /// Its attributes, where it was dead-lettered.
     pub attributes: Value,
-    /// How often it was delivered.
+    /// How many times it was delivered.
     pub received: u32,
 }
 
-/// The account that a stack stands in.
+/// The AWS account of a stack.
 pub struct Cloud {
     pub(crate) database: InProcess,
-    /// What waits in each queue, oldest first.
+    /// The messages of each queue, oldest first.
     pub queues: Mutex<BTreeMap<String, Vec<Message>>>,
     /// The mails, as SES was asked to send them.
     pub mails: Mutex<Vec<Value>>,
     /// All calls so far.
     pub calls: Mutex<Vec<Call>>,
-    /// What Secrets Manager holds.
+    /// The secret in Secrets Manager.
     pub secret: Mutex<Option<String>>,
     /// The tables that do not answer.
     pub away: Mutex<BTreeSet<String>>,
@@ -53,12 +53,12 @@ impl Default for Cloud {
     }
 }
 
-/// A lock that a failed test does not take with it.
+/// Locks, also after a failed test held the lock.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One function's way to the account.
+/// One function's connection to the account.
 #[derive(Clone)]
 pub(crate) struct Line {
     pub(crate) function: String,

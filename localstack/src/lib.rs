@@ -1,11 +1,11 @@
-//! The stack of template.yaml in a test's own process: its functions, wired as on Lambda, and an
-//! AWS that keeps a list of every call they make. Tests only.
+//! The stack of template.yaml in the test's process: its functions, wired as on Lambda, and an AWS that
+//! records every call they make. Tests only.
 //!
 //! | noun | module |
 //! |---|---|
-//! | a call to AWS, and what it uses up | [`call`] |
-//! | what answers the calls | [`cloud`] |
-//! | the functions, and what triggers them | [`stack`] |
+//! | a call to AWS, and its cost | [`call`] |
+//! | the AWS that answers the calls | [`cloud`] |
+//! | the functions and their triggers | [`stack`] |
 #![expect(
     clippy::expect_used,
     clippy::missing_panics_doc,

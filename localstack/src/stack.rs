@@ -1,5 +1,5 @@
-//! The functions, wired as on Lambda by their crates and by the template's environment, and what
-//! triggers them: the API's requests, the queues, the schedule.
+//! The functions, wired as on Lambda by their crates and by the template's environment, and their
+//! triggers: the API's requests, the queues, the schedule.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -39,9 +39,9 @@ use crate::cloud::{Cloud, Line, Message, lock};
 
 /// A stack with an account and a clock of its own.
 pub struct Stack {
-    /// The account it stands in.
+    /// Its account.
     pub cloud: Arc<Cloud>,
-    /// Its time.
+    /// Its clock.
     pub clock: Arc<ManualClock>,
     bookings: Router,
     flights: Router,
@@ -49,7 +49,7 @@ pub struct Stack {
     reconciler: Gateway,
 }
 
-/// What a function needs of its surroundings in a test.
+/// The environment of a function in a test.
 pub fn setup(cloud: &Arc<Cloud>, clock: &Arc<ManualClock>, function: &str) -> Setup {
     let line = Line { function: function.to_owned(), cloud: cloud.clone() };
     let connector = SharedHttpConnector::new(line);
@@ -71,7 +71,7 @@ pub fn setup(cloud: &Arc<Cloud>, clock: &Arc<ManualClock>, function: &str) -> Se
 /// Starts the function that consumes a topic.
 ///
 /// # Errors
-/// Names what of the configuration cannot be used.
+/// The configuration is invalid; the error names the variable.
 pub async fn consumer(topic: Topic, setup: &Setup) -> Result<ConsumerFunction, SetupError> {
     match topic {
         Topic::Tickets => tickets_consumer(setup).await,
@@ -81,7 +81,7 @@ pub async fn consumer(topic: Topic, setup: &Setup) -> Result<ConsumerFunction, S
     }
 }
 
-/// What the function that consumes a topic is called, `TicketsConsumer`.
+/// The name of the function that consumes a topic, such as `TicketsConsumer`.
 pub fn consumer_name(topic: Topic) -> String {
     format!("{}Consumer", topic.logical_id())
 }
@@ -177,7 +177,7 @@ impl Stack {
         batch.len()
     }
 
-    /// Delivers all that waits, until the queues are empty. The delay of a copy is not waited for.
+    /// Delivers all messages until the queues are empty. Delays are skipped.
     pub async fn settle(&self) {
         self.settle_except(&[]).await;
     }

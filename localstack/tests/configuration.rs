@@ -1,4 +1,4 @@
-//! What cannot be used is named at init, not on the first order.
+//! An invalid configuration is named at init, not on the first order.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use protocol::topic::Topic;
 use testkit::template::Template;
 use ticket_service_lambda::flights_api;
 
-/// What a function says when it starts with one variable changed, or, for an empty value, without it.
+/// The error of a function that starts with one variable changed, or, for an empty value, without it.
 async fn start(function: &str, name: &str, value: &str) -> Result<(), SetupError> {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
     let mut setup = setup(&Arc::new(Cloud::default()), &clock, function);
@@ -35,7 +35,7 @@ async fn run(function: &str, setup: &Setup) -> Result<(), SetupError> {
     }
 }
 
-/// What a function may do without.
+/// The optional variables.
 const OPTIONAL: [&str; 2] = ["PAYMENT_PROVIDER_SECRET_ARN", "LOG_LEVEL"];
 
 #[tokio::test]
@@ -73,7 +73,7 @@ async fn a_malformed_variable_is_named_with_what_it_must_be() {
 }
 
 #[tokio::test]
-async fn a_secret_that_cannot_be_used_is_named_by_its_variable_and_stays_unsaid() {
+async fn an_invalid_secret_is_named_by_its_variable_and_not_shown() {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
     for (secret, reason) in [(Some("too short"), "must have 32 bytes or more"), (None, "cannot be read: ")] {
         let cloud = Arc::new(Cloud::default());
@@ -89,7 +89,7 @@ async fn a_secret_that_cannot_be_used_is_named_by_its_variable_and_stays_unsaid(
 }
 
 #[tokio::test]
-async fn stripe_needs_a_key_of_stripe_which_stays_unsaid() {
+async fn stripe_needs_a_stripe_key_which_is_not_shown() {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
     let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:stripe-AbCdEf";
     for (arn, secret, says) in [

@@ -1,4 +1,4 @@
-//! What one booking costs: calls to AWS, and DynamoDB's write and read units, from its `POST` to
+//! The cost of one booking: calls to AWS, and DynamoDB's write and read units, from its `POST` to
 //! the mail. Init and polls that find nothing are not counted; a batch's receive and delete are, by
 //! the event source mapping's contract: one call each.
 
@@ -9,13 +9,13 @@ use localstack::cloud::lock;
 use localstack::stack::Stack;
 use protocol::topic::Topic;
 
-/// What a step took.
+/// The cost of a step.
 #[derive(Clone, Copy, Default)]
 struct Cost {
     sqs: usize,
     dynamodb: usize,
     ses: usize,
-    /// Calls and write units of the simulated provider's own books: with Stripe, they are Stripe's.
+    /// Calls and write units of the simulated provider's ledger; there are none with Stripe.
     provider: usize,
     provider_units: f64,
     write_units: f64,
@@ -57,8 +57,8 @@ impl Cost {
     }
 }
 
-/// Books, and follows the messages step by step through batches as full as can be; answers what
-/// each step took, in order.
+/// Books, and follows the messages step by step in the largest batches; answers the cost of each step, in
+/// order.
 async fn book(stack: &Stack, bookings: usize) -> Vec<(&'static str, Cost)> {
     let taken = || {
         let mut cost = Cost::default();

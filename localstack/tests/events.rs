@@ -24,7 +24,7 @@ fn sent(stack: &Stack, topic: Topic) -> Vec<(String, String)> {
     messages.map(|message| read(&message.body)).collect()
 }
 
-/// Feeds a consumer its event; it must have dealt with every record.
+/// Gives a consumer its event; it must handle every record.
 async fn consumed(topic: Topic, text: &str) -> Stack {
     let stack = Stack::start().await;
     let response = stack.batch(topic, serde_json::from_str(text).unwrap()).await;
@@ -84,7 +84,7 @@ async fn flights_api_shows_the_flights() {
 }
 
 #[tokio::test]
-async fn tickets_consumer_holds_seats_and_says_so() {
+async fn tickets_consumer_holds_seats_and_answers() {
     let stack = consumed(Topic::Tickets, include_str!("../events/tickets-consumer.json")).await;
     assert_eq!(
         sent(&stack, Topic::OrderUpdates),
@@ -93,7 +93,7 @@ async fn tickets_consumer_holds_seats_and_says_so() {
 }
 
 #[tokio::test]
-async fn order_updates_consumer_keeps_an_update_that_is_ahead_of_its_order() {
+async fn order_updates_consumer_delays_an_update_that_is_ahead_of_its_order() {
     let stack = consumed(Topic::OrderUpdates, include_str!("../events/order-updates-consumer.json")).await;
     assert_eq!(
         sent(&stack, Topic::OrderUpdates),
@@ -102,7 +102,7 @@ async fn order_updates_consumer_keeps_an_update_that_is_ahead_of_its_order() {
 }
 
 #[tokio::test]
-async fn billing_consumer_captures_and_says_so() {
+async fn billing_consumer_captures_and_answers() {
     let stack = consumed(Topic::Billing, include_str!("../events/billing-consumer.json")).await;
     assert_eq!(
         sent(&stack, Topic::OrderUpdates),

@@ -1,4 +1,4 @@
-//! What each function's role allows, held against what the function does: no less, and no more.
+//! Compares each function's role with the calls of the function: it allows exactly these.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,8 +11,7 @@ use protocol::topic::Topic;
 use serde_json::Value;
 use testkit::template::{Function, Permission, Template};
 
-/// What the runtime does in a function's name: the event source mapping with its queue, and the
-/// lines that are written to its log.
+/// The actions of the Lambda runtime with a function's role: reading its queue, and writing its log.
 fn used_by_the_runtime(function: &Function) -> BTreeSet<Permission> {
     let mapping = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"];
     let mapping = function.consumes.iter().flat_map(|queue| mapping.map(|action| (action, queue.clone())));
@@ -21,7 +20,7 @@ fn used_by_the_runtime(function: &Function) -> BTreeSet<Permission> {
     mapping.chain(logs).map(|(action, on)| (action.to_owned(), on)).collect()
 }
 
-/// Everything that can happen to bookings: each end, each detour, and what cannot be read.
+/// Everything that can happen to bookings: each end, each detour, and unreadable messages.
 async fn everything() -> Stack {
     let stack = Stack::start().await;
     let show = |id: String| {
@@ -41,7 +40,7 @@ async fn everything() -> Stack {
         stack.book("OS-118", 1, "pm_card_visa").await;
     }
     stack.settle().await;
-    // Cancelled while it waits for its payment, then asked again; cancelled when it was confirmed.
+    // Cancelled while it waits for its payment, then cancelled again; cancelled when it was confirmed.
     let early = stack.book("OS-101", 1, "pm_card_visa").await;
     stack.deliver(Topic::Tickets, 10).await;
     stack.deliver(Topic::OrderUpdates, 10).await;
@@ -70,7 +69,7 @@ async fn everything() -> Stack {
     stack.reconcile().await;
     stack.settle().await;
     assert_eq!(show(lost).await["reason"], "expired");
-    // The table of each consumer is away once, when a message comes that needs it.
+    // The table of each consumer is unavailable once, when a message needs it.
     let functions = Template::load().functions();
     for topic in Topic::ALL {
         let consumer = functions.iter().find(|function| function.name == consumer_name(topic)).unwrap();
@@ -83,7 +82,7 @@ async fn everything() -> Stack {
         lock(&stack.cloud.away).clear();
         stack.settle().await;
     }
-    // What cannot be read is dead-lettered.
+    // Unreadable messages are dead-lettered.
     for topic in Topic::ALL {
         let odd = Message { body: "odd".to_owned(), delay: 0, attributes: Value::Null, received: 0 };
         lock(&stack.cloud.queues).entry(topic.queue()).or_default().push(odd);

@@ -1,5 +1,5 @@
-//! What template.yaml promises beside the roles: nothing is lost that was taken, nothing goes wrong
-//! unseen, and every topic of the one table (`protocol::topic`) has its resources under its names.
+//! The promises of template.yaml beside the roles: no accepted order is lost, every failure has an
+//! alarm, and every topic of the one table (`protocol::topic`) has its resources under its names.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,7 +40,7 @@ fn variables(function: &Value) -> BTreeMap<&str, &str> {
     variables.map(|(name, value)| (named(name), named(value))).collect()
 }
 
-/// Each variable that tells a function where a queue is, with the logical id of that queue.
+/// Each variable with a queue's URL, with the logical id of that queue.
 fn queue_variables() -> BTreeMap<String, String> {
     let of = |topic: Topic| {
         [
@@ -55,8 +55,7 @@ fn queues() -> BTreeSet<String> {
     queue_variables().into_values().collect()
 }
 
-/// What the template forgets of a topic, or has otherwise than the table and the promises want it.
-/// Each complaint begins with the topic's name.
+/// What is missing or wrong in the template for a topic. Each message begins with the topic's name.
 fn complaints(document: &Value, topic: Topic) -> Vec<String> {
     let mut complaints = Vec::new();
     let mut must = |holds: bool, what: &str| {
@@ -139,7 +138,7 @@ fn every_topic_has_its_queues_consumer_outputs_and_alarms_under_the_names_of_the
 }
 
 #[test]
-fn a_topic_that_the_template_forgets_is_named() {
+fn a_topic_that_is_missing_in_the_template_is_named() {
     for topic in Topic::ALL {
         let (queue, letters, id) = (topic.queue(), topic.dead_letter_queue(), topic.logical_id());
         let function = format!("{id}ConsumerFunction");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Sells airline tickets: answers at once, and never loses an order.
+/// The arguments of `bookings`.
 #[derive(Debug, Parser)]
 #[command(
     name = "bookings",
@@ -19,12 +19,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
     after_help = "Logs go to stderr; RUST_LOG sets how much (RUST_LOG=warn, RUST_LOG=debug)."
 )]
 pub(crate) struct Cli {
-    /// What to do; `serve` if nothing is said.
+    /// The command; `serve` by default.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
 }
 
-/// What an upgrade must agree on: the program, its tables, its messages, its SQLite.
+/// The versions that an upgrade must check: the program, its tables, its messages, its SQLite.
 fn version() -> &'static str {
     static VERSION: LazyLock<String> = LazyLock::new(|| {
         format!(
@@ -45,12 +45,12 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Compare expected state with actual, order by order; fails if they differ
     Audit(Audit),
-    /// See what was given up and why, and send it back
+    /// List and explain the dead letters of a running server, and redrive them
     #[command(subcommand)]
     DeadLetters(DeadLetters),
-    /// Break things while customers book, mend them, and show that nothing was lost or paid for nothing
+    /// Break a server of its own while customers book, then report what was lost or paid for nothing
     Drill(Drill),
-    /// Have many customers book at once, and report how fast and how well that went
+    /// Book as many customers at once, and report times, rate and failures
     Load(Load),
 }
 
@@ -63,21 +63,21 @@ pub(crate) struct Serve {
     /// The address to listen on
     #[arg(long, default_value = "127.0.0.1")]
     pub(crate) host: String,
-    /// The directory everything is kept in; made if there is none
+    /// The data directory; created if it does not exist
     #[arg(long, value_name = "DIR", default_value = "./data")]
     pub(crate) data: PathBuf,
-    /// Flights to add or change, as JSON: what GET /flights shows, without seats_left
+    /// A file of flights to add or change: JSON as GET /flights shows it, without seats_left
     #[arg(long, value_name = "FILE")]
     pub(crate) flights: Option<PathBuf>,
-    /// How long an order may take before it is called off, such as 48h, 90m or 30s
+    /// How long an order may take before it is cancelled, such as 48h, 90m or 30s
     #[arg(long, value_name = "TIME", default_value = "48h", value_parser = duration)]
     pub(crate) hold_deadline: Duration,
-    /// Who moves the money: nobody, pretended by the names of Stripe's test cards; or Stripe, with
-    /// the secret key in the environment variable STRIPE_SECRET_KEY (STRIPE_API_URL: another address)
+    /// simulated: nothing real is charged, the names of Stripe's test cards decide. stripe: needs the secret
+    /// key in the environment variable STRIPE_SECRET_KEY; STRIPE_API_URL sets another address
     #[arg(long, value_name = "NAME", default_value = "simulated")]
     pub(crate) payment_provider: PaymentProvider,
-    /// The server that mail is sent by, smtp://HOST or smtps://HOST, with the login in the environment
-    /// variables SMTP_USERNAME and SMTP_PASSWORD, if any; without it mail is kept, see /operator/mail
+    /// The mail server, smtp://HOST or smtps://HOST; a login is taken from the environment variables
+    /// SMTP_USERNAME and SMTP_PASSWORD. Without --smtp mail is kept: see /operator/mail
     #[arg(long, value_name = "URL", requires = "mail_from")]
     pub(crate) smtp: Option<String>,
     /// The address that mail is sent from
@@ -106,24 +106,24 @@ pub(crate) struct Audit {
 /// `dead-letters`
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum DeadLetters {
-    /// Show all of them, a line each
+    /// List them, one line each
     List {
         #[command(flatten)]
         server: RunningServer,
     },
-    /// Say why one was given up, how often it was tried, and how its order stands
+    /// Show why one was dead-lettered, how often it was tried, and the state of its order
     Explain {
-        /// Its number in the list
+        /// Its id in the list
         id: i64,
         #[command(flatten)]
         server: RunningServer,
     },
-    /// Send one back to its topic, or all
+    /// Move one back to its topic, or all
     Redrive {
-        /// Its number in the list
+        /// Its id in the list
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         id: Option<i64>,
-        /// Every one of them
+        /// Redrive all of them
         #[arg(long)]
         all: bool,
         #[command(flatten)]
@@ -131,10 +131,10 @@ pub(crate) enum DeadLetters {
     },
 }
 
-/// A server that runs.
+/// The server that a command talks to.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunningServer {
-    /// Where the server answers
+    /// The URL of the running server
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     pub(crate) url: String,
 }
@@ -142,10 +142,10 @@ pub(crate) struct RunningServer {
 /// `drill`
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Drill {
-    /// How many bookings are made
+    /// How many bookings to make
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(100..=100_000))]
     pub(crate) bookings: u32,
-    /// How many of them a second
+    /// How many bookings a second
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) rate: u32,
 }
@@ -156,17 +156,17 @@ pub(crate) struct Load {
     /// How many bookings to make
     #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     pub(crate) bookings: u32,
-    /// How many customers make them, each one booking at a time
+    /// How many customers book at the same time, each one booking after the other
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) concurrency: u32,
-    /// The server to load, http://HOST:PORT; without it, one is started on a scratch directory
+    /// The URL of the server to load; without it, one is started on a temporary directory
     #[arg(long)]
     pub(crate) url: Option<String>,
 }
 
 impl Default for Serve {
     fn default() -> Self {
-        // Parsed rather than written twice.
+        // Parsed, so that the defaults are written once.
         match Cli::parse_from(["bookings", "serve"]).command {
             Some(Command::Serve(serve)) => serve,
             _ => unreachable!("`serve` parses as serve"),

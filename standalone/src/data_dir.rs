@@ -1,4 +1,4 @@
-//! The data directory: found or made, and locked, so that one server at a time works on it.
+//! The data directory: created if it is missing, and locked, so that one server at a time uses it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// A data directory that this process holds. Released when dropped, and by the operating system
-/// however the process ends.
+/// A data directory that this process has locked. Unlocked when dropped; the operating system unlocks it when the
+/// process dies.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
     _lock: File,
 }
 
-/// The directory cannot be used.
+/// The data directory cannot be used.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "each message says it")]
 pub enum DataDirError {
@@ -56,12 +56,12 @@ impl DataDir {
         }
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Finds a directory to read from, locked or not.
+    /// Finds a directory to read from, whether it is locked or not.
     pub fn find(path: &Path) -> Result<&Path, DataDirError> {
         match fs::metadata(path) {
             Ok(found) if found.is_dir() => Ok(path),

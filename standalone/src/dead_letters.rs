@@ -1,4 +1,4 @@
-//! `dead-letters`: what a running server has given up, and back with it.
+//! `dead-letters`: lists, explains and redrives the dead letters of a running server.
 
 use client::{Bookings, ClientError};
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use thiserror::Error;
 /// The dead letters of a running server.
 pub struct DeadLetters(Bookings);
 
-/// Nothing can be said or done about dead letters.
+/// The command failed.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "each message says it")]
 pub enum DeadLettersError {
@@ -21,7 +21,7 @@ pub enum DeadLettersError {
 }
 
 impl DeadLetters {
-    /// Those of the server at that URL.
+    /// The dead letters of the server at that URL.
     pub fn at(url: &str) -> Result<Self, DeadLettersError> {
         Ok(Self(Bookings::at(url)?))
     }
@@ -31,22 +31,22 @@ impl DeadLetters {
         Ok(serde_json::from_value(self.0.get("/operator/dead-letters").await?)?)
     }
 
-    /// All about one: why it failed, how often, and how its order stands.
+    /// Everything about one: why it failed, how often it was tried, and the state of its order.
     pub async fn explain(&self, id: i64) -> Result<String, DeadLettersError> {
         let letters = self.list().await?;
         let letter = letters.into_iter().find(|letter| letter.id == id);
         let letter = letter.ok_or(DeadLettersError::Unknown(id))?;
         let order = match &letter.order_id {
-            None => "it names none".to_owned(),
+            None => "none can be read from it".to_owned(),
             Some(order) => match self.0.booking(order).await {
-                Ok(booking) => stands(order, &booking),
+                Ok(booking) => describe(order, &booking),
                 Err(ClientError::Refused { .. }) => format!("{order}, which this server does not know"),
                 Err(error) => return Err(error.into()),
             },
         };
         let mut lines = vec![
-            ("letter", format!("{id}, given up by {} at {}", letter.source, letter.dead_lettered_at)),
-            ("message", letter.kind.clone().unwrap_or_else(|| "no event".to_owned())),
+            ("letter", format!("{id}, dead-lettered by {} at {}", letter.source, letter.dead_lettered_at)),
+            ("message", letter.kind.clone().unwrap_or_else(|| "not an event".to_owned())),
             ("topic", letter.topic.to_string()),
             ("failure", letter.failure.clone()),
             ("attempts", letter.attempts.to_string()),
@@ -58,7 +58,7 @@ impl DeadLetters {
         Ok(lines.collect())
     }
 
-    /// Sends one back to its topic, or all; answers how many.
+    /// Moves one back to its topic, or all; answers how many.
     pub async fn redrive(&self, one: Option<i64>) -> Result<u64, DeadLettersError> {
         let path = match one {
             Some(id) => format!("/operator/dead-letters/{id}/redrive"),
@@ -74,7 +74,7 @@ impl DeadLetters {
     }
 }
 
-fn stands(order: &str, booking: &Value) -> String {
+fn describe(order: &str, booking: &Value) -> String {
     let text = |key: &str| booking[key].as_str().unwrap_or("?").to_owned();
     if booking["settled"] == true {
         return format!("{order}, settled: {}", text("status"));

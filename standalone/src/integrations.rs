@@ -1,4 +1,4 @@
-//! What the platform reaches beyond its own machine, if it is told to: Stripe, a mail server.
+//! The systems outside this machine, if they are configured: Stripe, a mail server.
 
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ use crate::sqlite::mailbox::Mailbox;
 pub struct Integrations {
     /// Who moves the money.
     pub payments: Payments,
-    /// Who delivers mail; if nobody, it is kept.
+    /// The server that delivers mail; without one, mail is kept.
     pub mail: Option<Smtp>,
 }
 
 /// Who moves the money.
 #[derive(Clone, Debug, Default)]
 pub enum Payments {
-    /// Nobody: it is pretended, and this machine keeps the books.
+    /// The simulated provider: no money moves, and this machine keeps the books.
     #[default]
     Simulated,
     /// Stripe.
@@ -38,7 +38,7 @@ pub enum Payments {
     },
 }
 
-/// The environment does not say what is needed. No message shows what it says.
+/// The configuration in the environment is missing or invalid. No message shows its values.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "each message says it")]
 pub enum IntegrationError {
@@ -51,7 +51,7 @@ pub enum IntegrationError {
 }
 
 impl Payments {
-    /// Stripe, as the environment has it: `STRIPE_SECRET_KEY`, and `STRIPE_API_URL` for tests.
+    /// Stripe, configured by the environment: `STRIPE_SECRET_KEY`, and `STRIPE_API_URL` for tests.
     pub fn stripe(variable: impl Fn(&str) -> Option<String>) -> Result<Self, IntegrationError> {
         let key = variable("STRIPE_SECRET_KEY").unwrap_or_default();
         let key = SecretKey::parse(&key).map_err(IntegrationError::StripeKey)?;
@@ -60,9 +60,9 @@ impl Payments {
         Ok(Self::Stripe { key, url })
     }
 
-    /// The providers: the chosen one for new payments. The simulated one is always among them, so that
-    /// what was opened with it is finished; it is answered as well if it is the chosen one, since then
-    /// it can be broken and looked into.
+    /// The payment providers: the chosen one for new payments, and always the simulated one, which finishes the
+    /// payments that were opened with it. Returns the simulated one too if it is the chosen one: an operator can
+    /// then break it and read its ledger.
     pub(crate) fn providers(
         &self,
         simulated: Arc<SqliteProvider>,
@@ -83,7 +83,7 @@ impl Payments {
     }
 }
 
-/// A mail server, with the login that the environment has: `SMTP_USERNAME` and `SMTP_PASSWORD`.
+/// A mail server, with its login from the environment: `SMTP_USERNAME` and `SMTP_PASSWORD`.
 pub fn smtp(
     url: &str,
     from: &str,
@@ -92,7 +92,7 @@ pub fn smtp(
     Ok(Smtp::parse(url, from, variable("SMTP_USERNAME"), variable("SMTP_PASSWORD"))?)
 }
 
-/// Who delivers mail; a copy of each is in the mailbox then.
+/// The mailer: SMTP, which keeps a copy of each mail in the mailbox, or the mailbox alone.
 pub(crate) fn mailer(smtp: Option<Smtp>, mailbox: &Arc<Mailbox>, clock: &Arc<dyn Clock>) -> Arc<dyn Mailer> {
     match smtp {
         Some(smtp) => Arc::new(SmtpMailer::new(smtp, mailbox.clone(), clock.clone())),
@@ -105,13 +105,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_that_is_missing_or_no_secret_key_is_named_and_not_shown() {
+    fn a_missing_or_invalid_key_is_named_and_not_shown() {
         for key in [None, Some("pk_live_public"), Some("whsec_verySecret")] {
             let error =
                 Payments::stripe(|name| key.filter(|_| name == "STRIPE_SECRET_KEY").map(str::to_owned));
-            let said = error.map_or_else(|error| error.to_string(), |taken| format!("{taken:?}"));
+            let message = error.map_or_else(|error| error.to_string(), |taken| format!("{taken:?}"));
             assert_eq!(
-                said,
+                message,
                 "--payment-provider stripe needs the environment variable STRIPE_SECRET_KEY: it must be a \
                  secret key of Stripe: sk_ or rk_, then letters, digits or '_'"
             );
@@ -120,10 +120,10 @@ mod tests {
             "STRIPE_SECRET_KEY" => Some("sk_test_verySecret".to_owned()),
             _ => Some("http://api.stripe.com".to_owned()),
         };
-        let said =
+        let message =
             Payments::stripe(plain).map_or_else(|error| error.to_string(), |taken| format!("{taken:?}"));
         assert_eq!(
-            said,
+            message,
             "the environment variable STRIPE_API_URL must be https://HOST, or http:// and a loopback address"
         );
     }

@@ -3,7 +3,7 @@
 //! | noun | module |
 //! |---|---|
 //! | the server: HTTP in front of the platform | [`server`] |
-//! | the platform: what the services stand on | [`platform`] |
+//! | the platform: services, pollers, reconciler | [`platform`] |
 //! | what Lambda does on AWS: batches, retries, acknowledgements | [`poller`] |
 //! | topics, stores, ledger and mailbox on SQLite | [`sqlite`] |
 //! | Stripe and mail servers, if any | [`integrations`], [`smtp`] |

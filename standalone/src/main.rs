@@ -1,22 +1,27 @@
 //! `cargo run` starts everything.
 
 mod cli;
+mod log_line;
 
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use booking_gateway::deadline::DeadlinePolicy;
 use clap::Parser;
 use cli::{Cli, Command};
+use log_line::{LogLine, span_fields};
 use messaging::clock::{Clock, SystemClock};
 use standalone::dead_letters::{DeadLetters, DeadLettersError};
 use standalone::drill::Drill;
 use standalone::integrations::{IntegrationError, Integrations, Payments};
 use standalone::load::Load;
 use standalone::{Options, Server};
+use system::dead_letters::Letter;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -25,13 +30,12 @@ fn main() -> ExitCode {
     let quiet = matches!(command, Command::Load(_) | Command::Drill(_));
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(if quiet { "error" } else { "info,metrics=off" }));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .compact()
-        .init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::io::stderr().is_terminal() {
+        log.fmt_fields(span_fields()).event_format(LogLine { clock: Arc::new(SystemClock) }).init();
+    } else {
+        log.with_ansi(false).with_target(false).compact().init();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.to_string()),
@@ -72,11 +76,31 @@ fn integrations(serve: &cli::Serve) -> Result<Integrations, IntegrationError> {
     Ok(Integrations { payments, mail })
 }
 
+/// What `serve` prints once it listens. Programs read the first line.
+fn greeting(url: &str, data: &Path, payments: cli::PaymentProvider) -> String {
+    let process = std::process::id();
+    let data = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
+    let payments = match payments {
+        cli::PaymentProvider::Simulated => "simulated, nothing real is charged",
+        cli::PaymentProvider::Stripe => "by Stripe, which charges real money unless the key is a test key",
+    };
+    let data = data.display();
+    format!(
+        "listening on {url}\n\
+         data      {data}\n\
+         payments  {payments}\n\
+         break it  curl -X PUT {url}/operator/services/billing-service -d '{{\"running\": false}}'\n\
+         process   {process}, stop it with Ctrl-C\n"
+    )
+}
+
 async fn run_server(serve: cli::Serve) -> ExitCode {
     let integrations = match integrations(&serve) {
         Ok(integrations) => integrations,
         Err(error) => return fail(&error.to_string()),
     };
+    let data = serve.data.clone();
+    let payments = serve.payment_provider;
     let options = Options {
         integrations,
         host: serve.host,
@@ -94,13 +118,14 @@ async fn run_server(serve: cli::Serve) -> ExitCode {
         Ok(server) => server,
         Err(error) => return fail(&error.to_string()),
     };
-    println!("listening on {}", server.url());
+    // The reader of the first line may have closed the pipe: that must not end the server.
+    let _ = std::io::stdout().write_all(greeting(server.url(), &data, payments).as_bytes());
     let _ = std::io::stdout().flush();
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    tracing::info!("finishing what is in hand");
+    tracing::info!("finishing the work in progress");
     server.stop().await;
     ExitCode::SUCCESS
 }
@@ -122,6 +147,9 @@ async fn run_dead_letters(command: cli::DeadLetters) -> Result<(), DeadLettersEr
     match command {
         cli::DeadLetters::List { server } => {
             let letters = DeadLetters::at(&server.url)?.list().await?;
+            if !letters.is_empty() {
+                println!("{}", Letter::header());
+            }
             letters.iter().for_each(|letter| println!("{letter}"));
             eprintln!("{} dead letters", letters.len());
         }
@@ -138,10 +166,10 @@ async fn run_dead_letters(command: cli::DeadLetters) -> Result<(), DeadLettersEr
 async fn run_drill(options: &cli::Drill) -> ExitCode {
     let program = match std::env::current_exe() {
         Ok(program) => program,
-        Err(error) => return fail(&format!("this program does not know where it is: {error}")),
+        Err(error) => return fail(&format!("the path of this program cannot be found: {error}")),
     };
     let drill = Drill { bookings: options.bookings, rate: options.rate, program };
-    match drill.run(|news| eprintln!("{news}")).await {
+    match drill.run(|line| eprintln!("{line}")).await {
         Ok(outcome) => {
             println!("{outcome}");
             if outcome.violations() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

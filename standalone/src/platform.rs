@@ -36,7 +36,7 @@ use crate::sqlite::topics::SqliteTopics;
 /// How often the reconciler runs.
 const RECONCILE_EVERY: Duration = Duration::from_secs(10);
 
-/// The most pages of checks that one run works off; what is left waits for the next.
+/// The most pages of due checks that one run handles; the rest waits for the next run.
 const RECONCILE_PAGES: usize = 50;
 
 /// The setting that names the topics whose consumers are stopped.
@@ -52,11 +52,11 @@ pub enum PlatformError {
     Store(#[from] StoreError),
 }
 
-/// The services and what they stand on, at work.
+/// The running services and their platform.
 pub struct Platform {
     /// The services.
     pub services: Services,
-    /// What their operator sees and changes.
+    /// What the operator sees and changes.
     pub operations: Arc<dyn Operations>,
     switches: Arc<Switches>,
     database: Database,
@@ -64,14 +64,14 @@ pub struct Platform {
     reconciler: JoinHandle<()>,
 }
 
-/// What tells the pollers of each topic what to do, in the order of [`Topic::ALL`].
+/// The switch of each topic's pollers, in the order of [`Topic::ALL`].
 type Switches = [watch::Sender<Running>; Topic::COUNT];
 
 impl Platform {
     /// Starts every service on that database.
     ///
     /// # Errors
-    /// The database does not answer, or there is no way to Stripe.
+    /// The database does not answer, or no client for Stripe can be made.
     pub async fn start(
         (database, topics): (Database, SqliteTopics),
         clock: Arc<dyn Clock>,
@@ -110,7 +110,7 @@ impl Platform {
         Ok(Self { services, operations: Arc::new(operations), switches, database, pollers, reconciler })
     }
 
-    /// Lets every service finish what it has in hand, and closes the database.
+    /// Lets every service finish its current batch, and closes the database.
     pub async fn stop(mut self) {
         self.reconciler.abort();
         for switch in self.switches.iter() {
@@ -128,12 +128,12 @@ async fn reconcile(gateway: Gateway) {
     loop {
         ticks.tick().await;
         if let Err(error) = gateway.reconcile(RECONCILE_PAGES).await {
-            warn!(%error, "the reconciler could not look; it will in {RECONCILE_EVERY:?}");
+            warn!(%error, "the reconciler could not run; it runs again in {RECONCILE_EVERY:?}");
         }
     }
 }
 
-/// The deployment's secret, made at the first start.
+/// The deployment's secret; created at the first start.
 async fn secret(database: &Database, entropy: &dyn Entropy) -> Result<Secret, StoreError> {
     let mut fresh = [0; 32];
     entropy.fill(&mut fresh);
@@ -149,7 +149,7 @@ async fn secret(database: &Database, entropy: &dyn Entropy) -> Result<Secret, St
     Secret::new(&bytes).ok_or_else(|| StoreError::unreadable("the deployment's secret is too short"))
 }
 
-/// What an operator sees and changes here.
+/// The operator's port on this platform.
 struct OnSqlite {
     switches: Arc<Switches>,
     database: Database,

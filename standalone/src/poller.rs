@@ -1,5 +1,5 @@
-//! What Lambda does on AWS: receives batches, has the services' consumers run on them, and
-//! acknowledges what they are done with.
+//! What Lambda does on AWS: receives batches, runs the services' consumers on them, and acknowledges
+//! the messages that are handled.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,31 +11,30 @@ use tracing::warn;
 
 use crate::sqlite::topics::{Receipt, SqliteTopics};
 
-/// How many messages a batch has at most; SQS's number.
+/// The most messages in a batch; as in SQS.
 const BATCH: usize = 10;
 
-/// How many batches of one topic are worked on at the same time.
+/// How many batches of one topic are handled at the same time.
 const POLLERS: usize = 16;
 
-/// How long a batch may take, …
+/// How long a batch may take.
 const TIME: Duration = Duration::from_secs(25);
 
-/// … and after how long its messages are delivered again if nothing was said about them.
+/// After how long the messages of a batch are redelivered if they were neither acknowledged nor failed.
 const VISIBILITY: Duration = Duration::from_secs(30);
 
-/// What a topic's pollers are told to do.
+/// The state of a topic's switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Running {
     /// Consume the topic.
     Yes,
     /// Leave its messages where they are.
     No,
-    /// Finish what they have, and end.
+    /// Finish the current batch, and end.
     Ending,
 }
 
-/// Starts the pollers of a consumer's topic in `tasks`; they do as the switch says, which begins as
-/// `running`.
+/// Starts the pollers of a consumer's topic in `tasks`. Returns their switch, which is `running` at first.
 pub fn start(
     tasks: &mut JoinSet<()>,
     consumer: &Arc<dyn Consume>,
@@ -51,8 +50,8 @@ pub fn start(
 
 async fn poll(consumer: Arc<dyn Consume>, topics: SqliteTopics, mut running: watch::Receiver<Running>) {
     loop {
-        let told = *running.borrow_and_update();
-        let batch = match told {
+        let state = *running.borrow_and_update();
+        let batch = match state {
             Running::Ending => return,
             Running::No => {
                 if running.changed().await.is_err() {
@@ -70,15 +69,15 @@ async fn poll(consumer: Arc<dyn Consume>, topics: SqliteTopics, mut running: wat
 }
 
 async fn consume(consumer: &dyn Consume, topics: &SqliteTopics, batch: Vec<Delivery>) {
-    let Decision { messages, again } = consumer.decide(&batch, TIME).await;
+    let Decision { messages, redeliver } = consumer.decide(&batch, TIME).await;
     let messages = messages.into_iter().map(|(_, message)| message).collect();
     let (mut done, mut failed) = (Vec::new(), Vec::new());
     for (record, receipt) in batch.iter().map(Receipt::of).enumerate() {
-        if again.contains(&record) { &mut failed } else { &mut done }.extend(receipt);
+        if redeliver.contains(&record) { &mut failed } else { &mut done }.extend(receipt);
     }
-    // What is sent, and what it answers, change together. If that fails, nothing happened: every
-    // message is delivered again after its visibility timeout, and finds its service's record.
+    // The answers are sent and the messages acknowledged in one commit. If it fails, nothing happened: every
+    // message is redelivered after its visibility timeout, and its service answers from its record.
     if let Err(error) = topics.finish(messages, done, failed).await {
-        warn!(%error, "a batch of {} could not be finished; it will be delivered again", consumer.topic());
+        warn!(%error, "a batch of {} could not be finished; it will be redelivered", consumer.topic());
     }
 }

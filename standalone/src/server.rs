@@ -25,7 +25,7 @@ use crate::sqlite;
 use crate::sqlite::schema::SchemaError;
 use crate::sqlite::tickets::SqliteTickets;
 
-/// How long a stopping server waits for the requests in hand.
+/// How long a stopping server waits for the requests in progress.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// How a server is started.
@@ -37,20 +37,20 @@ pub struct Options {
     pub host: String,
     /// The port; 0 takes a free one.
     pub port: u16,
-    /// Flights to add or change first. Without it, a new server offers a seed.
+    /// A file of flights to add or change. Without it, a new server offers default flights.
     pub flights: Option<PathBuf>,
     /// How long an order may take.
     pub deadlines: DeadlinePolicy,
     /// Who moves the money, and who delivers mail.
     pub integrations: Integrations,
-    /// Its time.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// Its randomness.
+    /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
 }
 
 impl Options {
-    /// The defaults: a free port on loopback, the seed, 48 h, simulated payments, mail kept.
+    /// The defaults: a free port on loopback, default flights, 48 h, simulated payments, mail kept.
     pub fn new(data: impl Into<PathBuf>) -> Self {
         Self {
             data: data.into(),
@@ -65,7 +65,7 @@ impl Options {
     }
 }
 
-/// A server could not start. Each message says what to do.
+/// The server could not start. Each message says what to do.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "each message says it")]
 pub enum StartError {
@@ -85,7 +85,7 @@ pub enum StartError {
     Platform(#[from] PlatformError),
 }
 
-/// A server at work.
+/// A running server.
 pub struct Server {
     url: String,
     platform: Platform,
@@ -95,9 +95,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server. It can serve once this answers.
+    /// Starts a server. It accepts requests once this returns.
     pub async fn start(options: Options) -> Result<Self, StartError> {
-        // What can be refused is refused before anything is changed.
+        // The flights file, the directory and the address are checked before anything is changed.
         let file = options.flights.as_deref().map(catalogue::read).transpose()?;
         let data = DataDir::lock(&options.data)?;
         let address = format!("{}:{}", options.host, options.port);
@@ -124,7 +124,7 @@ impl Server {
         let url = url.map_err(|error| StartError::Listen { address: String::new(), error })?;
         let (ending, ended) = oneshot::channel();
         let listener = listener.tap_io(|stream| {
-            // A 202 must not wait for company.
+            // A 202 must not wait for more data (Nagle's algorithm).
             let _ = stream.set_nodelay(true);
         });
         let serve = axum::serve(listener, router).with_graceful_shutdown(async {
@@ -139,13 +139,12 @@ impl Server {
         &self.url
     }
 
-    /// What it serves.
+    /// The platform that it serves.
     pub fn platform(&self) -> &Platform {
         &self.platform
     }
 
-    /// Takes no new requests, finishes those in hand and what the services work on, and closes the
-    /// database.
+    /// Takes no new requests, finishes the requests and batches in progress, and closes the database.
     pub async fn stop(self) {
         let _ = self.ending.send(());
         let _ = tokio::time::timeout(DRAIN, self.serving).await;

@@ -1,4 +1,4 @@
-//! The audit: silent on a system at work, and it finds what is broken on purpose.
+//! The audit: no false alarm on a running system, and it finds every change made on purpose.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -47,7 +47,7 @@ async fn endings() -> (TempDir, PathBuf, String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_system_at_rest_is_as_it_should_be() {
+async fn a_system_at_rest_has_no_discrepancy() {
     let (_kept, data, ..) = endings().await;
     let audit = look(&data);
     assert_eq!((audit.orders, audit.at_rest), (5, 5));
@@ -55,7 +55,7 @@ async fn a_system_at_rest_is_as_it_should_be() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_system_at_work_raises_no_false_alarm() {
+async fn a_running_system_raises_no_false_alarm() {
     let kept = tempfile::tempdir().unwrap();
     let data = kept.path().join("data");
     let server = Server::start(Options::new(&data)).await.unwrap();
@@ -112,7 +112,7 @@ async fn everything_broken_on_purpose_is_found() {
         ("unsettled, and no message anywhere", format!("UPDATE orders SET next_check = 1, body = json_set(body, '$.state', 'pending') WHERE id = {cancelled}"), "no message anywhere"),
         ("unsettled, and not watched", format!("UPDATE orders SET body = json_set(body, '$.state', 'pending') WHERE id = {cancelled}"), "next check None"),
         ("settled, and still watched", format!("UPDATE orders SET next_check = 1 WHERE id = {cancelled}"), "next check Some"),
-        ("a mail that is missing", format!("DELETE FROM mails WHERE order_id = {cancelled}"), "the last mail told None"),
+        ("a mail that is missing", format!("DELETE FROM mails WHERE order_id = {cancelled}"), "the last mail said None"),
         ("a payment being undone for good", format!("UPDATE payments SET body = json_object('state', 'reversing', 'provider', 'simulated', 'reference', 'sim_1', 'amount', json_object('value', 1, 'currency', 'EUR')) WHERE order_id = {cancelled}"), "Reversing"),
         ("records of no order", format!("DELETE FROM orders WHERE id = {confirmed}"), "an order that does not exist"),
         ("a dead letter", format!("INSERT INTO dead_letters (topic, dead_lettered_at, failure, attempts, source, body) VALUES ('billing', 1, 'it broke', 5, '/topics', '{message}')"), "one in billing-dlq: it broke"),

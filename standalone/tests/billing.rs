@@ -1,4 +1,4 @@
-//! The Billing Service against the real adapters and a provider that does its worst.
+//! The Billing Service with the real adapters and a provider that injects faults.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -25,7 +25,7 @@ use standalone::sqlite::payments::SqlitePayments;
 use system::operations::{ProviderMode, SimulatedProvider};
 use tempfile::TempDir;
 
-/// What goes wrong, once or for good.
+/// The injected fault, once or always.
 #[derive(Clone, Copy, Default, PartialEq)]
 enum Fault {
     #[default]
@@ -135,7 +135,7 @@ impl Billing {
         attempt(&self.service(Fault::None), charge(), 1).await
     }
 
-    /// What the provider's own books say: captured, refunded.
+    /// The provider's ledger: captured, refunded.
     async fn ledger(&self) -> (u64, u64) {
         let entries = self.provider.ledger().await.unwrap();
         assert!(entries.len() <= 1);
@@ -216,7 +216,7 @@ async fn copies_of_a_charge_at_once_capture_once() {
 }
 
 #[tokio::test]
-async fn a_reverse_before_its_charge_lets_nothing_be_taken() {
+async fn a_reverse_before_its_charge_prevents_the_capture() {
     let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::None, BillingCommand::Reverse).await, Some(reversed(None)));
     assert_eq!(billing.answer(Fault::None, charge()).await, Some(reversed(None)));
@@ -224,7 +224,7 @@ async fn a_reverse_before_its_charge_lets_nothing_be_taken() {
 }
 
 #[tokio::test]
-async fn a_reverse_gives_everything_back_once() {
+async fn a_reverse_refunds_everything_once() {
     let billing = Billing::new().await;
     billing.answer(Fault::None, charge()).await;
     for _ in 0..3 {
@@ -246,11 +246,11 @@ async fn a_declined_card_is_final_and_closed() {
     assert_eq!(billing.answer(Fault::None, charge()).await, refused);
     assert_eq!(billing.answer(Fault::None, BillingCommand::Reverse).await, refused);
     let status = billing.provider.retrieve(&PaymentRef("sim_1".to_owned())).await.unwrap();
-    assert_eq!(status, PaymentStatus::Voided, "told only after it was closed");
+    assert_eq!(status, PaymentStatus::Voided, "answered only after it was closed");
 }
 
 #[tokio::test]
-async fn a_decline_whose_close_is_not_known_is_not_told_yet() {
+async fn a_decline_is_not_answered_before_its_payment_is_closed() {
     let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::VoidReplyLost, charge_with("pm_card_chargeDeclined")).await, None);
     assert_eq!(billing.answer(Fault::None, charge()).await, Some(declined(Declined::CardDeclined)));
@@ -265,7 +265,7 @@ async fn a_capture_whose_reply_was_lost_is_found_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn a_capture_whose_reply_was_lost_is_given_back_by_a_reverse() {
+async fn a_capture_whose_reply_was_lost_is_refunded_by_a_reverse() {
     let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::CaptureReplyLost, charge()).await, None);
     assert_eq!(billing.answer(Fault::None, BillingCommand::Reverse).await, Some(reversed(Some(25_900))));
@@ -273,7 +273,7 @@ async fn a_capture_whose_reply_was_lost_is_given_back_by_a_reverse() {
 }
 
 #[tokio::test]
-async fn a_capture_that_lands_while_its_payment_is_reversed_is_given_back() {
+async fn a_capture_that_lands_while_its_payment_is_reversed_is_refunded() {
     let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::CaptureLandsLate, charge()).await, None);
     assert_eq!(
@@ -307,13 +307,13 @@ async fn a_refund_whose_reply_was_lost_is_found_and_not_repeated() {
     assert_eq!(
         billing.answer(Fault::None, charge()).await,
         Some(reversed(Some(25_900))),
-        "whoever comes next ends it"
+        "the next command ends it"
     );
     assert_eq!(billing.ledger().await, (25_900, 25_900));
 }
 
 #[tokio::test]
-async fn past_its_deadline_nothing_new_is_captured_and_what_was_is_told() {
+async fn past_its_deadline_nothing_new_is_captured_and_an_earlier_capture_is_answered() {
     let billing = Billing::new().await;
     billing.clock.advance(deadline() + Duration::from_millis(1));
     assert!(billing.clock.now() > start() + deadline());
@@ -327,10 +327,10 @@ async fn past_its_deadline_nothing_new_is_captured_and_what_was_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_recorded_is_answered_though_the_provider_is_away_or_loses_its_replies() {
+async fn a_recorded_outcome_is_answered_while_the_provider_is_unavailable_or_loses_replies() {
     let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::CaptureReplyLost, charge()).await, None);
-    // Nothing but `retrieve` answers from here on.
+    // From here on only `retrieve` answers.
     billing.provider.set_mode(ProviderMode::Timeout).await.unwrap();
     assert_eq!(billing.answer_again().await, Some(OrderUpdate::PaymentCaptured));
     billing.provider.set_mode(ProviderMode::Unavailable).await.unwrap();

@@ -4,8 +4,10 @@
 mod support;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Output;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use support::{Http, bookings, serve};
 
@@ -13,14 +15,19 @@ fn run(arguments: &[&str], directory: &Path) -> Output {
     bookings().args(arguments).current_dir(directory).output().unwrap()
 }
 
-/// What a start that must fail says.
+/// The error of a start that must fail.
 fn refused(arguments: &[&str], directory: &Path) -> String {
     let output = run(&[&["serve", "--port", "0"], arguments].concat(), directory);
     assert!(!output.status.success());
-    assert!(output.stdout.is_empty(), "nothing is listening");
+    assert!(output.stdout.is_empty(), "no line says that it listens");
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(!error.contains("panicked"), "{error}");
     error
+}
+
+/// SIGTERM.
+fn terminate(server: &Child) {
+    assert!(Command::new("kill").arg(server.id().to_string()).status().unwrap().success());
 }
 
 fn flights(directory: &Path, text: &str) -> String {
@@ -60,6 +67,49 @@ fn help_and_version_say_what_it_is() {
 }
 
 #[test]
+fn serve_prints_where_it_listens_then_its_data_payments_and_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = bookings();
+    command.args(["serve", "--port", "0", "--data", "data"]).current_dir(directory.path());
+    let mut server = command.env("RUST_LOG", "error").stdout(Stdio::piped()).spawn().unwrap();
+    let lines = BufReader::new(server.stdout.take().unwrap()).lines().take(5);
+    let lines: Vec<_> = lines.map(|line| line.unwrap()).collect();
+    let process = server.id().to_string();
+    terminate(&server);
+    assert!(server.wait().unwrap().success());
+
+    let url = lines[0].strip_prefix("listening on ").unwrap();
+    for (line, begin, part) in [
+        (1, "data ", directory.path().join("data").display().to_string()),
+        (2, "payments ", "simulated, nothing real is charged".to_owned()),
+        (
+            3,
+            "break it ",
+            format!("curl -X PUT {url}/operator/services/billing-service -d '{{\"running\": false}}'"),
+        ),
+        (4, "process ", process),
+    ] {
+        assert!(lines[line].starts_with(begin) && lines[line].contains(&part), "{lines:?}");
+    }
+}
+
+#[test]
+fn a_server_whose_output_is_closed_serves_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = bookings();
+    command.args(["serve", "--port", "0", "--data", "data"]).current_dir(directory.path());
+    let mut server = command.env("RUST_LOG", "error").stdout(Stdio::piped()).spawn().unwrap();
+    drop(server.stdout.take());
+    // The server handles signals before it creates the database.
+    while !directory.path().join("data/bookings.sqlite").exists() {
+        assert!(server.try_wait().unwrap().is_none(), "the server ended");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    terminate(&server);
+    assert!(server.wait().unwrap().success());
+}
+
+#[test]
 fn bad_flags_are_refused_by_name() {
     let directory = tempfile::tempdir().unwrap();
     for (flags, named) in [
@@ -76,7 +126,7 @@ fn bad_flags_are_refused_by_name() {
 }
 
 #[test]
-fn a_file_in_the_directorys_place_is_named() {
+fn a_file_in_place_of_the_directory_is_named() {
     let directory = tempfile::tempdir().unwrap();
     fs::write(directory.path().join("data"), "").unwrap();
     assert!(
@@ -194,7 +244,7 @@ async fn a_flights_file_is_upserted_and_cannot_take_seats_that_are_held() {
 }
 
 #[tokio::test]
-async fn a_server_that_is_told_to_end_finishes_and_what_waits_goes_on_after_the_next_start() {
+async fn a_stopped_server_finishes_and_waiting_messages_are_handled_after_the_next_start() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let server = serve(&data, None);
@@ -210,7 +260,7 @@ async fn a_server_that_is_told_to_end_finishes_and_what_waits_goes_on_after_the_
 }
 
 #[test]
-fn a_load_reports_what_became_of_every_booking() {
+fn a_load_reports_how_every_booking_ended() {
     let directory = tempfile::tempdir().unwrap();
     let output = run(&["load", "--bookings", "40", "--concurrency", "4"], directory.path());
     let report = String::from_utf8(output.stdout).unwrap();

@@ -167,7 +167,7 @@ mod topics {
             self.topics.finish(Vec::new(), vec![Receipt::of(delivery).unwrap()], Vec::new()).await.unwrap();
         }
 
-        async fn deliver_again(&self, _topic: Topic, delivery: &Delivery) {
+        async fn redeliver(&self, _topic: Topic, delivery: &Delivery) {
             self.topics.finish(Vec::new(), Vec::new(), vec![Receipt::of(delivery).unwrap()]).await.unwrap();
             self.pass(Duration::from_secs(1)).await;
         }
@@ -221,7 +221,7 @@ mod topics {
     }
 
     #[tokio::test]
-    async fn who_stops_waiting_takes_nothing_with_it() {
+    async fn a_dropped_receive_leaves_its_messages_in_the_topic() {
         let (ends, _kept) = fresh().await;
         let mut gone = Box::pin(ends.topics.receive(Topic::Email, 10, VISIBILITY));
         let _ = tokio::time::timeout(Duration::from_millis(20), &mut gone).await;
@@ -245,11 +245,11 @@ mod topics {
     }
 
     #[tokio::test]
-    async fn what_was_handed_to_somebody_who_stopped_waiting_comes_again_at_once() {
+    async fn messages_handed_to_a_dropped_receiver_are_requeued_at_once() {
         let (ends, _kept) = fresh().await;
         let mut gone = Box::pin(ends.topics.receive(Topic::Email, 10, VISIBILITY));
         let _ = tokio::time::timeout(Duration::from_millis(20), &mut gone).await;
-        // It is in the batch's hands by the time the send is answered, or a moment later.
+        // The receiver gets it when the send is answered, or a moment later.
         let message = Outgoing {
             topic: Topic::Email,
             body: "kept".to_owned(),

@@ -1,4 +1,4 @@
-//! The one writing connection: groups, and what becomes of a write that fails.
+//! The one writing connection: groups, and failed writes.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -67,11 +67,11 @@ async fn a_write_that_fails_or_panics_is_undone_alone() {
 }
 
 #[tokio::test]
-async fn a_write_takes_place_though_nobody_waits_for_it() {
+async fn a_write_takes_place_even_if_its_answer_is_not_awaited() {
     let (database, directory) = database();
-    drop(database.write(|connection| insert(connection, "unattended")));
+    drop(database.write(|connection| insert(connection, "not awaited")));
     database.close();
-    assert_eq!(names(&directory), ["unattended"]);
+    assert_eq!(names(&directory), ["not awaited"]);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Dead letters, as an operator meets them: listed, explained, sent back by command.
+//! Dead letters, as an operator sees them: listed, explained and redriven by command.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -11,16 +11,16 @@ use serde_json::json;
 use standalone::sqlite::database::FILE;
 use support::{Http, bookings, serve};
 
-/// Runs `dead-letters`; answers whether it succeeded, and all it said.
+/// Runs `dead-letters`; answers whether it succeeded, and its output.
 fn dead_letters(server: &ServerProcess, arguments: &[&str]) -> (bool, String) {
     let output =
         bookings().arg("dead-letters").args(arguments).args(["--url", server.url()]).output().unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.success(), String::from_utf8(said).unwrap())
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8(text).unwrap())
 }
 
-/// A server with a booking whose `reserve` was given up after five deliveries, and a message in
-/// billing that nothing can read.
+/// A server with a booking whose `reserve` was dead-lettered after five deliveries, and an unreadable
+/// message in billing.
 async fn with_dead_letters(data: &Path) -> (ServerProcess, Http, String) {
     let server = serve(data, None);
     let http = Http::new(server.url());
@@ -56,6 +56,13 @@ async fn a_dead_letter_is_listed_explained_and_redriven_and_its_order_settles() 
         assert!(line.contains(word), "{line}");
     }
     let letter = line.split_whitespace().next().unwrap();
+    let header = list.lines().next().unwrap();
+    assert_eq!(header.split_whitespace().collect::<Vec<_>>(), ["id", "topic", "type", "order", "failure"]);
+    for (column, value) in
+        [("topic", "tickets"), ("type", "booking."), ("order", &order), ("failure", "received")]
+    {
+        assert_eq!(header.find(column), line.find(value), "{list}");
+    }
 
     let (explained, why) = dead_letters(&server, &["explain", letter]);
     assert!(explained, "{why}");
@@ -63,7 +70,7 @@ async fn a_dead_letter_is_listed_explained_and_redriven_and_its_order_settles() 
         "attempts  5\n".to_owned(),
         "failure   received 5 times and never acknowledged\n".to_owned(),
         format!("order     {order}, pending: waits for tickets since "),
-        "advice    its handler died on it".to_owned(),
+        "advice    its handler failed each time".to_owned(),
     ];
     for part in expected {
         assert!(why.contains(&part), "{why}");
@@ -76,7 +83,7 @@ async fn a_dead_letter_is_listed_explained_and_redriven_and_its_order_settles() 
 }
 
 #[tokio::test]
-async fn what_nothing_can_read_is_parked_again_and_loses_nothing() {
+async fn an_unreadable_message_is_dead_lettered_again_and_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (server, http, order) = with_dead_letters(&directory.path().join("data")).await;
     assert_eq!(dead_letters(&server, &["redrive", "--all"]), (true, "2 redriven\n".to_owned()));
@@ -86,19 +93,19 @@ async fn what_nothing_can_read_is_parked_again_and_loses_nothing() {
     assert_eq!(letters.as_array().unwrap().len(), 1);
     assert_eq!(letters[0]["text"], "not an event");
     let (_, why) = dead_letters(&server, &["explain", &letters[0]["id"].to_string()]);
-    assert!(why.contains("failure   undecodable") && why.contains("nothing can read it"), "{why}");
+    assert!(why.contains("failure   undecodable") && why.contains("no version can read it"), "{why}");
 }
 
 #[tokio::test]
-async fn a_letter_that_is_not_there_and_a_server_that_is_not_there_are_named() {
+async fn an_unknown_letter_and_a_server_that_does_not_answer_are_named() {
     let directory = tempfile::tempdir().unwrap();
     let server = serve(&directory.path().join("data"), None);
     for command in ["explain", "redrive"] {
-        let (done, said) = dead_letters(&server, &[command, "7"]);
-        assert!(!done && said.contains("there is no dead letter 7"), "{said}");
+        let (done, output) = dead_letters(&server, &[command, "7"]);
+        assert!(!done && output.contains("there is no dead letter 7"), "{output}");
     }
     assert_eq!(dead_letters(&server, &["redrive", "--all"]), (true, "0 redriven\n".to_owned()));
     let output = bookings().args(["dead-letters", "list", "--url", "http://127.0.0.1:9"]).output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && said.contains("does not answer"), "{said}");
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && error.contains("does not answer"), "{error}");
 }

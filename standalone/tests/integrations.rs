@@ -1,4 +1,4 @@
-//! The real binary with Stripe and a mail server outside of it.
+//! The real binary with Stripe and a mail server.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -90,7 +90,7 @@ async fn orders_are_paid_and_refunded_by_stripe_and_mailed_by_smtp() {
 }
 
 #[test]
-fn what_is_missing_is_named_and_nothing_is_started_or_shown() {
+fn a_missing_setting_is_named_and_no_secret_is_shown() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path().join("data");
     let refused = |arguments: &[&str], variables: &[(&str, &str)]| {
@@ -110,7 +110,7 @@ fn what_is_missing_is_named_and_nothing_is_started_or_shown() {
     assert!(refused(&["--payment-provider", "paypal"], &[]).contains("--payment-provider"));
     assert!(refused(&["--smtp", "smtp://localhost"], &[]).contains("--mail-from"));
     let from = |address: &'static str| ["--smtp", "smtp://localhost", "--mail-from", address];
-    assert!(refused(&from("nobody"), &[]).contains("--mail-from must be an e-mail address"));
+    assert!(refused(&from("tickets"), &[]).contains("--mail-from must be an e-mail address"));
     assert!(refused(&from("a@example.com"), &[("SMTP_PASSWORD", "verySecret")]).contains("SMTP_USERNAME"));
     let url = ["--mail-from", "a@example.com", "--smtp", "smtp://a:verySecret@localhost"];
     assert!(refused(&url, &[]).contains("SMTP_PASSWORD"));

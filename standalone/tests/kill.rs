@@ -41,7 +41,7 @@ fn key(round: usize, number: usize) -> String {
     format!("round-{round}-customer-{number}")
 }
 
-/// What a customer heard before the server died.
+/// The answers that a customer got before the server died.
 #[derive(Default)]
 struct Heard {
     /// The booking's id; none if the `POST` was not answered.
@@ -67,7 +67,7 @@ async fn book(http: &Http, key: &str, number: usize) -> Option<String> {
     }
 }
 
-/// Posts a round's bookings from several clients, and cancels every ninth; rings once `ring_at`
+/// Posts a round's bookings from several clients, and cancels every ninth; signals once `ring_at`
 /// were accepted.
 async fn customers(http: &Http, round: usize, ring_at: usize, ring: Arc<Notify>) -> Answers {
     let (next, accepted) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -100,7 +100,7 @@ async fn customers(http: &Http, round: usize, ring_at: usize, ring: Arc<Notify>)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_three_times_under_load_every_accepted_order_settles_and_the_books_agree() {
+async fn killed_three_times_under_load_every_accepted_order_settles_and_money_and_seats_agree() {
     let scratch = tempfile::tempdir().unwrap();
     let (data, flights) = (scratch.path().join("data"), scratch.path().join("flights.json"));
     let flight = |id, capacity: u64| {
@@ -130,8 +130,8 @@ async fn killed_three_times_under_load_every_accepted_order_settles_and_the_book
         answers.extend(seen);
     }
 
-    // A customer without an answer asks again, under the same key and twice. The others do not: what was
-    // answered must end well by itself.
+    // A customer without an answer posts twice more, with the same key. The others do not: an accepted order must
+    // settle by itself.
     let server = serve(&data, Some(&flights));
     let http = Http::new(server.url());
     let unanswered = answers.values().filter(|heard| heard.id.is_none()).count();
@@ -172,7 +172,7 @@ async fn killed_three_times_under_load_every_accepted_order_settles_and_the_book
                 booking["seats"].as_u64().unwrap();
         }
     }
-    assert!(paid.is_empty(), "payments of nobody's orders: {paid:?}");
+    assert!(paid.is_empty(), "payments of no order: {paid:?}");
     for offer in http.get("/flights").await.as_array().unwrap() {
         let held = held.get(offer["id"].as_str().unwrap()).copied().unwrap_or(0);
         assert_eq!(

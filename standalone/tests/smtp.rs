@@ -1,4 +1,4 @@
-//! Mail by SMTP: what arrives, and what becomes of a mail that the server does not take.
+//! Mail by SMTP: what arrives, and what happens to a mail that the server refuses.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -128,21 +128,21 @@ async fn a_mail_says_when_it_was_sent_from_whom_and_which_it_is_and_a_copy_is_ke
 }
 
 #[tokio::test]
-async fn while_no_server_answers_a_mail_waits_and_is_sent_later() {
+async fn a_mail_waits_until_a_server_answers() {
     let gone = SmtpServer::start().await;
     let port = gone.port;
     let post = Post::with(gone);
     post.send(&plain()).await.unwrap();
     let away = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     assert_ne!(away, port);
-    let nobody = mailer(away, None, post.mailbox.clone());
-    let error = nobody.send(order(), NoticeOutcome::Cancelled, &plain()).await.unwrap_err();
+    let unreachable = mailer(away, None, post.mailbox.clone());
+    let error = unreachable.send(order(), NoticeOutcome::Cancelled, &plain()).await.unwrap_err();
     assert!(matches!(error, MailerError::Unavailable(_)), "{error}");
     assert_eq!(post.copies().await, 1, "what was not sent is not shown as sent");
 }
 
 #[tokio::test]
-async fn what_passes_is_waited_for() {
+async fn a_mail_waits_after_a_temporary_error() {
     for (command, answer) in [
         ("EHLO", "421 4.3.2 shutting down"),
         ("MAIL", "452 4.3.1 full"),
@@ -200,7 +200,7 @@ async fn a_mail_is_undeliverable_only_if_nobody_is_at_its_address() {
 }
 
 #[tokio::test]
-async fn a_mail_that_was_taken_unheard_comes_again_under_the_same_name() {
+async fn a_mail_whose_acceptance_was_lost_is_sent_again_with_the_same_message_id() {
     let post = Post::start().await;
     post.server.script(".", "");
     assert!(matches!(post.send(&plain()).await, Err(MailerError::Unavailable(_))));
@@ -212,7 +212,7 @@ async fn a_mail_that_was_taken_unheard_comes_again_under_the_same_name() {
 }
 
 #[tokio::test]
-async fn a_command_that_comes_twice_even_at_the_same_time_sends_one_mail() {
+async fn a_duplicate_command_even_at_the_same_time_sends_one_mail() {
     let post = Post::start().await;
     let mail = plain();
     let (one, other) = tokio::join!(post.send(&mail), post.send(&mail));
@@ -224,7 +224,7 @@ async fn a_command_that_comes_twice_even_at_the_same_time_sends_one_mail() {
 }
 
 #[tokio::test]
-async fn a_login_is_used_and_a_wrong_one_waits_without_being_told() {
+async fn a_login_is_used_and_after_a_wrong_one_mail_waits_and_no_password_is_shown() {
     let post = Post::start().await;
     let mailer = mailer(post.server.port, Some("verySecret"), post.mailbox.clone());
     post.server.script("AUTH", "535 5.7.8 wrong: verySecret");
@@ -245,7 +245,7 @@ async fn nothing_that_a_customer_writes_becomes_a_header_a_recipient_or_a_comman
     ] {
         assert!(PassengerName::parse(name).is_err(), "the border lets no line break in");
     }
-    // And if one came in, by a subject or a body, it would stay where it was written.
+    // A line break in a subject or a body stays there.
     let post = Post::start().await;
     let evil = "Ada\r\nBcc: eve@example.com\r\n\r\n.\r\nMAIL FROM:<eve@example.com>\r\n.\r\n..";
     post.send(&mail(evil, evil)).await.unwrap();
@@ -277,7 +277,7 @@ fn confirmed(name: &str) -> Event<EmailCommand> {
 }
 
 #[tokio::test]
-async fn the_email_service_waits_for_a_server_and_gives_an_unknown_address_up() {
+async fn the_email_service_waits_for_a_server_and_not_for_an_unknown_address() {
     let post = Post::start().await;
     let store = Arc::new(SqliteMails(post.mailbox.database.clone()));
     let service = EmailService { store: store.clone(), mailer: post.mailer.clone() };

@@ -17,7 +17,7 @@ use support::Http;
 use system::audit::audit;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_earlier_version_left_settles_and_the_audit_is_clean() {
+async fn orders_of_an_earlier_version_settle_and_the_audit_is_clean() {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schema-1");
     let kept = tempfile::tempdir().unwrap();
     let data = kept.path().join("data");
@@ -68,7 +68,7 @@ async fn an_upgrade_names_the_provider_of_each_payment_once() {
     assert_eq!(payment(&set)["provider"], Value::Null);
     Server::start(Options::new(&data)).await.unwrap().stop().await;
     assert_eq!(payment("")["provider"], "stripe");
-    // From then on the record decides, whatever its reference looks like.
+    // From then on the record decides, and no longer its reference.
     payment(&set.replace("pi_1", "sim_1"));
     Server::start(Options::new(&data)).await.unwrap().stop().await;
     assert_eq!(payment("")["provider"], "stripe");

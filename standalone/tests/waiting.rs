@@ -71,7 +71,7 @@ impl App {
     }
 }
 
-/// Topics that take nothing.
+/// Topics that refuse every message.
 struct Away;
 
 #[async_trait]
@@ -98,7 +98,7 @@ impl Topics for Hanging {
 async fn an_order_is_accepted_though_no_message_can_be_sent_and_the_reconciler_drives_it_on() {
     for topics in [Arc::new(Away) as Arc<dyn Topics>, Arc::new(Hanging)] {
         let app = App::start().await;
-        // The same API, on the same store, whose sends come to nothing.
+        // The same API, on the same store, with topics that cannot send.
         let gateway = Gateway { topics, ..app.gateway().clone() };
         let acceptor = Acceptor { gateway, ..app.server.platform().services.acceptor.clone() };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -121,7 +121,7 @@ async fn an_order_is_accepted_though_no_message_can_be_sent_and_the_reconciler_d
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_waiting_order_is_looked_at_less_and_less_often() {
+async fn a_waiting_order_is_checked_less_and_less_often() {
     let app = App::start().await;
     app.switch("ticket-service", false).await;
     let id = app.book().await;
@@ -132,7 +132,7 @@ async fn a_waiting_order_is_looked_at_less_and_less_often() {
         assert_eq!(app.gateway().reconcile(1).await.unwrap().resent, 1, "after {minutes} min");
     }
     app.switch("ticket-service", true).await;
-    assert_eq!(app.http.settled(&id).await["status"], "confirmed", "whatever the number of copies");
+    assert_eq!(app.http.settled(&id).await["status"], "confirmed", "with any number of copies");
     app.http.at_rest().await;
     assert_eq!(app.http.get("/operator/payments").await.as_array().unwrap().len(), 1);
     app.server.stop().await;
@@ -152,7 +152,7 @@ async fn two_reconcilers_at_once_send_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_whose_seats_are_not_held_by_its_deadline_is_called_off() {
+async fn an_order_whose_seats_are_not_held_by_its_deadline_is_cancelled() {
     let app = App::start().await;
     app.switch("ticket-service", false).await;
     let id = app.book().await;
@@ -169,7 +169,7 @@ async fn an_order_whose_seats_are_not_held_by_its_deadline_is_called_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_order_that_is_not_paid_by_its_deadline_is_called_off_and_its_seats_are_free_again() {
+async fn an_order_that_is_not_paid_by_its_deadline_is_cancelled_and_its_seats_are_released() {
     let app = App::start().await;
     app.switch("billing-service", false).await;
     let id = app.book().await;
@@ -188,7 +188,7 @@ async fn an_order_that_is_not_paid_by_its_deadline_is_called_off_and_its_seats_a
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_charge_that_comes_up_after_the_deadline_takes_nothing() {
+async fn a_charge_handled_after_the_deadline_captures_nothing() {
     let app = App::start().await;
     app.switch("billing-service", false).await;
     let id = app.book().await;
@@ -202,7 +202,7 @@ async fn a_charge_that_comes_up_after_the_deadline_takes_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_day_of_outage_loses_nothing_and_needs_nobody() {
+async fn a_day_of_outage_loses_nothing_and_needs_no_operator() {
     let app = App::start().await;
     app.http.put("/operator/payment-provider", json!({"mode": "unavailable"})).await;
     let id = app.book().await;

@@ -1,4 +1,4 @@
-//! The services, as the platform runs them.
+//! The services as the platform wires them.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
@@ -19,7 +19,7 @@ async fn every_topic_is_consumed_by_its_own_service() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_operator_switched_stays_so_over_a_restart() {
+async fn switches_are_kept_over_a_restart() {
     let kept = tempfile::tempdir().unwrap();
     let data = kept.path().join("data");
     let server = Server::start(Options::new(&data)).await.unwrap();

@@ -48,7 +48,7 @@ pub struct Case {
 /// The data of one read transaction.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// Every order that anybody knows of.
+    /// Every order that is known to a service or the provider.
     pub cases: BTreeMap<OrderId, Case>,
     /// Every flight.
     pub flights: Vec<Offer>,

@@ -1,4 +1,4 @@
-//! From the order to its end, on every way that a life can take; money and seats must agree at each end.
+//! The life of an order, to each possible end; money and seats must agree at each end.
 
 use std::time::Duration;
 
@@ -199,7 +199,7 @@ async fn an_order_cancelled_after_it_was_confirmed_is_refunded_once() {
 }
 
 #[tokio::test]
-async fn an_order_cancelled_while_billing_is_down_is_paid_back_when_it_is_up() {
+async fn an_order_cancelled_while_billing_is_down_is_refunded_when_it_is_up() {
     let Some(app) = TestApp::standalone("billing stopped").await else { return };
     let flight = app.open_flight().await;
     app.run_service("billing-service", false).await;
@@ -207,7 +207,7 @@ async fn an_order_cancelled_while_billing_is_down_is_paid_back_when_it_is_up() {
     app.booking_when(&id, "holds its seats", |booking| booking.status == "tickets_reserved").await;
 
     app.cancel(&id).await.expect(202);
-    // The seats come back without waiting for the money.
+    // The seats are released without waiting for the refund.
     let alone = |booking: &Booking| booking.awaiting.iter().eq(["payment"]);
     let waiting = app.booking_when(&id, "awaits the payment only", alone).await;
     assert_eq!(waiting.status, "cancelling");
@@ -220,7 +220,7 @@ async fn an_order_cancelled_while_billing_is_down_is_paid_back_when_it_is_up() {
 }
 
 #[tokio::test]
-async fn a_charge_that_comes_after_the_deadline_is_not_made() {
+async fn a_charge_after_the_deadline_is_not_captured() {
     let setup = Setup { deadline: Some(Duration::from_secs(2)), ..Setup::default() };
     let Some(app) = TestApp::standalone_with("a short deadline", setup).await else { return };
     let flight = app.open_flight().await;

@@ -1,4 +1,4 @@
-//! Everything fails at random while customers book and cancel; then everything is up, and the books must balance.
+//! Everything fails at random while customers book and cancel; then everything is up, and money and seats must agree.
 //!
 //! `ACCEPTANCE_SEED` repeats a run's decisions (not its timing): each failure prints its seed.
 

@@ -29,7 +29,7 @@ async fn an_order_cancelled_at_any_moment_ends_cancelled_and_unpaid() {
     let flight = app.open_flight().await;
     let one = async |delay: u64| {
         let id = app.book(&Order::new(&flight.id, 1)).await.id;
-        // The point is to land between any two steps of the order.
+        // A cancellation must be possible between any two steps of the order.
         tokio::time::sleep(Duration::from_millis(delay)).await;
         app.cancel(&id).await.expect(202);
         assert_eq!(app.settled(&id).await.status, "cancelled");
@@ -44,7 +44,7 @@ async fn an_order_cancelled_at_any_moment_ends_cancelled_and_unpaid() {
 }
 
 #[tokio::test]
-async fn money_and_seats_agree_after_a_storm_of_every_kind_of_order() {
+async fn money_and_seats_agree_after_many_orders_of_every_kind() {
     let flights = [NewFlight::new("AT-1", 20), NewFlight::new("AT-2", 9)];
     let Some(app) = TestApp::with_flights("a storm", &flights).await else { return };
     let before = app.flights().await;

@@ -1,6 +1,6 @@
 //! Acceptance tests, by topic.
 //!
-//! One binary: it links once, and the tests that wait do so beside each other.
+//! One binary: it links once, and waiting tests run in parallel.
 
 mod booking_life;
 mod chaos;

@@ -22,7 +22,7 @@ async fn orders_wait_for(app: &TestApp, service: &str, topic: &str, status: &str
     for id in &ids {
         app.booking_when(id, &format!("is {status}"), |booking| booking.status == status).await;
     }
-    // They are where they are for as long as it is down.
+    // They keep their status while it is down.
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(app.topics().await[topic]["waiting"], 3);
     for (order, id) in orders.iter().zip(&ids) {
@@ -54,7 +54,7 @@ async fn orders_wait_for_the_billing_service() {
 }
 
 #[tokio::test]
-async fn mails_wait_for_the_email_service_and_nothing_else_does() {
+async fn only_mails_wait_for_the_email_service() {
     let Some(app) = TestApp::standalone("email-service down").await else { return };
     orders_wait_for(&app, "email-service", "email", "confirmed").await;
 }
@@ -66,7 +66,7 @@ async fn orders_wait_for_the_gateway_to_read_its_updates() {
 }
 
 #[tokio::test]
-async fn everything_may_be_down_and_come_back_in_any_order() {
+async fn every_service_may_be_down_and_start_in_any_order() {
     let Some(app) = TestApp::standalone("everything down").await else { return };
     let flight = app.open_flight().await;
     for service in SERVICES {
@@ -89,7 +89,7 @@ async fn everything_may_be_down_and_come_back_in_any_order() {
 }
 
 #[tokio::test]
-async fn a_switch_that_is_thrown_in_the_middle_of_work_holds_no_message_back() {
+async fn a_switch_during_work_delays_no_message() {
     let Some(app) = TestApp::standalone("switches thrown quickly").await else { return };
     let flight = app.open_flight().await;
     let mut ids = Vec::new();
@@ -104,7 +104,7 @@ async fn a_switch_that_is_thrown_in_the_middle_of_work_holds_no_message_back() {
         }
     }
 
-    // `at_rest` is impatient: a message that no consumer holds would wait for its visibility timeout.
+    // `at_rest` has a short limit: a message that its consumer lost would wait for its visibility timeout.
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     for booking in app.assert_paid_and_seated(&[flight], &ids).await {
         assert_eq!(booking.status, "confirmed");
@@ -226,7 +226,7 @@ async fn a_refund_waits_for_the_provider_and_the_seats_do_not() {
 }
 
 #[tokio::test]
-async fn a_quiet_system_has_nothing_in_its_topics() {
+async fn an_idle_system_has_no_message_in_its_topics() {
     let Some(app) = TestApp::standalone("topics").await else { return };
     app.book_until(&Order::new(&app.open_flight().await.id, 1), "confirmed").await;
     app.at_rest().await;
@@ -252,7 +252,7 @@ async fn a_switch_that_does_not_exist_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_switch_takes_only_what_it_knows() {
+async fn a_switch_refuses_unknown_values() {
     let Some(app) = TestApp::standalone("switches").await else { return };
     let bad = [
         "",

@@ -1,6 +1,6 @@
 //! A cancellation and an answer cross on their way: the answer is already written when the customer cancels.
 //!
-//! The switches make each race happen in the order that hurts.
+//! The switches force each race into the harmful order.
 
 use acceptance::{Booking, Charge, Flight, Order, TestApp};
 
@@ -26,7 +26,7 @@ async fn cancelled_before_the_answer_is_read(
 }
 
 /// An order whose payment has an answer that the gateway has not read.
-async fn paid_but_not_told(app: &TestApp, order: &Order) -> Booking {
+async fn paid_but_not_applied(app: &TestApp, order: &Order) -> Booking {
     app.run_service("billing-service", false).await;
     let id = app.book(order).await.id;
     let booking =
@@ -64,7 +64,7 @@ async fn seats_that_were_refused_before_the_cancellation_was_known_are_not_waite
 async fn a_payment_that_was_captured_before_the_cancellation_was_known_is_refunded() {
     let Some(app) = TestApp::standalone("a race").await else { return };
     let flight = app.open_flight().await;
-    let booking = paid_but_not_told(&app, &Order::new(&flight.id, 2)).await;
+    let booking = paid_but_not_applied(&app, &Order::new(&flight.id, 2)).await;
 
     let charge =
         cancelled_before_the_answer_is_read(&app, flight, &booking.id, &["payment", "tickets"]).await;
@@ -77,7 +77,7 @@ async fn a_payment_that_was_captured_before_the_cancellation_was_known_is_refund
 async fn a_card_that_was_declined_before_the_cancellation_was_known_is_not_waited_for() {
     let Some(app) = TestApp::standalone("a race").await else { return };
     let flight = app.open_flight().await;
-    let booking = paid_but_not_told(&app, &Order::new(&flight.id, 2).with_declined_card()).await;
+    let booking = paid_but_not_applied(&app, &Order::new(&flight.id, 2).with_declined_card()).await;
 
     let charge =
         cancelled_before_the_answer_is_read(&app, flight, &booking.id, &["payment", "tickets"]).await;
@@ -86,7 +86,7 @@ async fn a_card_that_was_declined_before_the_cancellation_was_known_is_not_waite
 }
 
 #[tokio::test]
-async fn a_charge_that_was_put_off_is_not_made_after_the_cancellation() {
+async fn a_delayed_charge_is_not_captured_after_the_cancellation() {
     let Some(app) = TestApp::standalone("a race").await else { return };
     let flight = app.open_flight().await;
     // GIVEN a charge that waits for the provider
@@ -102,7 +102,7 @@ async fn a_charge_that_was_put_off_is_not_made_after_the_cancellation() {
     app.cancel(&id).await.expect(202);
     app.payment_provider("up").await;
 
-    // THEN the charge that comes later finds the reversal; `at_rest` waits for it
+    // THEN the later charge finds the reversal; `at_rest` waits for it
     let bookings = app.assert_paid_and_seated(&[flight], &[&id]).await;
     assert_eq!(bookings[0].status, "cancelled");
     let charge = app.charged(&id).await;
@@ -122,7 +122,7 @@ async fn a_capture_whose_reply_is_lost_while_the_customer_cancels_is_refunded() 
     })
     .await;
 
-    // WHEN the customer cancels, and the rest of the replies is lost for a while
+    // WHEN the customer cancels, and further replies are lost for a while
     app.payment_provider("timeout").await;
     app.cancel(&id).await.expect(202);
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
@@ -133,7 +133,7 @@ async fn a_capture_whose_reply_is_lost_while_the_customer_cancels_is_refunded() 
 }
 
 #[tokio::test]
-async fn a_mail_that_waits_does_not_hold_up_a_cancellation() {
+async fn a_waiting_mail_does_not_delay_a_cancellation() {
     let Some(app) = TestApp::standalone("a race").await else { return };
     let flight = app.open_flight().await;
     app.run_service("email-service", false).await;

@@ -1,10 +1,10 @@
-//! What one machine adds: a data directory that remembers, and a flights file.
+//! The standalone platform's own parts: the data directory and the flights file.
 
 use acceptance::{NewFlight, Order, TestApp};
 use serde_json::json;
 
 #[tokio::test]
-async fn everything_is_remembered_over_a_restart() {
+async fn everything_survives_a_restart() {
     let Some(mut app) = TestApp::standalone("a restart").await else { return };
     let flight = app.open_flight().await;
     let kept = app.book_until(&Order::new(&flight.id, 2), "confirmed").await;
@@ -39,7 +39,7 @@ async fn a_data_directory_serves_one_server_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_flights_file_says_what_is_sold() {
+async fn a_flights_file_defines_the_flights_on_sale() {
     let planned = [NewFlight::new("AT-1", 180), NewFlight::new("AT-2", 1)];
     let Some(app) = TestApp::with_flights("a flights file", &planned).await else { return };
     for planned in planned {
@@ -88,6 +88,6 @@ async fn a_capacity_below_what_is_held_is_refused() {
     app.restart_with(&[NewFlight::new("AT-1", 4)]).await.expect("a good flights file");
     let flight = app.flight("AT-1").await;
     assert_eq!((flight.capacity, flight.seats_left), (4, 0));
-    assert!(app.flights().await.iter().all(|flight| flight.id != "AT-2"), "all of a file or nothing of it");
+    assert!(app.flights().await.iter().all(|flight| flight.id != "AT-2"), "all flights of a file or none");
     assert_eq!(app.booking(&booking.id).await.json, booking.json);
 }

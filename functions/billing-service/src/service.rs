@@ -68,7 +68,7 @@ impl Service for BillingService {
         };
         match driven {
             Ok(answer) => {
-                info!("order {order}: {} is answered {}", event.message.name(), answer.name());
+                info!("order {order}: {} → {}", event.message.name(), answer.name());
                 Ok(Outcome::Done(vec![Outgoing::event(&event.reply(answer, self.clock.now()))]))
             }
             Err(Stuck::Provider(error)) => {

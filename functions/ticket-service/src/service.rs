@@ -46,7 +46,7 @@ impl Service for TicketService {
             TicketCommand::Release { .. } => self.release(order).await?,
         };
         let answer = record.answer();
-        info!("order {order}: {} is answered {}", event.message.name(), answer.name());
+        info!("order {order}: {} → {}", event.message.name(), answer.name());
         Ok(Outcome::Done(vec![Outgoing::event(&event.reply(answer, self.clock.now()))]))
     }
 }

@@ -1,4 +1,4 @@
-//! What a customer of the deployed stack gets.
+//! Bookings on the deployed stack.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ async fn a_confirmed_booking_is_mailed_once_by_ses() {
     alone(async |stack| {
         let id = stack.book("pm_card_visa").await;
         stack.becomes("a booking", &id, "confirmed").await;
-        // Once nothing is on its way any more, there is no second mail to come.
+        // Once the topics are empty, no second mail can follow.
         stack.comes_to_rest().await;
         assert_eq!(stack.mails(&id).await, 1, "mails about the booking {id}");
     })

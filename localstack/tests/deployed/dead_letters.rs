@@ -1,11 +1,11 @@
-//! What cannot be read is dead-lettered at once, with the reason, and blocks nothing.
+//! An unreadable message is dead-lettered at once, with the reason, and blocks no other.
 
 use protocol::topic::Topic;
 use serde_json::Value;
 
 use crate::stack::{Stack, alone};
 
-/// LocalStack's mappings write JSON anew, with other spaces; what is no JSON they pass on as it is.
+/// LocalStack's mappings rewrite JSON with other white space; other text is passed on unchanged.
 fn json(body: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|_| body.into())
 }

@@ -6,7 +6,7 @@
 //!
 //! | variable | |
 //! |---|---|
-//! | `AWS_ENDPOINT_URL` | the LocalStack. Without it these tests say that they were skipped |
+//! | `AWS_ENDPOINT_URL` | the LocalStack. Without it these tests print that they were skipped |
 //! | `STACK` | the stack's name; `bookings` by default |
 //! | `FLIGHTS` | the file that `deploy.sh --flights` was given. Without it, its test is skipped |
 //!

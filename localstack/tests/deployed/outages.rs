@@ -1,10 +1,10 @@
-//! A consumer is away: bookings are accepted, wait, and go on where they stopped.
+//! A consumer is disabled: bookings are accepted, wait, and go on where they stopped.
 
 use protocol::topic::Topic;
 
 use crate::stack::alone;
 
-/// How far a booking comes while the consumer of a topic is away: one whose card pays, and one whose
+/// How far a booking comes while the consumer of a topic is disabled: one whose card pays, and one whose
 /// card is declined.
 fn stops_at(topic: Topic) -> [&'static str; 2] {
     match topic {

@@ -13,19 +13,19 @@ use crate::stack::{Stack, until};
 #[derive(Debug)]
 pub(crate) struct Letter {
     pub(crate) body: String,
-    /// Why it was given up. SQS itself gives no reason for what failed five times.
+    /// Why it was dead-lettered. SQS gives no reason after five failures.
     pub(crate) failure: Option<String>,
-    /// Which consumer gave it up.
+    /// The consumer that dead-lettered it.
     pub(crate) source: Option<String>,
 }
 
 impl Stack {
-    /// Where a topic's queue is.
+    /// The URL of a topic's queue.
     pub(crate) fn queue_url(&self, topic: Topic) -> String {
         self.output(&format!("{}Url", topic.queue())).to_owned()
     }
 
-    /// Where its dead-letter queue is.
+    /// The URL of its dead-letter queue.
     pub(crate) fn dead_letter_url(&self, topic: Topic) -> String {
         self.output(&format!("{}Url", topic.dead_letter_queue())).to_owned()
     }
@@ -78,7 +78,7 @@ impl Stack {
         self.sqs.send_message().queue_url(self.queue_url(topic)).message_body(body).send().await.unwrap();
     }
 
-    /// Waits for the one dead letter of a topic. It stays where it is.
+    /// Waits for the one dead letter of a topic, and leaves it in the queue.
     pub(crate) async fn dead_letter(&self, topic: Topic) -> Letter {
         let url = self.dead_letter_url(topic);
         self.holds(&format!("the dead letters of {topic}"), &url, 1).await;
@@ -103,7 +103,7 @@ impl Stack {
         self.sqs.purge_queue().queue_url(url).send().await.unwrap();
     }
 
-    /// Deletes what a failed test left in the topics.
+    /// Deletes the messages that a failed test left in the topics.
     pub(crate) async fn purge_topics(&self) {
         for topic in Topic::ALL {
             self.purge(&self.queue_url(topic)).await;
@@ -117,7 +117,7 @@ impl Stack {
         set.send().await.unwrap();
     }
 
-    /// What template.yaml gives the queue.
+    /// The timeout in template.yaml.
     pub(crate) fn deployed_visibility_timeout(&self, topic: Topic) -> Duration {
         let template = Template::load();
         let queues = template.of_type("AWS::SQS::Queue");

@@ -1,5 +1,5 @@
-//! One record of a batch fails: it alone is redelivered, and in the end is a dead letter. Once its
-//! cause is gone it is redriven, and its booking settles.
+//! One record of a batch fails: it alone is redelivered, and in the end is a dead letter. Once the
+//! cause is fixed it is redriven, and its booking settles.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn only_the_failed_record_of_a_batch_is_redelivered_then_dead_lettered_the
         stack.comes_to_rest().await;
         let letter = stack.dead_letter(topic).await;
         assert!(letter.body.contains(&bad), "{letter:?}");
-        assert_eq!(letter.failure, None, "SQS gave it up, after five deliveries: {letter:?}");
+        assert_eq!(letter.failure, None, "SQS dead-lettered it after five deliveries: {letter:?}");
 
         put(order).await.unwrap();
         stack.redrive(topic).await;

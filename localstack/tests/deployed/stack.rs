@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::control::outputs;
 
-/// How long the stack may take for what it promises, and the pause between two looks.
+/// How long the stack may take to keep a promise, and the pause between two polls.
 const PATIENCE: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -27,7 +27,7 @@ static ALONE: Mutex<()> = Mutex::const_new(());
 pub(crate) struct Stack {
     /// Where LocalStack is, without a slash at the end.
     pub(crate) endpoint: String,
-    /// For what LocalStack answers over plain HTTP.
+    /// The client for plain HTTP to LocalStack.
     pub(crate) http: Client,
     /// The stack's API.
     pub(crate) api: Bookings,
@@ -36,8 +36,8 @@ pub(crate) struct Stack {
     outputs: BTreeMap<String, String>,
 }
 
-/// Runs a test that has the stack to itself, and leaves the stack whole, also where the test fails.
-/// Without a stack it says that the test was skipped.
+/// Runs a test that has the stack to itself, and restores the stack, also if the test fails.
+/// Without a stack it prints that the test was skipped.
 pub(crate) async fn alone(test: impl AsyncFnOnce(&Stack)) {
     let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL") else {
         skipped("it needs AWS_ENDPOINT_URL, and a stack that localstack/deploy.sh put there");
@@ -46,23 +46,23 @@ pub(crate) async fn alone(test: impl AsyncFnOnce(&Stack)) {
     let _alone = ALONE.lock().await;
     let stack = Stack::at(&endpoint).await;
     // An earlier run may have been killed.
-    stack.mend().await;
+    stack.restore().await;
     stack.comes_to_rest().await;
     let outcome = AssertUnwindSafe(test(&stack)).catch_unwind().await;
-    stack.mend().await;
+    stack.restore().await;
     if let Err(panic) = outcome {
         stack.purge_topics().await;
         resume_unwind(panic);
     }
 }
 
-/// Says that a test was skipped. Not by `println!`: the harness would swallow the line of a test that
-/// passes. One write, so that the lines of several tests do not mingle.
+/// Prints that a test was skipped. Not by `println!`: the harness hides the output of a test that
+/// passes. One write, so that the lines of several tests do not mix.
 pub(crate) fn skipped(why: &str) {
     let _ = std::io::stderr().write_all(format!("skipped, {why}\n").as_bytes());
 }
 
-/// Looks until it sees what is expected; fails with what it saw last.
+/// Polls until it sees what is expected; fails with the last state.
 pub(crate) async fn until<T: PartialEq + Debug>(what: &str, expected: T, look: impl AsyncFn() -> T) {
     let ask = || async {
         let seen = look().await;
@@ -131,8 +131,8 @@ impl Stack {
         mails["messages"].as_array().unwrap().iter().filter(is_about).count()
     }
 
-    /// Makes whole what a test breaks.
-    async fn mend(&self) {
+    /// Restores what a test breaks.
+    async fn restore(&self) {
         for topic in Topic::ALL {
             self.enable(topic).await;
             self.set_visibility_timeout(topic, self.deployed_visibility_timeout(topic)).await;

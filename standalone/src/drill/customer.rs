@@ -7,13 +7,13 @@ use serde_json::json;
 
 use super::Act;
 
-/// Books one seat. One in ten has a card that is declined, one in twenty thinks better of it.
+/// Books one seat. One in ten has a card that is declined, one in twenty cancels.
 pub(super) struct Customer {
     pub(super) client: Bookings,
     pub(super) number: u32,
 }
 
-/// What a customer knows in the end.
+/// A customer's booking.
 #[derive(Clone, Debug)]
 pub(super) struct Bought {
     pub(super) id: String,
@@ -23,7 +23,7 @@ pub(super) struct Bought {
 }
 
 impl Customer {
-    /// Asks until there is an answer, always with the same key: one wish, one order.
+    /// Posts until there is an answer, always with the same key, so that there is one order.
     pub(super) async fn buy(self, act: Act) -> Bought {
         let card = if self.number % 10 == 3 { "pm_card_chargeDeclined" } else { "pm_card_visa" };
         let body = json!({
@@ -42,7 +42,7 @@ impl Customer {
         };
         let accept = began.elapsed();
         if self.number % 20 == 7 {
-            // Some time later, whatever has become of the order by then; it may be too late.
+            // Some time later, in any state of the order; it may be too late.
             tokio::time::sleep(Duration::from_millis(u64::from(self.number % 7) * 500)).await;
             let path = format!("/bookings/{id}");
             while let Err(ClientError::NoAnswer { .. }) = self.client.delete(&path).await {

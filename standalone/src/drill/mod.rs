@@ -1,5 +1,5 @@
-//! The outage drill: a story of failures, on a server of its own on a scratch directory, while
-//! customers book at a steady rate.
+//! The outage drill: a series of failures while customers book at a steady rate, on a server of its own
+//! in a temporary directory.
 //!
 //! | of the bookings | what happens |
 //! |---|---|
@@ -9,8 +9,8 @@
 //! | the fourth | the server is killed (`SIGKILL`) and started again; the provider still loses replies |
 //! | the last | everything is back |
 //!
-//! Then all orders settle, and the provider's own ledger and the audit say whether anything was
-//! lost, or paid for nothing.
+//! Then all orders settle, and the provider's own ledger and the audit show whether an order was lost or
+//! paid for nothing.
 
 mod customer;
 mod outcome;
@@ -34,7 +34,7 @@ pub use outcome::Outcome;
 /// How long the orders have to settle once everything is back.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What is to be drilled.
+/// The size of a drill.
 #[derive(Clone, Debug)]
 pub struct Drill {
     /// How many bookings are made.
@@ -45,11 +45,11 @@ pub struct Drill {
     pub program: PathBuf,
 }
 
-/// The drill could not be held.
+/// The drill could not be run.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "each message says it")]
 pub enum DrillError {
-    #[error("the scratch directory cannot be made: {0}")]
+    #[error("the temporary directory cannot be created: {0}")]
     Scratch(std::io::Error),
     #[error(transparent)]
     Server(#[from] ProcessError),
@@ -59,7 +59,7 @@ pub enum DrillError {
     Snapshot(#[from] SnapshotError),
 }
 
-/// The acts of the story.
+/// The phases of the drill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Act {
     Before,
@@ -70,7 +70,7 @@ enum Act {
 }
 
 impl Drill {
-    /// Holds the drill; `say` is told what happens.
+    /// Runs the drill; `say` gets a line for every phase.
     pub async fn run(self, say: impl Fn(&str)) -> Result<Outcome, DrillError> {
         let scratch = tempfile::tempdir().map_err(DrillError::Scratch)?;
         let data = scratch.path().join("data");
@@ -83,7 +83,7 @@ impl Drill {
         let began = Instant::now();
         let mut customers = JoinSet::new();
         let mut act = Act::Before;
-        say(&format!("{} bookings, {} a second; all is well", self.bookings, self.rate));
+        say(&format!("{} bookings, {} a second; everything is up", self.bookings, self.rate));
         let mut recovered = began;
         for number in 0..self.bookings {
             let due = began + Duration::from_secs_f64(f64::from(number) / f64::from(self.rate));
@@ -100,7 +100,9 @@ impl Drill {
                     Act::RepliesLost => {
                         set_billing(&client, true).await?;
                         set_provider(&client, "timeout").await?;
-                        say(&format!("{number} booked: it is back; the provider loses every reply"));
+                        say(&format!(
+                            "{number} booked: the Billing Service is back; the provider loses every reply"
+                        ));
                     }
                     Act::Killed => {
                         let port = server.port();
@@ -164,7 +166,7 @@ async fn set_provider(client: &Bookings, mode: &str) -> Result<(), ClientError> 
     client.put("/operator/payment-provider", &json!({"mode": mode})).await.map(drop)
 }
 
-/// Watches all orders until they are settled, or patience ends; how each stands then.
+/// Watches all orders until they are settled or [`PATIENCE`] is over; answers how each ended.
 async fn settle(client: &Bookings, bought: &[Bought]) -> Vec<Option<Ending>> {
     let began = Instant::now();
     let mut endings = Vec::with_capacity(bought.len());

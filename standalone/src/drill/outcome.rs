@@ -1,4 +1,4 @@
-//! What the drill showed.
+//! The result of the drill.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -27,7 +27,7 @@ impl Ending {
     }
 }
 
-/// The outcome, by the customers, the provider's own ledger and the audit.
+/// The result, from the customers' answers, the provider's own ledger and the audit.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// Orders that got a 202.
@@ -46,7 +46,7 @@ pub struct Outcome {
     pub accept: [(Duration, Duration); 3],
     /// From the moment everything was back to the moment all had settled.
     pub recovery: Duration,
-    /// Settled orders that still have a message under way.
+    /// Settled orders that still have a message in a topic.
     pub restless: usize,
     /// What the audit found.
     pub discrepancies: Vec<String>,
@@ -103,7 +103,7 @@ impl Outcome {
         }
     }
 
-    /// How much is not as it was promised.
+    /// The number of broken promises.
     pub fn violations(&self) -> usize {
         self.lost + self.charged_twice + self.paid_for_nothing + self.restless + self.discrepancies.len()
     }

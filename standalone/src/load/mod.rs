@@ -1,7 +1,7 @@
 //! The load command: customers who book, watch their order settle, and book again.
 //!
-//! `concurrency` is how many of them there are, so it is also how many orders are under way at
-//! once: the rate is end to end, as a customer of a synchronous chain would see it too.
+//! `concurrency` is the number of customers, so it is also the number of unsettled orders at one time. The
+//! rate is end to end, so it can be compared with that of a synchronous chain.
 
 pub(crate) mod report;
 
@@ -19,28 +19,28 @@ use crate::server::{Options, Server, StartError};
 pub use report::Report;
 use report::Tally;
 
-/// How many flights a scratch server offers.
+/// How many flights a server of its own offers.
 const FLIGHTS: usize = 8;
 
 /// After how long an accepted order that has not settled counts as lost.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What load is put on.
+/// The size of a load, and its server.
 #[derive(Clone, Debug)]
 pub struct Load {
     /// How many orders.
     pub bookings: usize,
     /// How many customers.
     pub concurrency: usize,
-    /// On which server; none: on one of its own.
+    /// The URL of the server; `None` starts one.
     pub url: Option<String>,
 }
 
-/// The load could not be put on.
+/// The load could not be run.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "each message says it")]
 pub enum LoadError {
-    #[error("the scratch directory cannot be made: {0}")]
+    #[error("the temporary directory cannot be created: {0}")]
     Scratch(#[from] std::io::Error),
     #[error(transparent)]
     Start(#[from] StartError),
@@ -51,17 +51,17 @@ pub enum LoadError {
 }
 
 impl Load {
-    /// Puts the load on, telling `progress` how many orders have settled.
+    /// Runs the load; `progress` gets the number of orders settled so far.
     pub async fn run(self, progress: impl Fn(usize)) -> Result<Report, LoadError> {
         match &self.url {
-            Some(url) => self.put_on(url, progress).await,
+            Some(url) => self.run_on(url, progress).await,
             None => {
                 let scratch = tempfile::tempdir()?;
                 let flights = scratch.path().join("flights.json");
                 self.write_flights(&flights)?;
                 let options = Options { flights: Some(flights), ..Options::new(scratch.path().join("data")) };
                 let server = Server::start(options).await?;
-                let report = self.put_on(server.url(), progress).await;
+                let report = self.run_on(server.url(), progress).await;
                 server.stop().await;
                 report
             }
@@ -80,7 +80,7 @@ impl Load {
         std::fs::write(path, Value::from_iter((1..=FLIGHTS).map(flight)).to_string())
     }
 
-    async fn put_on(&self, url: &str, progress: impl Fn(usize)) -> Result<Report, LoadError> {
+    async fn run_on(&self, url: &str, progress: impl Fn(usize)) -> Result<Report, LoadError> {
         let client = Bookings::at(url)?;
         let offers = client.get("/flights").await?;
         let offers = offers.as_array().map(Vec::as_slice).unwrap_or_default();
@@ -91,17 +91,17 @@ impl Load {
             return Err(LoadError::NoFlights);
         }
 
-        let (told, mut tells) = mpsc::unbounded_channel();
+        let (sender, mut receiver) = mpsc::unbounded_channel();
         let next = Arc::new(AtomicUsize::new(0));
         let customers =
             Arc::new(Customers { client, flights: flights.clone(), bookings: self.bookings, next });
         let started = Instant::now();
         for _ in 0..self.concurrency {
-            tokio::spawn(customers.clone().book(told.clone()));
+            tokio::spawn(customers.clone().book(sender.clone()));
         }
-        drop(told);
+        drop(sender);
         let mut tally = Tally::new(self.bookings);
-        while let Some(seen) = tells.recv().await {
+        while let Some(seen) = receiver.recv().await {
             tally.take(seen);
             progress(tally.seen());
         }
@@ -125,9 +125,9 @@ struct Customers {
 }
 
 impl Customers {
-    /// One customer, until all orders are made.
-    async fn book(self: Arc<Self>, told: mpsc::UnboundedSender<Seen>) {
-        // Where orders take so long, there is no use in asking much earlier.
+    /// Books as one customer until all orders are made.
+    async fn book(self: Arc<Self>, sender: mpsc::UnboundedSender<Seen>) {
+        // Polling much earlier than orders usually settle would only add load.
         let mut usual = Duration::from_millis(2);
         loop {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -138,7 +138,7 @@ impl Customers {
             if let Some((settle, _)) = &seen.settle {
                 usual = (usual * 3 + *settle) / 4;
             }
-            if told.send(seen).is_err() {
+            if sender.send(seen).is_err() {
                 return;
             }
         }

@@ -1,4 +1,4 @@
-//! What the load showed.
+//! The result of the load command.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Load, Seen};
 
-/// What is gathered while the load is on.
+/// What is collected while the load runs.
 pub(super) struct Tally {
     bookings: usize,
     seen: usize,
@@ -33,7 +33,7 @@ impl Tally {
             self.settle.push(settle);
             *self.states.entry(status).or_default() += 1;
         }
-        // What a server at work needs is there after a tenth of the load.
+        // After a tenth of the load the server has allocated what it needs.
         if self.seen == self.bookings.div_ceil(10) {
             self.memory_early = resident();
         }
@@ -85,8 +85,8 @@ pub struct Report {
     pub settled: usize,
     /// How they ended.
     pub states: BTreeMap<String, usize>,
-    /// Resident memory of the process, in bytes, after a tenth of the load and at its end; where
-    /// the server is part of it.
+    /// Resident memory of the process, in bytes, after a tenth of the load and at its end; if the server
+    /// runs in it.
     pub memory: Option<(u64, u64)>,
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn quantile(sorted: &[Duration], quantile: f64) -> Duration {
     sorted.get(index.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-/// The process's resident memory in bytes, where the system tells.
+/// The process's resident memory in bytes, if the system reports it.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;

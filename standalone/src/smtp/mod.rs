@@ -1,15 +1,14 @@
 //! Real mail on the standalone platform, by SMTP.
 //!
-//! Mail is at least once: a mail whose acceptance was not heard of, or not kept, is sent again, under
-//! the same `Message-ID`. A command that merely comes twice, even at the same time, sends one mail.
-//! What becomes of one:
+//! Mail is at least once: if the server's acceptance is lost or cannot be recorded, the mail is sent again
+//! with the same `Message-ID`. A duplicate command, even at the same time, sends one mail. The answers:
 //!
 //! | the server says | the mail |
 //! |---|---|
-//! | that it took it | is sent; a copy is kept for `/operator/mail` |
-//! | nothing, or a passing error (`4xx`: greylisting, a full queue) | waits, and is sent again |
-//! | that there is no such recipient (`5.1.x`, `5.2.x`; or a bare `550`, `551`, `553` to `RCPT TO`) | is undeliverable: given up, and logged as an error |
-//! | another lasting error (`5xx`: our login, our sender, its policy) | waits: it is not the customer's fault. Logged as an error each time |
+//! | accepted | is sent; a copy is kept for `/operator/mail` |
+//! | nothing, or a temporary error (`4xx`: greylisting, a full queue) | waits, and is sent again |
+//! | no such recipient (`5.1.x`, `5.2.x`; or a bare `550`, `551`, `553` to `RCPT TO`) | is undeliverable: it is not sent again; logged as an error |
+//! | another permanent error (`5xx`: our login, our sender, its policy) | waits; logged as an error each time |
 
 mod settings;
 
@@ -37,13 +36,13 @@ use self::settings::Protection;
 pub use self::settings::{Smtp, SmtpError};
 use crate::sqlite::mailbox::Mailbox;
 
-/// How many mails are handed over at the same time: servers do not like more.
+/// How many mails are sent at the same time; many servers limit connections.
 const CONNECTIONS: usize = 8;
 
-/// How long handing one over may take, the wait for its turn included; less than a batch has.
+/// How long sending one may take, including the wait for a connection; less than the time of a batch.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Hands mail to an SMTP server, and keeps a copy of each.
+/// Sends mail by an SMTP server, and keeps a copy of each.
 pub struct SmtpMailer {
     smtp: Smtp,
     kept: Arc<Mailbox>,
@@ -52,10 +51,10 @@ pub struct SmtpMailer {
     in_hand: Mutex<HashSet<MailName>>,
 }
 
-/// An order, and the step that its mail tells.
+/// An order, and the outcome that the mail reports.
 type MailName = (OrderId, NoticeOutcome);
 
-/// A mail that is being sent: by nobody else, until this is dropped.
+/// A mail that is being sent: by no other call, until this is dropped.
 struct InHand<'a>(&'a SmtpMailer, MailName);
 
 impl Drop for InHand<'_> {
@@ -64,7 +63,7 @@ impl Drop for InHand<'_> {
     }
 }
 
-/// Where in the exchange something went wrong.
+/// The step of the SMTP exchange that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Connect,
@@ -75,7 +74,7 @@ enum Step {
 }
 
 impl SmtpMailer {
-    /// A mailer to that server, whose mails are kept in that mailbox too.
+    /// A mailer that sends by that server, and keeps copies in that mailbox.
     pub fn new(smtp: Smtp, kept: Arc<Mailbox>, clock: Arc<dyn Clock>) -> Self {
         Self { smtp, kept, clock, turns: Semaphore::new(CONNECTIONS), in_hand: Mutex::default() }
     }
@@ -101,7 +100,7 @@ impl SmtpMailer {
             .date(SystemTime::UNIX_EPOCH + Duration::from_millis(now))
             .from(self.smtp.from.clone().into())
             .to(to.into())
-            // A subject is one line, whoever wrote it.
+            // A subject is one line, also if a customer's text is in it.
             .subject(mail.subject.replace(char::is_control, " "))
             .singlepart(SinglePart::plain(mail.body.clone()))?;
         Ok(message)
@@ -132,49 +131,49 @@ impl SmtpMailer {
         if let Some(credentials) = credentials {
             server.auth(DEFAULT_MECHANISMS, credentials).await.map_err(at(Step::Login))?;
         }
-        // Step by step, since what a refusal means depends on what was refused.
+        // Step by step, since the meaning of a refusal depends on the step.
         server.command(MailFrom::new(Some(from.clone()), Vec::new())).await.map_err(at(Step::Sender))?;
         for to in message.envelope().to() {
             server.command(Rcpt::new(to.clone(), Vec::new())).await.map_err(at(Step::Recipient))?;
         }
         server.command(Data).await.map_err(at(Step::Text))?;
         server.message(&message.formatted()).await.map_err(at(Step::Text))?;
-        // The mail is taken: however long the server's goodbye takes, it is not sent again for that.
+        // The mail is accepted: a slow QUIT must not cause a second send.
         tokio::spawn(async move { server.abort().await });
         Ok(())
     }
 }
 
-/// What servers say, by RFC 3463, of a recipient to whom no mail will ever come: no such mailbox, no
-/// such system, bad syntax, moved, takes no mail, disabled.
-const NOBODY_THERE: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
+/// The RFC 3463 codes of a recipient that can never get mail: no such mailbox, no such system, bad syntax,
+/// moved, accepts no mail, disabled.
+const NO_SUCH_RECIPIENT: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
 
-/// What an error means for the mail. What the server wrote is not told: it may quote the address.
+/// What an error means for the mail. The server's text is left out: it may quote the address.
 fn failure(step: Step, error: &lettre::transport::smtp::Error) -> MailerError {
     let Some(code) = error.status() else {
-        let said = if error.is_response() { "an answer that is none".to_owned() } else { error.to_string() };
-        return MailerError::Unavailable(format!("{step:?}: {said}"));
+        let reason = if error.is_response() { "an invalid answer".to_owned() } else { error.to_string() };
+        return MailerError::Unavailable(format!("{step:?}: {reason}"));
     };
-    let said = format!("{step:?}: {code}");
+    let reason = format!("{step:?}: {code}");
     if !error.is_permanent() {
-        return MailerError::Unavailable(said);
+        return MailerError::Unavailable(reason);
     }
     let text = error.source().map(ToString::to_string).unwrap_or_default();
-    // A bare 550 is also how a relay turns this very server away: that somebody can mend.
+    // A bare 550 may also mean that a relay refuses this server, which an operator can fix.
     let about_address = matches!(step, Step::Recipient | Step::Text)
-        && NOBODY_THERE.contains(&text.split_ascii_whitespace().next().unwrap_or_default());
+        && NO_SUCH_RECIPIENT.contains(&text.split_ascii_whitespace().next().unwrap_or_default());
     if about_address {
-        return MailerError::Undeliverable(said);
+        return MailerError::Undeliverable(reason);
     }
-    error!("mail cannot be sent until somebody has looked: {said}");
-    MailerError::Unavailable(said)
+    error!("mail cannot be sent until an operator fixes this: {reason}");
+    MailerError::Unavailable(reason)
 }
 
 #[async_trait]
 impl Mailer for SmtpMailer {
     async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
         let Some(_in_hand) = self.take_in_hand((order, outcome)) else {
-            return Err(MailerError::Unavailable("this very mail is being sent".to_owned()));
+            return Err(MailerError::Unavailable("this mail is being sent by another call".to_owned()));
         };
         if self.kept.has(order, outcome).await.map_err(|error| MailerError::Unavailable(error.to_string()))? {
             return Ok(());
@@ -188,10 +187,10 @@ impl Mailer for SmtpMailer {
         };
         tokio::time::timeout(PATIENCE, in_turn)
             .await
-            .map_err(|_| MailerError::Unavailable(format!("not taken within {PATIENCE:?}")))??;
-        // It is out: a copy that cannot be kept must not send it again.
+            .map_err(|_| MailerError::Unavailable(format!("not accepted within {PATIENCE:?}")))??;
+        // The mail is sent: a copy that cannot be kept must not cause a second send.
         if let Err(error) = self.kept.send(order, outcome, mail).await {
-            warn!(order_id = %order, %error, "order {order}: its mail was sent, but no copy kept");
+            warn!(order_id = %order, %error, "order {order}: the mail was sent, but no copy was kept");
         }
         Ok(())
     }

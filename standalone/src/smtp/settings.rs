@@ -1,4 +1,4 @@
-//! Where mail is handed over, and as whom.
+//! The SMTP server, its login, and the sender's address.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -21,14 +21,14 @@ pub struct Smtp {
     pub(super) from: Address,
 }
 
-/// How a connection is kept private.
+/// How a connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Protection {
     /// TLS from the first byte.
     Tls,
     /// TLS by `STARTTLS`, or no connection.
     StartTls,
-    /// TLS by `STARTTLS`, if the server offers it: no password is at stake.
+    /// TLS by `STARTTLS`, if the server offers it; no password is sent.
     StartTlsIfOffered,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Debug for Smtp {
     }
 }
 
-/// Mail cannot be sent with what was said. Each message names what to change.
+/// The settings for mail are invalid. Each message names what to change.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "each message says it")]
 pub enum SmtpError {
@@ -55,7 +55,7 @@ pub enum SmtpError {
 }
 
 impl Smtp {
-    /// Takes `smtps://HOST[:465]` (TLS) or `smtp://HOST[:587]` (STARTTLS where the server offers
+    /// Parses `smtps://HOST[:465]` (TLS) or `smtp://HOST[:587]` (STARTTLS where the server offers
     /// it, and always before a password is sent, unless the host is this machine).
     pub fn parse(
         url: &str,

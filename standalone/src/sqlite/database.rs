@@ -18,7 +18,7 @@ use super::writer::{self, Ask, Hook, Job};
 /// The file's name in the data directory.
 pub const FILE: &str = "bookings.sqlite";
 
-/// A handle to the database; all its clones are one.
+/// A handle to the database; its clones share it.
 #[derive(Clone)]
 pub struct Database(Arc<Inner>);
 
@@ -30,13 +30,13 @@ struct Inner {
 }
 
 impl Database {
-    /// Opens the database in that directory, creating it where there is none; `hook` takes part in
+    /// Opens the database in that directory, creating it if it is missing; `hook` takes part in
     /// every group of writes.
     pub(super) fn open(directory: &Path, hook: impl Hook) -> Result<Self, SchemaError> {
         let path = directory.join(FILE);
         let mut connection = Connection::open(&path)?;
         tune(&connection, 128)?;
-        // What a newer version or another program wrote is refused before anything is changed.
+        // A file of a newer version or another program is refused before anything is changed.
         schema::prepare(&mut connection)?;
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         // A commit is on disk before it is answered.
@@ -44,8 +44,8 @@ impl Database {
         connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
         connection.pragma_update(None, "cache_size", -16 * 1024)?;
 
-        let (asks, asked) = channel();
-        let work = move || writer::work(&connection, &asked, hook);
+        let (asks, requests) = channel();
+        let work = move || writer::work(&connection, &requests, hook);
         #[expect(clippy::expect_used, reason = "without its one writing thread nothing can start")]
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -56,7 +56,7 @@ impl Database {
     }
 
     /// Hands a write to the next group at once; the answer comes with its commit. The write takes
-    /// place even if nobody waits for the answer.
+    /// place even if the answer is no longer awaited.
     pub fn write<T: Send + 'static>(
         &self,
         write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -66,7 +66,7 @@ impl Database {
         async move { answered.await.unwrap_or_else(|_| Err(StoreError::unavailable("the database is closed"))) }
     }
 
-    /// Has a group run, so that it looks at the time and at who waits.
+    /// Runs a group, even an empty one, so that waiting receivers and due messages are looked at.
     pub fn wake(&self) {
         self.ask(Ask::Wake);
     }
@@ -87,7 +87,7 @@ impl Database {
         self.0.read(read).map_err(|error| store_error(&error))
     }
 
-    /// Reads however much of what is committed, on a thread where that holds nobody up.
+    /// Reads any amount of what is committed, on a thread where that blocks no other task.
     pub async fn scan<T: Send + 'static>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -97,9 +97,9 @@ impl Database {
         task.await.map_err(StoreError::unavailable)?.map_err(|error| store_error(&error))
     }
 
-    /// Finishes what was asked, and closes the file. Later writes are refused.
+    /// Finishes the writes in the queue, and closes the file. Later writes are refused.
     pub fn close(&self) {
-        // The writer's connection goes last, so that it can fold the log back into the file.
+        // The writer's connection is closed last, so that SQLite can checkpoint the WAL into the file.
         lock(&self.0.readers).clear();
         if let Some((asks, thread)) = lock(&self.0.writer).take() {
             drop(asks);
@@ -131,11 +131,11 @@ pub fn reader(path: &Path) -> rusqlite::Result<Connection> {
 fn tune(connection: &Connection, statements: usize) -> rusqlite::Result<()> {
     connection.busy_timeout(Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(statements);
-    // Otherwise every new value of a bound parameter has its statement planned again.
+    // Without this, SQLite plans a statement again for every new value of a bound parameter.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
-/// A record that does not decode is unreadable; everything else may pass.
+/// A record that does not decode is unreadable; every other error may be temporary.
 fn store_error(error: &rusqlite::Error) -> StoreError {
     match error {
         rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {

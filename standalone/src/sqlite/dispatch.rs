@@ -1,4 +1,4 @@
-//! Handing messages to those who wait for them, without polling.
+//! Hands messages to waiting receivers, without polling.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -14,27 +14,27 @@ use tokio::sync::oneshot;
 use super::writer::Hook;
 use super::{lock, messages};
 
-/// Who waits for messages, and which topics got some.
+/// The waiting receivers, and the topics that have news for them.
 #[derive(Default)]
 pub(super) struct WaitList {
     waiting: Mutex<HashMap<Topic, VecDeque<Receiver>>>,
-    /// What was handed to a receiver that had just stopped waiting.
+    /// Messages that were handed to a receiver which had just stopped waiting.
     undelivered: Mutex<Vec<Delivery>>,
     touched: Mutex<BTreeSet<Topic>>,
 }
 
-/// One that waits for messages of a topic.
+/// A receiver that waits for messages of a topic.
 pub(super) struct Receiver {
-    /// Up to so many.
+    /// The most messages it takes.
     pub(super) most: usize,
-    /// For so long no other is to receive them.
+    /// The visibility timeout of the messages.
     pub(super) visibility: Duration,
-    /// Where they go.
+    /// Gets the messages.
     pub(super) reply: oneshot::Sender<Vec<Delivery>>,
 }
 
 impl WaitList {
-    /// Has a receiver wait for its topic's messages.
+    /// Adds a receiver that waits for its topic's messages.
     pub(super) fn wait(&self, topic: Topic, receiver: Receiver) {
         let mut waiting = lock(&self.waiting);
         let queue = waiting.entry(topic).or_default();
@@ -43,23 +43,23 @@ impl WaitList {
         self.touch(topic);
     }
 
-    /// Has a receiver that got nothing wait on, in its place.
+    /// Puts a receiver that got nothing back at the front.
     fn wait_on(&self, topic: Topic, receiver: Receiver) {
         lock(&self.waiting).entry(topic).or_default().push_front(receiver);
     }
 
-    /// The topic has messages, or a receiver that waits for some.
+    /// Notes that the topic has new messages or a new receiver.
     pub(super) fn touch(&self, topic: Topic) {
         lock(&self.touched).insert(topic);
     }
 
-    /// Any topic may have.
+    /// Notes the same of every topic.
     pub(super) fn touch_all(&self) {
         lock(&self.touched).extend(Topic::ALL);
     }
 
-    /// Requeues what its receiver did not come to fetch: the next group makes it as if it had not
-    /// been received.
+    /// Requeues messages that their receiver did not fetch: the next group makes them visible, and the receive does
+    /// not count.
     pub(super) fn requeue(&self, deliveries: Vec<Delivery>) {
         lock(&self.undelivered).extend(deliveries);
     }
@@ -71,15 +71,15 @@ impl WaitList {
     }
 }
 
-/// Hands messages to those who wait, in the group that sends them or when their time has come.
+/// Hands messages to waiting receivers, in the group that sends them or when they become visible.
 pub(super) struct Dispatch {
     wait_list: Arc<WaitList>,
     clock: Arc<dyn Clock>,
     /// When the next message of each topic can be received, as of the last look.
     due: HashMap<Topic, Timestamp>,
-    /// What this group hands out; its receivers get it once it is committed.
+    /// The messages that this group hands out; their receivers get them after the commit.
     handed_out: Vec<(Topic, Receiver, Vec<Delivery>)>,
-    /// How much of the undelivered this group requeues.
+    /// How many of the undelivered messages this group requeues.
     requeued: usize,
     failed: bool,
 }
@@ -95,7 +95,7 @@ impl Dispatch {
             let deliveries = match received {
                 Ok(deliveries) => deliveries,
                 Err(error) => {
-                    // It waits on: the group fails, and is tried again.
+                    // The receiver keeps waiting: the group fails, and is tried again.
                     self.wait_list.wait_on(topic, receiver);
                     return Err(error);
                 }
@@ -120,7 +120,7 @@ impl Hook for Dispatch {
         let undelivered = lock(&self.wait_list.undelivered).clone();
         self.requeued = undelivered.len();
         for delivery in &undelivered {
-            messages::take_back(connection, delivery, now)?;
+            messages::requeue(connection, delivery, now)?;
             self.wait_list.touch_all();
         }
         let touched = std::mem::take(&mut *lock(&self.wait_list.touched));

@@ -1,5 +1,5 @@
-//! The simulated payment provider, and its own books: durable, committed before it replies, and
-//! apart from the Billing Service's records. They are the truth of what was charged.
+//! The simulated payment provider and its ledger: committed before it replies, separate from the Billing
+//! Service's records, and the truth of what was charged.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use system::operations::{LedgerEntry, ProviderMode, SimulatedProvider};
 use super::database::Database;
 use super::{Json, Statements, lock, settings};
 
-/// How long a call takes that is slow, or whose reply is lost.
+/// How long a slow call takes, or one whose reply is lost.
 const DELAY: Duration = Duration::from_secs(2);
 
 /// The simulated provider.
@@ -28,11 +28,11 @@ pub struct SqliteProvider {
     mode: Mutex<ProviderMode>,
 }
 
-/// The setting that keeps its mode.
+/// The setting that stores its mode.
 const MODE: &str = "payment-provider-mode";
 
 impl SqliteProvider {
-    /// A provider whose books are in that database; it behaves as it did when that was closed.
+    /// A provider whose ledger is in that database, in the mode that was stored there.
     ///
     /// # Errors
     /// The database does not answer.
@@ -41,7 +41,7 @@ impl SqliteProvider {
         Ok(Self { database, mode: Mutex::new(mode) })
     }
 
-    /// A call: refused, or done and then answered as the mode has it.
+    /// A call: refused, or done and answered, as the mode says.
     async fn call<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -99,7 +99,7 @@ impl SimulatedProvider for SqliteProvider {
     }
 }
 
-/// What the books of a database say, oldest payment first.
+/// The ledger of a database, oldest payment first.
 pub fn ledger(connection: &Connection) -> rusqlite::Result<Vec<LedgerEntry>> {
     connection.rows("SELECT order_id, body FROM ledger ORDER BY id", [], |row| {
         let Json(account): Json<Account> = row.get(1)?;

@@ -1,5 +1,4 @@
-//! The mailbox: mail is kept here instead of being delivered, or, with SMTP,
-//! after it was handed over.
+//! The mailbox: mail is kept here instead of being delivered, or, with SMTP, after it was sent.
 
 use std::sync::Arc;
 
@@ -17,11 +16,11 @@ use system::operations::SentMail;
 use super::database::Database;
 use super::{Json, Statements};
 
-/// Mails in a table: each of an order's once.
+/// Mails in a table: one for each order and outcome.
 pub struct Mailbox {
-    /// Where they are kept.
+    /// The database with the table.
     pub database: Database,
-    /// Says when they were sent.
+    /// The time of sending.
     pub clock: Arc<dyn Clock>,
 }
 
@@ -39,7 +38,7 @@ impl Mailbox {
         self.database.scan(read).await
     }
 
-    /// Whether that mail is here.
+    /// Whether that mail was sent.
     pub async fn has(&self, order: OrderId, outcome: NoticeOutcome) -> Result<bool, StoreError> {
         let sql = "SELECT 1 FROM mailbox WHERE order_id = ?1 AND outcome = ?2";
         let read = move |connection: &Connection| {
@@ -51,7 +50,7 @@ impl Mailbox {
 
 #[async_trait]
 impl Mailer for Mailbox {
-    /// Unlike SES it can tell a mail it sent before, so here mail is exactly once.
+    /// Unlike SES it knows which mails it has sent, so mail is exactly once here.
     async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
         let (mail, now) = (mail.clone(), self.clock.now());
         let sql = "INSERT INTO mailbox (order_id, outcome, sent_at, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";

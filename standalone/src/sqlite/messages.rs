@@ -1,4 +1,4 @@
-//! The rows of the topics and their dead-letter queues: how a message is sent, received and given up.
+//! The rows of the topics and their dead-letter queues: how a message is sent, received and dead-lettered.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use super::Statements;
 /// bugs count: waiting is a delayed copy.
 pub const MAX_RECEIVE_COUNT: u32 = 5;
 
-/// Sends what is not too large.
+/// Sends the messages that are not too large.
 pub(super) fn send(connection: &Connection, messages: &[Outgoing], now: Timestamp) -> rusqlite::Result<()> {
     for message in messages.iter().filter(|message| message.body.len() <= LARGEST) {
         match &message.dead_letter {
             None => insert(connection, message, now)?,
-            Some(failure) => bury(connection, message.topic, &message.body, failure, now)?,
+            Some(failure) => dead_letter(connection, message.topic, &message.body, failure, now)?,
         }
     }
     Ok(())
@@ -33,7 +33,7 @@ fn insert(connection: &Connection, message: &Outgoing, now: Timestamp) -> rusqli
     connection.change(sql, params![message.topic.name(), visible_at, now.as_millis(), message.body]).map(drop)
 }
 
-fn bury(
+fn dead_letter(
     connection: &Connection,
     topic: Topic,
     body: &str,
@@ -45,8 +45,8 @@ fn bury(
     connection.change(sql, params![topic.name(), now.as_millis(), failure, attempts, source, body]).map(drop)
 }
 
-/// Receives up to `most` messages of a topic, which are in flight for `visibility` then; what was
-/// received too often goes to the dead-letter queue instead.
+/// Receives up to `most` messages of a topic, which are then in flight for `visibility`; a message that was
+/// received [`MAX_RECEIVE_COUNT`] times is dead-lettered instead.
 pub(super) fn receive(
     connection: &Connection,
     topic: Topic,
@@ -67,11 +67,11 @@ pub(super) fn receive(
         for (id, received, body) in found {
             if received >= MAX_RECEIVE_COUNT {
                 error!(
-                    "a message of {topic} was received {received} times and never acknowledged: it goes to the dead-letter queue"
+                    "a message of {topic} is dead-lettered: received {received} times and never acknowledged"
                 );
                 let failure = format!("received {received} times and never acknowledged");
                 let failure = Failure { failure, attempts: received, source: "/topics" };
-                bury(connection, topic, &body, &failure, now)?;
+                dead_letter(connection, topic, &body, &failure, now)?;
                 connection.change("DELETE FROM messages WHERE id = ?1", [id])?;
             } else {
                 let visible_at = (now + visibility).as_millis();
@@ -87,17 +87,13 @@ pub(super) fn receive(
     }
 }
 
-/// Takes a receive back: the message can be received again at once, and it did not count.
-pub(super) fn take_back(
-    connection: &Connection,
-    delivery: &Delivery,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
+/// Makes a received message visible again at once; the receive does not count.
+pub(super) fn requeue(connection: &Connection, delivery: &Delivery, now: Timestamp) -> rusqlite::Result<()> {
     let sql = "UPDATE messages SET visible_at = ?2, receive_count = receive_count - 1 WHERE id = ?1 AND receive_count = ?3";
     connection.change(sql, params![delivery.id, now.as_millis(), delivery.receive_count]).map(drop)
 }
 
-/// When the next message of a topic can be received.
+/// When the next message of a topic becomes visible.
 pub(super) fn next_visible(connection: &Connection, topic: Topic) -> rusqlite::Result<Option<Timestamp>> {
     let earliest = "SELECT min(visible_at) FROM messages WHERE topic = ?1";
     let due: Option<i64> = connection.row(earliest, [topic.name()], |row| row.get(0))?.flatten();

@@ -1,4 +1,4 @@
-//! Everything on one SQLite file: the stores, the topics, the provider's ledger, the mailbox.
+//! The stores, the topics, the provider's ledger and the mailbox, on one SQLite file.
 
 pub mod database;
 mod dispatch;
@@ -30,22 +30,22 @@ pub use self::messages::MAX_RECEIVE_COUNT;
 use self::schema::SchemaError;
 use self::topics::SqliteTopics;
 
-/// Opens the database in that directory, creating it where there is none, and its topics.
+/// Opens the database in that directory, creating it if it is missing, and its topics.
 ///
 /// # Errors
-/// What is there is not a database that this program can work on.
+/// The file is not a database that this program can use.
 pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<(Database, SqliteTopics), SchemaError> {
     let wait_list = Arc::new(WaitList::default());
     let database = Database::open(directory, Dispatch::new(wait_list.clone(), clock.clone()))?;
     Ok((database.clone(), SqliteTopics::new(database, wait_list, clock)))
 }
 
-/// A lock that a thread which panicked does not take with it.
+/// Locks, also after another thread panicked while it held the lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A value kept as its JSON.
+/// A value stored as JSON.
 struct Json<T>(T);
 
 impl<T: Serialize> ToSql for Json<&T> {
@@ -62,7 +62,7 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
     }
 }
 
-/// Short forms of what every adapter does: a prepared statement that is kept.
+/// Short forms that every adapter uses, with cached prepared statements.
 trait Statements {
     fn kept(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>>;
 

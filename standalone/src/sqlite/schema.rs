@@ -1,4 +1,4 @@
-//! The tables, and what version of them a file holds.
+//! The tables, and their version.
 
 use rusqlite::Connection;
 use thiserror::Error;
@@ -7,9 +7,9 @@ use tracing::info;
 /// The version this program reads and writes.
 pub const VERSION: i64 = 2;
 
-/// What takes a file from one version to the next: the first from 1 to 2.
+/// The migrations from each version to the next; the first is from 1 to 2.
 const MIGRATIONS: [&str; VERSION as usize - 1] = [
-    // A payment's record names its provider, and what was parked is called dead-lettered.
+    // A payment's record names its provider, and `parked_at` is called `dead_lettered_at`.
     "
 UPDATE payments SET body = json_set(
     body, '$.provider',
@@ -20,11 +20,11 @@ ALTER TABLE dead_letters RENAME COLUMN parked_at TO dead_lettered_at;
 ",
 ];
 
-/// Marks a file as one of ours: "TKTS".
+/// Marks a file as a booking database: "TKTS".
 const APPLICATION: i64 = 0x544b_5453;
 
-/// Rows are kept in the order they came (a row id, and the order's id beside it as a unique
-/// index): orders that are worked on at the same time share pages, so a group commit writes few.
+/// Rows are stored in the order of arrival (a row id, with a unique index on the order's id): orders that are
+/// handled at the same time share pages, so a group commit writes few.
 const TABLES: &str = "
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
@@ -108,7 +108,7 @@ CREATE TABLE mailbox (
 ) STRICT;
 ";
 
-/// The file is not one that this program can work on.
+/// This program cannot use the file.
 #[derive(Debug, Error)]
 pub enum SchemaError {
     /// SQLite could not read it.
@@ -135,8 +135,7 @@ pub enum SchemaError {
     },
 }
 
-/// Creates the tables in an empty file, and brings those of an earlier version up to date; refuses
-/// what is not ours.
+/// Creates the tables in an empty file, migrates those of an earlier version, and refuses every other file.
 ///
 /// **Crash contract:** one transaction. A process that dies during it leaves the file as it was.
 pub fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
@@ -149,7 +148,7 @@ pub fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
     }
     if let Err(SchemaError::Older { found }) = check(&transaction) {
         let missing = MIGRATIONS.iter().skip(usize::try_from(found - 1).unwrap_or_default());
-        info!("the database is brought from schema {found} to {VERSION}");
+        info!("the database is migrated from schema {found} to {VERSION}");
         missing.into_iter().try_for_each(|migration| transaction.execute_batch(migration))?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
@@ -157,7 +156,7 @@ pub fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
     Ok(transaction.commit()?)
 }
 
-/// Checks that a file's tables are those that this program reads.
+/// Checks that a file has the tables of this version.
 pub fn check(connection: &Connection) -> Result<(), SchemaError> {
     let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     match version(connection)? {

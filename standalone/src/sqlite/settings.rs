@@ -1,4 +1,4 @@
-//! What a deployment has set for itself: a name and a value each, kept over restarts.
+//! Settings of a deployment: names and values that survive restarts.
 
 use messaging::store::StoreError;
 use rusqlite::{Connection, params};
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use super::Statements;
 use super::database::Database;
 
-/// A setting, as JSON; `None` where it was never set.
+/// A setting, as JSON; `None` if it was never set.
 pub(crate) async fn get<T: DeserializeOwned>(
     database: &Database,
     name: &str,

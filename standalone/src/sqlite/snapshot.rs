@@ -1,4 +1,4 @@
-//! Reading a snapshot: every table, in one read transaction, with or without a server at work.
+//! Reads a snapshot: every table, in one read transaction, also while a server runs.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ use super::schema::{self, SchemaError};
 use super::{Json, Statements};
 use crate::data_dir::{DataDir, DataDirError};
 
-/// There is nothing that could be audited.
+/// The database cannot be read.
 #[derive(Debug, Error)]
 #[expect(missing_docs, reason = "each message says it")]
 pub enum SnapshotError {
@@ -27,7 +27,7 @@ pub enum SnapshotError {
     Schema(std::path::PathBuf, SchemaError),
 }
 
-/// What the database in that directory holds. Nothing is written.
+/// A snapshot of the database in that directory. Nothing is written.
 pub fn read(directory: &Path) -> Result<Snapshot, SnapshotError> {
     let directory = DataDir::find(directory)?;
     let file = directory.join(FILE);
@@ -40,7 +40,7 @@ pub fn read(directory: &Path) -> Result<Snapshot, SnapshotError> {
 fn read_file(file: &Path) -> Result<Snapshot, SchemaError> {
     let mut connection = reader(file)?;
     schema::check(&connection)?;
-    // One transaction, so that everything is seen as of one moment.
+    // One transaction, so that all tables are seen at one moment.
     let transaction = connection.transaction()?;
     let mut snapshot = Snapshot::default();
     take_cases(&mut snapshot, &transaction)?;
@@ -82,7 +82,7 @@ fn take_cases(snapshot: &mut Snapshot, connection: &Connection) -> rusqlite::Res
     })
 }
 
-/// Has `take` read each row into the case that its first column names.
+/// Reads each row with `take` into the case of the order in its first column.
 fn each(
     snapshot: &mut Snapshot,
     connection: &Connection,
@@ -99,7 +99,7 @@ fn each(
 
 fn take_messages(snapshot: &mut Snapshot, connection: &Connection) -> rusqlite::Result<()> {
     for body in connection.rows("SELECT body FROM messages", [], |row| row.get::<_, String>(0))? {
-        // A body that names no order will be parked, and be found then.
+        // A body without an order id will be dead-lettered, and found there.
         if let Some(order) = subject(&body) {
             snapshot.case(order).messages += 1;
         }
@@ -118,7 +118,7 @@ fn take_messages(snapshot: &mut Snapshot, connection: &Connection) -> rusqlite::
     Ok(())
 }
 
-/// The order that a message is about, whatever else is wrong with it.
+/// The order that a message is about, if it can be read.
 fn subject(body: &str) -> Option<OrderId> {
     let event: Value = serde_json::from_str(body).ok()?;
     event["subject"].as_str()?.parse().ok()

@@ -1,8 +1,8 @@
-//! The topics, on SQLite, as SQS standard queues behave where it matters: at least once, in no
-//! order, a visibility timeout, a receive count, delays, a dead-letter queue.
+//! The topics on SQLite. Like SQS standard queues: at least once, unordered, with a visibility timeout, a
+//! receive count, delays and a dead-letter queue.
 //!
-//! Who receives waits without polling: in the very group that sends a message, before its commit,
-//! the message is handed to a receiver that waits (`dispatch.rs`), so a hop costs one fsync.
+//! Receivers do not poll: the group that sends a message hands it to a waiting receiver before the commit
+//! (`dispatch.rs`), so a hop costs one fsync.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,25 +45,24 @@ impl SqliteTopics {
         self.database.write(move |connection| connection.change(sql, [now]).map(drop))
     }
 
-    /// Waits until there are messages, and receives up to `most` of them: for `visibility` no
-    /// other does. Cancel-safe: a dropped receive leaves its messages in the topic.
+    /// Waits until there are messages, and receives up to `most` of them. They are invisible to other receivers for
+    /// `visibility`. Cancel-safe: a dropped receive leaves its messages in the topic.
     pub async fn receive(&self, topic: Topic, most: usize, visibility: Duration) -> Vec<Delivery> {
         let (reply, delivered) = oneshot::channel();
         self.wait_list.wait(topic, Receiver { most, visibility, reply });
         self.database.wake();
         let mut waiting = Waiting { topics: self, delivered };
-        // The other end goes away only with the database.
+        // The sender is dropped only when the database is closed.
         match (&mut waiting.delivered).await {
             Ok(deliveries) => deliveries,
             Err(_) => std::future::pending().await,
         }
     }
 
-    /// Ends the work on a batch, in one write: sends `messages`, deletes what is `done` for good,
-    /// and has what `failed` delivered again after a pause.
+    /// Finishes a batch in one write: sends `messages`, deletes the `done` ones, and has the `failed` ones redelivered
+    /// after a pause.
     ///
-    /// A message that was received again in the meantime is left alone: its new receiver answers
-    /// for it.
+    /// A message that was redelivered in the meantime is left alone: it belongs to its new receiver.
     pub fn finish(
         &self,
         messages: Vec<Outgoing>,
@@ -74,7 +73,7 @@ impl SqliteTopics {
         let wait_list = self.wait_list.clone();
         self.database.write(move |connection| {
             if let Some(message) = messages.iter().find(|message| message.body.len() > LARGEST) {
-                // Nothing may be acknowledged whose answer is not sent.
+                // A message must not be acknowledged if its answer cannot be sent.
                 return Err(rusqlite::Error::ToSqlConversionFailure(too_large(message.body.len()).into()));
             }
             send(connection, &wait_list, &messages, now)?;
@@ -94,7 +93,7 @@ impl SqliteTopics {
         })
     }
 
-    /// How every topic stands.
+    /// The state of every topic.
     pub async fn states(&self) -> Result<Vec<(Topic, TopicState)>, StoreError> {
         let now = self.clock.now();
         self.database
@@ -104,7 +103,7 @@ impl SqliteTopics {
             .await
     }
 
-    /// What is in a topic's dead-letter queue, oldest first.
+    /// The dead letters of a topic, oldest first.
     pub async fn dead_letters(&self, topic: Topic) -> Result<Vec<DeadLetter>, StoreError> {
         let sql = "SELECT id, body, failure, attempts, source, dead_lettered_at FROM dead_letters
                    WHERE topic = ?1 ORDER BY id";
@@ -121,7 +120,7 @@ impl SqliteTopics {
 
     /// Moves dead letters back to their topics: one, or all of them; answers how many.
     ///
-    /// **Crash contract:** each is in one of the two places, before and after, and never in both.
+    /// **Crash contract:** each letter is in its dead-letter queue or in its topic, before and after, and never in both.
     pub async fn redrive(&self, one: Option<i64>) -> Result<usize, StoreError> {
         let now = self.clock.now().as_millis();
         let wait_list = self.wait_list.clone();
@@ -137,8 +136,8 @@ impl SqliteTopics {
     }
 }
 
-/// A receive that is waited for. Dropped before its messages were fetched, it requeues them: they
-/// must not wait out a visibility timeout because their receiver stopped waiting at that moment.
+/// A receive in progress. If it is dropped after messages were handed to it, it requeues them: they must not
+/// wait for a visibility timeout because their receiver stopped waiting at that moment.
 struct Waiting<'a> {
     topics: &'a SqliteTopics,
     delivered: oneshot::Receiver<Vec<Delivery>>,
@@ -167,7 +166,7 @@ impl Receipt {
         Some(Self { id: delivery.id.parse().ok()?, receive_count: delivery.receive_count })
     }
 
-    /// How long a message that failed rests: 1 s after the first receive, doubling.
+    /// The pause before a failed message is redelivered: 1 s after the first receive, doubling.
     fn pause(self) -> Duration {
         Duration::from_secs(1 << (self.receive_count.clamp(1, MAX_RECEIVE_COUNT) - 1))
     }
@@ -175,7 +174,7 @@ impl Receipt {
 
 #[async_trait]
 impl Topics for SqliteTopics {
-    /// All in one write: they are sent together, or none is.
+    /// Sends all in one write: all of them, or none.
     async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), SendError>> {
         let now = self.clock.now();
         let wait_list = self.wait_list.clone();
@@ -195,7 +194,7 @@ fn too_large(length: usize) -> String {
     format!("{length} bytes are more than the {LARGEST} a message may have")
 }
 
-/// Sends what is not too large, and has it dispatched.
+/// Sends the messages that are not too large, and notes their topics for dispatch.
 fn send(
     connection: &Connection,
     wait_list: &WaitList,

@@ -1,8 +1,8 @@
-//! The one connection that writes: a thread that runs what concurrent work asks for in groups, one
-//! transaction and one fsync a group.
+//! The one connection that writes: a thread that runs concurrent writes in groups, with one transaction
+//! and one fsync a group.
 //!
-//! While a group is on its way to the disk the next one gathers, so the more is asked at once, the
-//! more shares a commit; nobody waits for company. **Crash contract:** a write is answered only
+//! While one group is committed the next one gathers, so under load more writes share a commit; no write
+//! waits for others to join. **Crash contract:** a write is answered only
 //! after the commit of its group; a process that dies before that leaves nothing of the group.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,41 +19,41 @@ const LARGEST_GROUP: usize = 512;
 
 /// One write of a group.
 pub(super) trait Job: Send {
-    /// Writes. What it finds out it keeps until it is told that the group is committed. On an
-    /// error, what it wrote is undone, and that of the group's other writes is not.
+    /// Writes, and keeps its result until the group is committed. On an error this write alone is undone, not
+    /// the others of the group.
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 
-    /// Answers whoever asked: the group is on disk, or nothing of it is.
+    /// Answers the caller: the whole group is on disk, or none of it.
     fn finish(self: Box<Self>, committed: Result<(), &str>);
 }
 
-/// What takes part in every group, behind its writes.
+/// Takes part in every group, after its writes.
 pub(super) trait Hook: Send + 'static {
     /// Runs in the group's transaction, before its commit.
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 
-    /// The group is on disk, or nothing of it is.
+    /// The whole group is on disk, or none of it.
     fn after_commit(&mut self, committed: bool);
 
-    /// When a group is to be run though nobody asks for one.
+    /// After how long a group must run even without a request.
     fn next_wake(&mut self) -> Option<Duration>;
 }
 
-/// What the writer is asked.
+/// A request to the writer.
 pub(super) enum Ask {
-    /// To run a write.
+    /// Run a write.
     Run(Box<dyn Job>),
-    /// To run a group, even an empty one.
+    /// Run a group, even an empty one.
     Wake,
 }
 
-/// Works until nobody can ask any more.
-pub(super) fn work(connection: &Connection, asked: &Receiver<Ask>, mut hook: impl Hook) {
+/// Works until the last sender is dropped.
+pub(super) fn work(connection: &Connection, requests: &Receiver<Ask>, mut hook: impl Hook) {
     let mut group: Vec<Box<dyn Job>> = Vec::new();
     loop {
         let first = match hook.next_wake() {
-            None => asked.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            Some(wait) => asked.recv_timeout(wait),
+            None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(wait) => requests.recv_timeout(wait),
         };
         match first {
             Ok(Ask::Run(job)) => group.push(job),
@@ -61,7 +61,7 @@ pub(super) fn work(connection: &Connection, asked: &Receiver<Ask>, mut hook: imp
             Err(RecvTimeoutError::Disconnected) => return,
         }
         while group.len() < LARGEST_GROUP {
-            match asked.try_recv() {
+            match requests.try_recv() {
                 Ok(Ask::Run(job)) => group.push(job),
                 Ok(Ask::Wake) => {}
                 Err(_) => break,
@@ -70,7 +70,7 @@ pub(super) fn work(connection: &Connection, asked: &Receiver<Ask>, mut hook: imp
         let committed = run(connection, &mut group, &mut hook).map_err(|error| error.to_string());
         if let Err(reason) = &committed {
             error!("a group of {} writes was not committed: {reason}", group.len());
-            // COMMIT itself may have failed; without this the next BEGIN would too.
+            // COMMIT itself may have failed; without a rollback the next BEGIN would fail too.
             let _ = connection.change("ROLLBACK", []);
         }
         hook.after_commit(committed.is_ok());

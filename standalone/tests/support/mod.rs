@@ -10,7 +10,7 @@ use std::time::Duration;
 use client::{Bookings, ServerProcess};
 use serde_json::{Value, json};
 
-/// How long what is waited for may take: well before the reconciler would look at it.
+/// How long a test waits; shorter than the time of the reconciler's first check.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The command that the tests are about.
@@ -28,7 +28,7 @@ pub(crate) fn serve(data: &Path, flights: Option<&Path>) -> ServerProcess {
     ServerProcess::start(command).unwrap()
 }
 
-/// A client of one server, for tests: what does not succeed fails the test.
+/// A client of one server, for tests: a failed call fails the test.
 #[derive(Clone)]
 pub(crate) struct Http(pub(crate) Bookings);
 
@@ -63,7 +63,7 @@ impl Http {
         self.0.at_rest(PATIENCE * 2).await.unwrap();
     }
 
-    /// Waits until what a path answers is as wanted; answers it.
+    /// Polls a path until the answer is as wanted; answers it.
     pub(crate) async fn until(&self, path: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let look = || async {
             let found = self.get(path).await;

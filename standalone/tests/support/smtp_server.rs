@@ -1,4 +1,4 @@
-//! A small SMTP server: takes mail, or says what it is told to.
+//! A small SMTP server for tests: accepts mail, or gives set answers.
 
 use std::sync::{Arc, Mutex};
 

@@ -19,7 +19,7 @@ async fn the_flights_are_listed_with_their_free_seats() {
 }
 
 #[tokio::test]
-async fn the_default_flights_are_worth_looking_at() {
+async fn the_default_flights_are_useful() {
     let Some(app) = TestApp::standalone("the default seed").await else { return };
     let flights = app.flights().await;
     assert!(flights.iter().all(|flight| flight.is_open() && flight.price > 0), "{flights:?}");
@@ -31,7 +31,7 @@ async fn the_default_flights_are_worth_looking_at() {
 }
 
 #[tokio::test]
-async fn seats_go_when_they_are_booked_and_come_back_when_they_are_cancelled() {
+async fn seats_are_held_by_a_booking_and_released_by_its_cancellation() {
     let Some(app) = TestApp::with_flights("seats of my own", &[NewFlight::new("AT-1", 9)]).await else {
         return;
     };

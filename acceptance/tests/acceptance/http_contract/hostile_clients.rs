@@ -1,4 +1,4 @@
-//! Clients that send what no honest client would: the server answers, and goes on answering.
+//! Hostile clients: the server answers them, and keeps serving the others.
 
 use std::future::IntoFuture;
 
@@ -63,7 +63,7 @@ async fn huge_headers_are_refused_and_survived() {
 }
 
 #[tokio::test]
-async fn connections_that_say_nothing_or_stop_halfway_block_no_other_client() {
+async fn silent_and_unfinished_connections_block_no_other_client() {
     let Some(app) = TestApp::standalone("raw bytes").await else { return };
     let mut open = Vec::new();
     for n in 0..60 {
@@ -147,7 +147,7 @@ fn odd_path(rng: &mut fastrand::Rng) -> String {
     path
 }
 
-/// A good order that something happened to; sometimes nothing did.
+/// A good order, usually with a random change.
 fn odd_body(mut body: Vec<u8>, rng: &mut fastrand::Rng) -> Vec<u8> {
     match rng.u8(..8) {
         0 => (0..rng.usize(..300)).map(|_| rng.u8(..)).collect(),

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: an order that is sent again is not booked again.
+//! `Idempotency-Key`: an order that is sent twice is booked once.
 
 use std::collections::BTreeSet;
 
@@ -106,7 +106,7 @@ async fn different_keys_are_different_bookings() {
 }
 
 #[tokio::test]
-async fn twenty_twins_at_once_are_one_booking_and_one_charge() {
+async fn twenty_equal_orders_at_once_are_one_booking_and_one_charge() {
     let app = TestApp::start().await;
     let flight = app.open_flight().await;
     let (key, order) = (unique("key"), Order::new(&flight.id, 2));
@@ -126,7 +126,7 @@ async fn twenty_twins_at_once_are_one_booking_and_one_charge() {
 }
 
 #[tokio::test]
-async fn of_twins_that_differ_exactly_one_order_wins() {
+async fn of_different_orders_with_one_key_exactly_one_wins() {
     let app = TestApp::start().await;
     let (key, order) = (unique("key"), Order::for_no_flight());
     let mut rival = order.clone();

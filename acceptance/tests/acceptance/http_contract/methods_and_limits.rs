@@ -93,7 +93,7 @@ async fn sixteen_kibibytes_are_not_too_large() {
     assert_eq!(body.len(), LIMIT);
     let accepted = app.request("POST", "/bookings").json_text(body).await.expect(202);
     Booking::read(&accepted);
-    // What a gateway passes on to a function has a length.
+    // Behind an API gateway every body has a length.
     if app.is_standalone() {
         app.request("POST", "/bookings").json_text(padded(LIMIT)).chunked().await.expect(202);
     }

@@ -1,4 +1,4 @@
-//! What an HTTP client may rely on, line by line.
+//! The HTTP contract, line by line.
 
 mod accepting;
 mod bad_orders;

@@ -1,4 +1,4 @@
-//! `GET /bookings/{id}`: entity tags, and ids that lead nowhere.
+//! `GET /bookings/{id}`: entity tags, and unknown ids.
 
 use acceptance::{Booking, Order, Response, TestApp};
 
