@@ -1,6 +1,5 @@
 //! The standalone platform: the same services as on AWS, on one SQLite file.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,8 +38,10 @@ const RECONCILE_EVERY: Duration = Duration::from_secs(10);
 /// The most pages of due checks that one run handles; the rest waits for the next run.
 const RECONCILE_PAGES: usize = 50;
 
-/// The setting that names the topics whose consumers are stopped.
-const STOPPED: &str = "stopped-consumers";
+/// The setting that says whether a topic's consumer runs.
+fn running_setting(topic: Topic) -> String {
+    format!("running-{}", topic.switch())
+}
 
 /// The platform cannot start.
 #[derive(Debug, Error)]
@@ -98,10 +99,14 @@ impl Platform {
         let services = Services::new(&ports, Settings { secret, deadlines });
 
         let mut pollers = JoinSet::new();
-        let stopped: BTreeSet<Topic> = settings::get(&database, STOPPED).await?.unwrap_or_default();
+        let mut running = [Running::Yes; Topic::COUNT];
+        for topic in Topic::ALL {
+            if let Some(kept) = settings::get::<bool>(&database, &running_setting(topic)).await? {
+                running[topic as usize] = kept.into();
+            }
+        }
         let switches = Topic::ALL.map(|topic| {
-            let running = if stopped.contains(&topic) { Running::No } else { Running::Yes };
-            poller::start(&mut pollers, services.consumer(topic), &topics, running)
+            poller::start(&mut pollers, services.consumer(topic), &topics, running[topic as usize])
         });
         let switches = Arc::new(switches);
         let reconciler = tokio::spawn(reconcile(services.gateway().clone()));
@@ -165,9 +170,9 @@ impl Operations for OnSqlite {
     }
 
     async fn switch(&self, topic: Topic, running: bool) -> Result<(), StoreError> {
-        self.switches[topic as usize].send_replace(if running { Running::Yes } else { Running::No });
-        let stopped: BTreeSet<_> = Topic::ALL.into_iter().filter(|topic| !self.is_running(*topic)).collect();
-        settings::set(&self.database, STOPPED, &stopped).await
+        settings::set(&self.database, &running_setting(topic), &running).await?;
+        self.switches[topic as usize].send_replace(Running::from(running));
+        Ok(())
     }
 
     async fn topics(&self) -> Result<Vec<(Topic, TopicState)>, StoreError> {

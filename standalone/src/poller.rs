@@ -34,6 +34,12 @@ pub enum Running {
     Ending,
 }
 
+impl From<bool> for Running {
+    fn from(running: bool) -> Self {
+        if running { Running::Yes } else { Running::No }
+    }
+}
+
 /// Starts the pollers of a consumer's topic in `tasks`. Returns their switch, which is `running` at first.
 pub fn start(
     tasks: &mut JoinSet<()>,

@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use billing_service::provider::ProviderName;
@@ -15,14 +15,21 @@ use standalone::sqlite::snapshot::read;
 use standalone::{Options, Server};
 use support::Http;
 use system::audit::audit;
+use tempfile::TempDir;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn orders_of_an_earlier_version_settle_and_the_audit_is_clean() {
+/// The fixture, and a data directory with a copy of it.
+fn copied() -> (TempDir, PathBuf, PathBuf) {
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schema-1");
     let kept = tempfile::tempdir().unwrap();
     let data = kept.path().join("data");
     fs::create_dir(&data).unwrap();
     fs::copy(fixture.join(FILE), data.join(FILE)).unwrap();
+    (kept, fixture, data)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn orders_of_an_earlier_version_settle_and_the_audit_is_clean() {
+    let (_kept, fixture, data) = copied();
     let orders: Vec<Value> =
         serde_json::from_str(&fs::read_to_string(fixture.join("orders.json")).unwrap()).unwrap();
     let early = read(&data).unwrap_err().to_string();
@@ -49,11 +56,7 @@ async fn orders_of_an_earlier_version_settle_and_the_audit_is_clean() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_names_the_provider_of_each_payment_once() {
-    let kept = tempfile::tempdir().unwrap();
-    let data = kept.path().join("data");
-    fs::create_dir(&data).unwrap();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/schema-1");
-    fs::copy(fixture.join(FILE), data.join(FILE)).unwrap();
+    let (_kept, _, data) = copied();
     let order = "x'416b26bb87b347faaeaabd69505e0826'";
     let payment = |set: &str| {
         let connection = rusqlite::Connection::open(data.join(FILE)).unwrap();

@@ -41,7 +41,7 @@ async fn create(
 }
 
 /// Queues as template.yaml has them, but for the visibility timeout, which is the suite's.
-async fn live() -> Option<LiveTopics> {
+async fn live() -> Option<(LiveTopics, ())> {
     let Ok(endpoint) = std::env::var("AWS_ENDPOINT_URL") else {
         // Not `println!`: the harness would swallow the line of a test that passes.
         let _ = writeln!(std::io::stderr(), "skipped, it needs AWS_ENDPOINT_URL");
@@ -67,7 +67,7 @@ async fn live() -> Option<LiveTopics> {
         queues.insert(topic, Queues { url, dead_letter_url: Some(dead_letter_url) });
     }
     let topics = SqsTopics::new(client.clone(), queues.clone(), Arc::new(OsEntropy));
-    Some(LiveTopics { client, topics, queues, receipts: Mutex::default() })
+    Some((LiveTopics { client, topics, queues, receipts: Mutex::default() }, ()))
 }
 
 impl LiveTopics {
@@ -147,27 +147,4 @@ impl BothEnds for LiveTopics {
     }
 }
 
-macro_rules! promises {
-    ($($promise:ident),+ $(,)?) => {
-        $(
-            #[tokio::test]
-            async fn $promise() {
-                if let Some(topics) = live().await {
-                    messaging_contract::$promise(topics).await;
-                }
-            }
-        )+
-    };
-}
-
-promises! {
-    what_is_sent_is_received_with_its_body,
-    a_batch_of_any_size_arrives_whole,
-    what_is_not_acknowledged_is_redelivered_and_counted,
-    what_is_acknowledged_is_never_redelivered,
-    what_failed_can_be_redelivered_at_once,
-    what_is_delayed_is_not_received_before_its_time,
-    what_is_dead_lettered_keeps_its_body_and_reason,
-    what_is_never_acknowledged_ends_in_the_dead_letter_queue_and_blocks_nothing,
-    a_message_too_large_is_refused_and_the_others_are_sent,
-}
+messaging_contract::topics_contract!(live);
