@@ -4,28 +4,19 @@ use rusqlite::Connection;
 use thiserror::Error;
 use tracing::info;
 
-/// The version this program reads and writes.
-pub const VERSION: i64 = 2;
-
-/// The migrations from each version to the next; the first is from 1 to 2.
-const MIGRATIONS: [&str; VERSION as usize - 1] = [
-    // A payment's record names its provider, and `parked_at` is called `dead_lettered_at`.
-    "
-UPDATE payments SET body = json_set(
-    body, '$.provider',
-    CASE WHEN substr(json_extract(body, '$.reference'), 1, 4) = 'sim_' THEN 'simulated' ELSE 'stripe' END
-) WHERE json_extract(body, '$.reference') IS NOT NULL AND json_extract(body, '$.provider') IS NULL;
-DELETE FROM settings WHERE name LIKE 'payment-provider-%';
-ALTER TABLE dead_letters RENAME COLUMN parked_at TO dead_lettered_at;
-",
-];
+/// The version this program reads and writes: that of the last migration.
+pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 /// Marks a file as a booking database: "TKTS".
 const APPLICATION: i64 = 0x544b_5453;
 
+/// What makes each version of the one before; the first makes the tables of an empty file. A migration that was released is
+/// never changed.
+///
 /// Rows are stored in the order of arrival (a row id, with a unique index on the order's id): orders that are
 /// handled at the same time share pages, so a group commit writes few.
-const TABLES: &str = "
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE settings (
     name TEXT PRIMARY KEY,
     value BLOB NOT NULL
@@ -84,7 +75,7 @@ CREATE INDEX messages_by_visibility ON messages (topic, visible_at);
 CREATE TABLE dead_letters (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     topic TEXT NOT NULL,
-    dead_lettered_at INTEGER NOT NULL,
+    parked_at INTEGER NOT NULL,
     failure TEXT NOT NULL,
     attempts INTEGER NOT NULL,
     source TEXT NOT NULL,
@@ -106,7 +97,17 @@ CREATE TABLE mailbox (
     body TEXT NOT NULL,
     UNIQUE (order_id, outcome)
 ) STRICT;
-";
+",
+    // A payment's record names its provider, and `parked_at` is called `dead_lettered_at`.
+    "
+UPDATE payments SET body = json_set(
+    body, '$.provider',
+    CASE WHEN substr(json_extract(body, '$.reference'), 1, 4) = 'sim_' THEN 'simulated' ELSE 'stripe' END
+) WHERE json_extract(body, '$.reference') IS NOT NULL AND json_extract(body, '$.provider') IS NULL;
+DELETE FROM settings WHERE name LIKE 'payment-provider-%';
+ALTER TABLE dead_letters RENAME COLUMN parked_at TO dead_lettered_at;
+",
+];
 
 /// This program cannot use the file.
 #[derive(Debug, Error)]
@@ -135,22 +136,28 @@ pub enum SchemaError {
     },
 }
 
-/// Creates the tables in an empty file, migrates those of an earlier version, and refuses every other file.
+/// Runs the migrations that an empty file or one of an earlier version lacks, and refuses every other file.
 ///
 /// **Crash contract:** one transaction. A process that dies during it leaves the file as it was.
 pub fn prepare(connection: &mut Connection) -> Result<(), SchemaError> {
     let transaction = connection.transaction()?;
     let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if version(&transaction)? == 0 && tables == 0 {
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "application_id", APPLICATION)?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
-    }
-    if let Err(SchemaError::Older { found }) = check(&transaction) {
-        let missing = MIGRATIONS.iter().skip(usize::try_from(found - 1).unwrap_or_default());
-        info!("the database is migrated from schema {found} to {VERSION}");
-        missing.into_iter().try_for_each(|migration| transaction.execute_batch(migration))?;
-        transaction.pragma_update(None, "user_version", VERSION)?;
+    let found = match check(&transaction) {
+        _ if version(&transaction)? == 0 && tables == 0 => {
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            0
+        }
+        Ok(()) => VERSION,
+        Err(SchemaError::Older { found }) => {
+            info!("the database is migrated from schema {found} to {VERSION}");
+            found
+        }
+        Err(error) => return Err(error),
+    };
+    let missing = MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or_default());
+    for (migration, version) in missing.zip(found + 1..) {
+        transaction.execute_batch(migration)?;
+        transaction.pragma_update(None, "user_version", version)?;
     }
     check(&transaction)?;
     Ok(transaction.commit()?)
