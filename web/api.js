@@ -4,7 +4,7 @@
 import { sentence } from "./formats.js";
 
 const TIMEOUT_MS = 15_000;
-const QUICK_MS = 250;
+const FIRST_RETRY_MS = 1_000;
 const SLOW_MS = 4_000;
 
 /** The server refused the request. It refuses the same request every time. */
@@ -16,23 +16,32 @@ export class Refusal extends Error {
   }
 }
 
-/** No usable answer: the network, a timeout, or a server error. A retry may succeed. */
-class Unavailable extends Error {}
+/** No usable answer: the network, a timeout, or a server error. A retry may succeed, `after` that many milliseconds. */
+class Unavailable extends Error {
+  constructor(text, { after, cause } = {}) {
+    super(text, { cause });
+    this.after = after;
+  }
+}
 
 async function call(method, path, options = {}) {
   try {
     const answer = await fetch(path, { method, signal: AbortSignal.timeout(TIMEOUT_MS), ...options });
     const etag = answer.headers.get("ETag");
-    if (answer.status === 304) return { etag };
-    if (answer.status === 429 || answer.status >= 500) throw new Unavailable(`status ${answer.status}`);
+    const after = milliseconds(answer.headers.get("Retry-After"));
+    if (answer.status === 304) return { etag, after };
+    if (answer.status === 429 || answer.status >= 500) throw new Unavailable(`status ${answer.status}`, { after });
     const content = await answer.json();
     if (!answer.ok) throw new Refusal(answer.status, content);
-    return { content, etag };
+    return { content, etag, after };
   } catch (error) {
-    if (error instanceof Refusal) throw error;
+    if (error instanceof Refusal || error instanceof Unavailable) throw error;
     throw new Unavailable("no usable answer", { cause: error });
   }
 }
+
+/** The seconds of a `Retry-After`, in milliseconds; undefined without one. */
+const milliseconds = (seconds) => (/^\d+$/.test(seconds ?? "") ? Number(seconds) * 1_000 : undefined);
 
 const bookingPath = (id) => `bookings/${encodeURIComponent(id)}`;
 
@@ -79,32 +88,34 @@ export async function flights(signal, onTrouble = () => {}) {
 }
 
 /**
- * Polls a booking until it is settled or `signal` aborts: often at first and after each change,
- * then less often, and not while the page is hidden. Rejects only with a `Refusal`.
+ * Polls a booking until it is settled or `signal` aborts: when the server says, and not while the page is
+ * hidden. `fresh` is the booking if it was just made. Rejects only with a `Refusal`.
  */
-export async function watch(id, signal, { onBooking, onTrouble }) {
+export async function watch(id, signal, { fresh, onBooking, onTrouble }) {
   let etag = null;
-  let wait = QUICK_MS;
-  while (true) {
+  let retry = FIRST_RETRY_MS;
+  if (fresh) await pause(FIRST_RETRY_MS, signal);
+  while (!signal.aborted) {
     const answer = await poll(id, etag);
     if (signal.aborted) return;
-    onTrouble(!answer);
-    if (answer?.content) onBooking(answer.content);
-    if (answer?.content?.settled) return;
-    etag = answer?.etag ?? etag;
-    wait = answer?.content ? QUICK_MS : Math.min(wait * 1.25, SLOW_MS);
-    await pause(wait, signal);
+    const lost = answer instanceof Unavailable;
+    onTrouble(lost);
+    if (answer.content) onBooking(answer.content);
+    if (answer.content?.settled) return;
+    etag = answer.etag ?? etag;
+    retry = lost ? Math.min(retry * 2, SLOW_MS) : FIRST_RETRY_MS;
+    await pause(answer.after ?? retry, signal);
     await shown(signal);
   }
 }
 
-/** The booking if it has changed since `etag`; null without a usable answer. */
+/** The booking if it has changed since `etag`; `Unavailable` without a usable answer. */
 async function poll(id, etag) {
   try {
     return await call("GET", bookingPath(id), { headers: etag ? { "If-None-Match": etag } : {} });
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    return null;
+    return error;
   }
 }
 

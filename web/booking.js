@@ -29,7 +29,7 @@ export function openBooking(id, signal, { fresh, onMissing }) {
     signal.addEventListener("abort", () => following.abort(), { once: true });
     const onTrouble = (lost) => say("trouble", lost ? TROUBLE : "");
     try {
-      await watch(id, following.signal, { onBooking: show, onTrouble });
+      await watch(id, following.signal, { fresh: booking === fresh && fresh, onBooking: show, onTrouble });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       if (signal.aborted) return;

@@ -1,6 +1,7 @@
 //! The bookings API, and the page that uses it.
 
 mod booking;
+mod pace;
 mod page;
 mod request;
 
@@ -16,6 +17,7 @@ use axum::routing::get;
 use messaging::store::StoreError;
 use protocol::event::TraceParent;
 use protocol::ids::OrderId;
+use protocol::time::Timestamp;
 use shared_http::{Problem, json};
 use tracing::error;
 
@@ -49,12 +51,18 @@ async fn accept(
     let key = request::idempotency_key(&headers)?;
     let request = request::parse(&headers, body).await?;
     let trace = headers.get(TRACEPARENT).and_then(|value| TraceParent::parse(value.to_str().ok()?).ok());
-    match acceptor.accept(request, key.as_ref(), trace).await.map_err(unavailable)? {
+    let accepted = acceptor.accept(request, key.as_ref(), trace).await.map_err(unavailable)?;
+    let now = acceptor.gateway.clock.now();
+    match accepted {
         Acceptance::Accepted(order) => {
             // Relative to /bookings: it resolves under any stage.
             let location = format!("bookings/{}", order.id);
-            let mut response = show_order(StatusCode::ACCEPTED, &order);
-            response.headers_mut().extend([(header::RETRY_AFTER, header::HeaderValue::from_static("1"))]);
+            let mut response = show_order(StatusCode::ACCEPTED, &order, now);
+            // The answer to a `POST` always has one, also where a repeated one finds the order settled.
+            response
+                .headers_mut()
+                .entry(header::RETRY_AFTER)
+                .or_insert(header::HeaderValue::from_static("1"));
             if let Ok(location) = location.parse() {
                 response.headers_mut().insert(header::LOCATION, location);
             }
@@ -73,11 +81,12 @@ async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let order = acceptor.gateway.orders.get(parse_id(id)?).await.map_err(unavailable)?.ok_or_else(unknown)?;
+    let now = acceptor.gateway.clock.now();
     if request::if_none_match(&headers, &etag(&order)) {
-        let headers = [(header::ETAG, etag(&order)), (header::CACHE_CONTROL, "no-cache".to_owned())];
-        return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
+        let no_cache = [(header::CACHE_CONTROL, header::HeaderValue::from_static("no-cache"))];
+        return Ok((StatusCode::NOT_MODIFIED, no_cache, headers_of(&order, now)).into_response());
     }
-    Ok(show_order(StatusCode::OK, &order))
+    Ok(show_order(StatusCode::OK, &order, now))
 }
 
 async fn cancel(
@@ -85,7 +94,9 @@ async fn cancel(
     id: Result<Path<String>, PathRejection>,
 ) -> Result<Response, Problem> {
     match acceptor.gateway.cancel(parse_id(id)?).await.map_err(unavailable)? {
-        Cancellation::Cancelling(order) => Ok(show_order(StatusCode::ACCEPTED, &order)),
+        Cancellation::Cancelling(order) => {
+            Ok(show_order(StatusCode::ACCEPTED, &order, acceptor.gateway.clock.now()))
+        }
         Cancellation::Refused(order, why) => Err(Problem::new(StatusCode::CONFLICT, refusal(&order, why))),
         Cancellation::Unknown => Err(unknown()),
     }
@@ -111,12 +122,20 @@ fn refusal(order: &Order, why: Ignored) -> &'static str {
     }
 }
 
-fn show_order(status: StatusCode, order: &Order) -> Response {
+fn show_order(status: StatusCode, order: &Order, now: Timestamp) -> Response {
     let mut response = json(status, "application/json", &Booking::of(order));
-    if let Ok(etag) = etag(order).parse() {
-        response.headers_mut().insert(header::ETAG, etag);
-    }
+    response.headers_mut().extend(headers_of(order, now));
     response
+}
+
+/// Which version of the booking this is, and while it is not settled, when to ask again.
+fn headers_of(order: &Order, now: Timestamp) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Ok(etag) = etag(order).parse() {
+        headers.insert(header::ETAG, etag);
+    }
+    headers.extend(pace::retry_after(order, now).map(|seconds| (header::RETRY_AFTER, seconds.into())));
+    headers
 }
 
 /// What is shown depends on the order alone, and that on its version.
