@@ -198,7 +198,7 @@ impl Stack {
 
     /// One run of the reconciler.
     pub async fn reconcile(&self) {
-        self.reconciler.reconcile(20).await.expect("a run");
+        self.reconciler.reconcile(Duration::from_secs(20)).await.expect("a run");
     }
 }
 

@@ -4,11 +4,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use booking_gateway::check::NextCheck;
 use booking_gateway::order::Order;
 use messaging::entropy::{Entropy, SeededEntropy};
+use proofs::fault::Fault;
 use proofs::fixtures::{CARD_THAT_PAYS, start};
+use proofs::port_call::PortCall;
 use proofs::simulation::job::{Job, Purchase, Setup};
 use proofs::simulation::store_pool::{Backend, StorePool};
+use proofs::simulation::task::Site;
 use proofs::simulation::{Simulation, with_paused_time};
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
@@ -72,11 +76,9 @@ async fn fill(simulation: &Simulation, count: u64, overdue: bool) -> BTreeSet<Or
                 let ahead = Duration::from_secs(120 + number * 6 * 60 * 60 / count);
                 let from =
                     if overdue { start().as_millis() - 24 * 60 * 60 * 1000 } else { start().as_millis() };
-                Order {
-                    id: entropy.order_id(),
-                    created_at: Timestamp::from_millis(from) + ahead,
-                    ..one.clone()
-                }
+                let created_at = Timestamp::from_millis(from) + ahead;
+                let next_check = Some(NextCheck::first(created_at));
+                Order { id: entropy.order_id(), created_at, next_check, ..one.clone() }
             })
             .collect();
         ids.extend(orders.iter().map(|order| order.id));
@@ -117,16 +119,126 @@ fn a_fresh_order_has_its_turn_though_everything_is_overdue() {
             let fresh = simulation.customers[0].order;
             let overdue = fill(&simulation, 450, true).await;
             simulation.clock.advance(MINUTE);
-            // Each run checks one page of a hundred, and none of them again before its next check is due.
-            for _ in 0..5 {
-                simulation.perform(&Job::Reconcile, &mut |_| None).await;
-            }
+            simulation.perform(&Job::Reconcile, &mut |_| None).await;
             let checked: Vec<_> =
                 simulation.topics.messages().iter().skip(1).map(|message| message.order).collect();
             assert_eq!(checked.len(), 451);
-            assert!(checked.contains(&fresh));
+            let turn = checked.iter().position(|order| *order == fresh).unwrap();
+            // Half of each page is for the freshest checks. DynamoDB's shards each have a page of their own.
+            assert!(turn < 100 * simulation.stores.orders.shards(), "{turn} others before it");
             let once: BTreeSet<_> = checked.into_iter().flatten().collect();
             assert!(overdue.is_subset(&once), "each was checked once");
         });
     }
+}
+
+/// Has what the reconciler or a customer sends now lost.
+fn lose_sends(site: Site) -> Option<Fault> {
+    (site.call == PortCall::TopicsSend).then_some(Fault::FailsBefore)
+}
+
+/// How long until the reconciler's next check.
+async fn until_next_check(simulation: &Simulation) -> Duration {
+    let order = simulation.orders().await.remove(0);
+    order.next_check.unwrap().at.since(simulation.now())
+}
+
+/// An order that has been checked ten times, and will be checked in six hours.
+async fn checked_ten_times(pool: &mut StorePool) -> Simulation {
+    let mut simulation = ordered(pool).await;
+    for _ in 0..10 {
+        simulation.clock.advance(until_next_check(&simulation).await);
+        simulation.perform(&Job::Reconcile, &mut |_| None).await;
+    }
+    assert_eq!(until_next_check(&simulation).await, HOUR * 6);
+    simulation
+}
+
+#[test]
+fn an_order_whose_commands_could_not_be_sent_again_is_checked_in_a_minute() {
+    for backend in Backend::ALL {
+        with_paused_time(async {
+            let mut pool = StorePool::new(backend).await;
+            let mut simulation = checked_ten_times(&mut pool).await;
+            simulation.clock.advance(HOUR * 6);
+            simulation.perform(&Job::Reconcile, &mut lose_sends).await;
+            assert_eq!(until_next_check(&simulation).await, MINUTE);
+            simulation.clock.advance(MINUTE);
+            simulation.perform(&Job::Reconcile, &mut |_| None).await;
+            assert_eq!(until_next_check(&simulation).await, HOUR * 6, "and then as before");
+        });
+    }
+}
+
+#[test]
+fn an_order_whose_check_may_have_been_moved_is_checked_in_a_minute() {
+    for backend in Backend::ALL {
+        with_paused_time(async {
+            let mut pool = StorePool::new(backend).await;
+            let mut simulation = checked_ten_times(&mut pool).await;
+            simulation.clock.advance(HOUR * 6);
+            let lose_reply =
+                |site: Site| (site.call == PortCall::OrderStorePostpone).then_some(Fault::ReplyLost);
+            simulation.perform(&Job::Reconcile, &mut |site| lose_reply(site)).await;
+            assert_eq!(until_next_check(&simulation).await, MINUTE);
+        });
+    }
+}
+
+#[test]
+fn a_cancelled_order_is_checked_in_a_minute_however_rarely_it_was_before() {
+    for backend in Backend::ALL {
+        with_paused_time(async {
+            let mut pool = StorePool::new(backend).await;
+            let mut simulation = checked_ten_times(&mut pool).await;
+            simulation.perform(&Job::Cancel(0), &mut lose_sends).await;
+            assert_eq!(until_next_check(&simulation).await, MINUTE);
+        });
+    }
+}
+
+#[test]
+fn requests_that_are_repeated_after_the_first_check_send_nothing() {
+    with_paused_time(async {
+        let mut pool = StorePool::new(Backend::Sqlite).await;
+        let mut simulation = ordered(&mut pool).await;
+        let sent = |simulation: &Simulation| simulation.topics.messages().len();
+        let repeat = async |simulation: &mut Simulation, job: Job| {
+            let before = sent(simulation);
+            simulation.perform(&job, &mut |_| None).await;
+            sent(simulation) - before
+        };
+        assert_eq!(
+            repeat(&mut simulation, Job::Order(0)).await,
+            1,
+            "a retry of the customer is a retry of the send"
+        );
+        simulation.clock.advance(MINUTE);
+        simulation.perform(&Job::Reconcile, &mut |_| None).await;
+        assert_eq!(repeat(&mut simulation, Job::Order(0)).await, 0);
+        assert_eq!(repeat(&mut simulation, Job::Cancel(0)).await, 1);
+        assert_eq!(repeat(&mut simulation, Job::Cancel(0)).await, 1);
+        simulation.clock.advance(MINUTE);
+        simulation.perform(&Job::Reconcile, &mut |_| None).await;
+        assert_eq!(repeat(&mut simulation, Job::Cancel(0)).await, 0);
+    });
+}
+
+#[test]
+fn a_mail_that_waits_for_a_week_is_dead_lettered() {
+    with_paused_time(async {
+        let mut pool = StorePool::new(Backend::Sqlite).await;
+        let mut simulation = ordered(&mut pool).await;
+        let no_mail = |site: Site| (site.call == PortCall::MailerSend).then_some(Fault::FailsBefore);
+        let mut given_up = None;
+        while let Some(job) = simulation.next(10, |_| None).await {
+            simulation.perform(&job, &mut |site| no_mail(site)).await;
+            if let (None, [letter]) = (given_up, &simulation.topics.dead_letters()[..]) {
+                assert!(letter.failure.starts_with("waited in vain since"), "{}", letter.failure);
+                given_up = Some(simulation.now());
+            }
+        }
+        let waited = given_up.unwrap().since(start());
+        assert!(waited >= HOUR * 24 * 7 && waited < HOUR * 24 * 7 + MINUTE * 16, "{waited:?}");
+    });
 }

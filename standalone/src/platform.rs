@@ -35,8 +35,8 @@ use crate::sqlite::topics::SqliteTopics;
 /// How often the reconciler runs.
 const RECONCILE_EVERY: Duration = Duration::from_secs(10);
 
-/// The most pages of due checks that one run handles; the rest waits for the next run.
-const RECONCILE_PAGES: usize = 50;
+/// How long one run may take; the rest of the due checks waits for the next run.
+const RECONCILE_TIME: Duration = Duration::from_secs(60);
 
 /// The setting that says whether a topic's consumer runs.
 fn running_setting(topic: Topic) -> String {
@@ -132,7 +132,7 @@ async fn reconcile(gateway: Gateway) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = gateway.reconcile(RECONCILE_PAGES).await {
+        if let Err(error) = gateway.reconcile(RECONCILE_TIME).await {
             warn!(%error, "the reconciler could not run; it runs again in {RECONCILE_EVERY:?}");
         }
     }

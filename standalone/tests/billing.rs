@@ -148,7 +148,7 @@ async fn answer(service: &BillingService, message: BillingCommand) -> Option<Ord
 }
 
 async fn attempt(service: &BillingService, message: BillingCommand, attempt: u32) -> Option<OrderUpdate> {
-    let event = Event { order: order(), message, time: start(), traceparent: None, attempt };
+    let event = Event { order: order(), message, time: start(), expires: None, traceparent: None, attempt };
     match service.handle(&event, &()).await.unwrap() {
         Outcome::Done(replies) => Some(Event::<OrderUpdate>::decode(&replies[0].body).unwrap().message),
         Outcome::Wait(_) => None,

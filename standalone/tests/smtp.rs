@@ -273,7 +273,7 @@ fn confirmed(name: &str) -> Event<EmailCommand> {
         departs_at: None,
     };
     let message = EmailCommand::Send(notice);
-    Event { order: order(), message, time: clock().now(), traceparent: None, attempt: 0 }
+    Event { order: order(), message, time: clock().now(), expires: None, traceparent: None, attempt: 0 }
 }
 
 #[tokio::test]

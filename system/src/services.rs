@@ -113,5 +113,5 @@ fn consumer(topic: Topic, ports: &Ports, gateway: &Gateway) -> Arc<dyn Consume> 
 }
 
 fn consume(ports: &Ports, service: impl Service + 'static) -> Arc<dyn Consume> {
-    Arc::new(Consumer::new(service, ports.entropy.clone()))
+    Arc::new(Consumer::new(service, ports.clock.clone(), ports.entropy.clone()))
 }

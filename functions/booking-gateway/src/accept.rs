@@ -13,7 +13,7 @@ use tracing::info;
 
 use crate::gateway::Gateway;
 use crate::idempotency::IdempotencyKey;
-use crate::order::{Order, Request};
+use crate::order::{ACCEPTED, Order, Request};
 use crate::store::Created;
 
 /// Accepts orders for a gateway. Only it knows the deployment's secret.
@@ -55,7 +55,7 @@ pub enum Acceptance {
 
 impl Acceptor {
     /// Accepts a request: one write, one send. Under a key that was used before, the answer is
-    /// the order as it is now, and the commands it owes are sent again.
+    /// the order as it is now, and its command is sent again, until the order has moved on or was checked.
     ///
     /// **Crash contract:** before the write nothing was accepted, and the customer has no answer.
     /// From the write on the order ends in a correct state, even if the send fails.
@@ -85,7 +85,9 @@ impl Acceptor {
             }
             Created::Exists(order) => order,
         };
-        gateway.send_within_a_second(&order, gateway.commands(&order)).await;
+        if order.awaits_first_check_since(ACCEPTED) {
+            gateway.send_within_a_second(&order, gateway.commands(&order)).await;
+        }
         Ok(Acceptance::Accepted(order))
     }
 

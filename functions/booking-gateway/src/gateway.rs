@@ -11,7 +11,7 @@ use protocol::ids::OrderId;
 use tracing::{debug, info, warn};
 
 use crate::deadline::DeadlinePolicy;
-use crate::order::{Applied, Ignored, Input, Order, Status, apply, owed};
+use crate::order::{Applied, Command, Ignored, Input, Order, Status, apply, newly_owed, owed};
 use crate::store::{OrderStore, Updated, Watch};
 
 /// How long an answer to a customer waits for its messages to be sent.
@@ -60,11 +60,14 @@ pub enum Move {
 }
 
 impl Gateway {
-    /// Cancels an order, if it still can be. A repeated call sends its commands again.
+    /// Cancels an order, if it still can be. A repeated call sends its commands again, until the order has
+    /// moved on or was checked.
     pub async fn cancel(&self, id: OrderId) -> Result<Cancellation, StoreError> {
         match self.advance(id, &Input::CancelRequested, None).await? {
             Move::Taken(order, commands) => {
-                self.send_within_a_second(&order, commands).await;
+                if order.awaits_first_check_since(Input::CancelRequested.name()) {
+                    self.send_within_a_second(&order, commands).await;
+                }
                 Ok(Cancellation::Cancelling(order))
             }
             Move::Ignored(order, why) => Ok(Cancellation::Refused(order, why)),
@@ -99,7 +102,7 @@ impl Gateway {
                             if next.state.is_settled() && !order.state.is_settled() {
                                 count_settled(&order, &next);
                             }
-                            let commands = self.commands(&next);
+                            let commands = self.messages(newly_owed(&order, &next), &next);
                             return Ok(Move::Taken(next, commands));
                         }
                         Updated::Stale => {
@@ -113,7 +116,7 @@ impl Gateway {
                 }
                 Applied::Compensate(command) => {
                     warn!(order_id = %id, "order {id}: {} cannot be used and is compensated", input.name());
-                    let command = command.for_order(&order, self.clock.now());
+                    let command = command.compensates(&order, self.clock.now());
                     return Ok(Move::Taken(Box::new(order), vec![command]));
                 }
                 Applied::Ignore(why) => return Ok(Move::Ignored(Box::new(order), why)),
@@ -125,8 +128,12 @@ impl Gateway {
 
     /// What the order owes, as messages.
     pub fn commands(&self, order: &Order) -> Vec<Outgoing> {
+        self.messages(owed(order), order)
+    }
+
+    fn messages(&self, commands: Vec<Command>, order: &Order) -> Vec<Outgoing> {
         let now = self.clock.now();
-        owed(order).into_iter().map(|command| command.for_order(order, now)).collect()
+        commands.into_iter().map(|command| command.owed_by(order, now)).collect()
     }
 
     /// The order is already stored; the reconciler repeats a send that fails.

@@ -9,6 +9,7 @@
 //! | the bookings API and the page | [`api`] |
 //! | the consumer of order-updates | [`updates`] |
 //! | how long an order may take | [`deadline`] |
+//! | when an order is checked, and its commands expire | [`check`] |
 //! | the reconciler | [`reconciler`] |
 //!
 //! It knows no platform. Beside it: `lambda/`, its side on AWS, and `contract/`, what every adapter
@@ -16,6 +17,7 @@
 
 pub mod accept;
 pub mod api;
+pub mod check;
 pub mod deadline;
 pub mod gateway;
 pub mod idempotency;

@@ -1,8 +1,8 @@
 //! The order's whole life: two pure functions, no I/O.
 //!
 //! - [`apply`] says what an input does to an order; it is total over every state × every input.
-//! - [`owed`] says which commands the present state owes. Every move, repeat and retry of
-//!   an order sends exactly these; no other code builds commands.
+//! - [`owed`] says which commands the present state owes. A repeat and a check of an order send exactly
+//!   these, a move those that the state before did not owe; no other code builds commands.
 //!
 //! ```text
 //!             tickets_reserved           payment_captured
@@ -29,6 +29,8 @@ use protocol::payment::PaymentMethod;
 use protocol::reason::{Declined, Reason};
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::check::NextCheck;
 
 /// What the customer asked for. Never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +70,10 @@ pub struct Order {
     pub not_after: Timestamp,
     /// The trace that all its messages share.
     pub traceparent: TraceParent,
+    /// When the reconciler checks it next; `None` when settled. A store keeps it beside the order, since the
+    /// reconciler moves it on without changing the order.
+    #[serde(skip)]
+    pub next_check: Option<NextCheck>,
 }
 
 /// One change of an order.
@@ -217,10 +223,11 @@ impl Order {
             reason: None,
             amount: None,
             departs_at: None,
-            history: vec![Change { at: now, status: Status::Pending, event: "accepted".to_owned() }],
+            history: vec![Change { at: now, status: Status::Pending, event: ACCEPTED.to_owned() }],
             created_at: now,
             not_after: now + deadline,
             traceparent,
+            next_check: Some(NextCheck::first(now)),
         }
     }
 
@@ -233,7 +240,18 @@ impl Order {
     pub fn waiting_since(&self) -> Option<Timestamp> {
         (!self.state.is_settled()).then(|| self.updated_at())
     }
+
+    /// Whether it is where that request put it, and was not checked since: only then a repeated request
+    /// sends what the order owes. Later the reconciler does, and however often a request is repeated, no
+    /// messages pile up.
+    pub fn awaits_first_check_since(&self, request: &str) -> bool {
+        self.next_check.is_some_and(|check| check.count == 0)
+            && self.history.last().is_some_and(|change| change.event == request)
+    }
 }
+
+/// How an order's history begins.
+pub const ACCEPTED: &str = "accepted";
 
 /// The only things that ever change an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -257,7 +275,7 @@ impl Input {
 /// What an input does to an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Applied {
-    /// The order moves: store this, then send what it owes.
+    /// The order moves: store this, then send what it owes now and did not before.
     Advance(Box<Order>),
     /// This input led to the present state before: send again what the order owes.
     Repeat,
@@ -293,18 +311,30 @@ pub enum Command {
 }
 
 impl Command {
-    /// The command as a message about that order.
-    pub fn for_order(self, order: &Order, now: Timestamp) -> Outgoing {
-        fn outgoing<M: Message>(order: &Order, message: M, time: Timestamp) -> Outgoing {
-            let traceparent = Some(order.traceparent.clone());
-            Outgoing::event(&Event { order: order.id, message, time, traceparent, attempt: 0 })
-        }
+    /// A command that the order owes, sent now. It says since when the order has waited for it.
+    pub fn owed_by(self, order: &Order, now: Timestamp) -> Outgoing {
+        self.send(order, order.updated_at(), order.next_check.map(|check| check.expiry(now)))
+    }
+
+    /// A command that answers an update which the order cannot use. It is sent this once, so it never
+    /// expires.
+    pub fn compensates(self, order: &Order, now: Timestamp) -> Outgoing {
+        self.send(order, now, None)
+    }
+
+    fn send(self, order: &Order, time: Timestamp, expires: Option<Timestamp>) -> Outgoing {
         match self {
-            Command::Tickets(command) => outgoing(order, command, now),
-            Command::Billing(command) => outgoing(order, command, now),
-            Command::Email(command) => outgoing(order, command, now),
+            Command::Tickets(command) => about(order, command, time, expires),
+            Command::Billing(command) => about(order, command, time, expires),
+            Command::Email(command) => about(order, command, time, expires),
         }
     }
+}
+
+/// A message about an order, in the order's trace.
+pub fn about<M: Message>(order: &Order, message: M, time: Timestamp, expires: Option<Timestamp>) -> Outgoing {
+    let traceparent = Some(order.traceparent.clone());
+    Outgoing::event(&Event { order: order.id, message, time, expires, traceparent, attempt: 0 })
 }
 
 /// What `input` does to `order` at the moment `now`.
@@ -431,6 +461,13 @@ pub fn apply(order: &Order, input: &Input, now: Timestamp) -> Applied {
     }
 }
 
+/// The commands that a move has made the order owe. What it owed before is under way already: sent once
+/// more, a third unexpired message could join the two that there may be.
+pub fn newly_owed(before: &Order, after: &Order) -> Vec<Command> {
+    let known = owed(before);
+    owed(after).into_iter().filter(|command| !known.contains(command)).collect()
+}
+
 /// The commands that the order's present state owes. Sending them again is always safe.
 pub fn owed(order: &Order) -> Vec<Command> {
     match order.state {
@@ -456,6 +493,12 @@ fn advance(order: &Order, input: &Input, state: State, now: Timestamp) -> Applie
     // A clock that was set back must not make the history run backwards.
     let at = now.max(order.updated_at());
     next.history.push(Change { at, status: state.status(), event: input.name().to_owned() });
+    next.next_check = match input {
+        _ if state.is_settled() => None,
+        // Its commands must not expire as late as those of an order that was checked often.
+        Input::CancelRequested => Some(NextCheck::first(at)),
+        Input::Update(_) => order.next_check,
+    };
     Applied::Advance(Box::new(next))
 }
 

@@ -1,27 +1,23 @@
 //! The port to the orders.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use async_trait::async_trait;
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
 
+use crate::check::NextCheck;
 use crate::order::Order;
-
-/// How long after it begins to wait an order is first looked at by the reconciler.
-pub const FIRST_CHECK: Duration = Duration::from_secs(60);
 
 /// The gateway's orders, and the index of those that are not settled.
 ///
-/// Every read is consistent: it sees each write that was answered before it began. **Crash
-/// contract** of the writes: before the call nothing is written; during it the write is there
-/// wholly or not at all; once it is answered it survives. Each may be repeated.
+/// Every read of an order is consistent: it sees each write that was answered before it began, and returns
+/// the order with its next check. **Crash contract** of the writes: before the call nothing is written;
+/// during it the write is there wholly or not at all; once it is answered it survives. Each may be repeated.
 #[async_trait]
 pub trait OrderStore: Send + Sync {
-    /// Stores a new order, and enters it in the index with its first check `FIRST_CHECK` after
-    /// its acceptance, unless its id is taken.
+    /// Stores a new order, and enters its next check in the index, unless its id is taken.
     async fn create(&self, order: &Order) -> Result<Created, StoreError>;
 
     /// The order of that id.
@@ -34,13 +30,31 @@ pub trait OrderStore: Send + Sync {
     /// `watch` says so, if the stored version is the one before.
     async fn update(&self, next: &Order, watch: Watch) -> Result<Updated, StoreError>;
 
-    /// The checks that are due at `now`, the longest overdue first, at most `limit`. May miss the
-    /// latest writes.
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Check>, StoreError>;
+    /// How many shards the index has. Each can be read without the others.
+    fn shards(&self) -> usize;
 
-    /// Moves a check on to `next`, if it is still the one that was seen; answers the order. This
-    /// is the only write that changes an order's check, and it does not change its version.
-    async fn postpone(&self, check: &Check, next: Timestamp) -> Result<Postponed, StoreError>;
+    /// The checks of one shard that are due at `now`, from one end, at most `limit`. May miss the latest
+    /// writes.
+    async fn due(
+        &self,
+        shard: usize,
+        now: Timestamp,
+        from: From<'_>,
+        limit: usize,
+    ) -> Result<Vec<Check>, StoreError>;
+
+    /// Moves a check to `next`, if it is still the one that was seen; answers the order. It does not change
+    /// the order's version.
+    async fn postpone(&self, check: &Check, next: NextCheck) -> Result<Postponed, StoreError>;
+}
+
+/// From which end the due checks are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From<'a> {
+    /// The most overdue first: all of them, or those that follow one.
+    Oldest(Option<&'a Check>),
+    /// The latest first.
+    Freshest,
 }
 
 /// What became of a new order.
@@ -64,9 +78,9 @@ pub enum Updated {
 /// What a change does to the order's entry in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
-    /// It enters, with its first check at this moment.
-    Enter(Timestamp),
-    /// It stays as it is: the reconciler alone moves a check.
+    /// It enters, or its check is set anew, whatever the reconciler has made of it.
+    Enter(NextCheck),
+    /// It stays as it is: the reconciler may have moved the check meanwhile.
     Keep,
     /// It leaves: the order is settled.
     Leave,
@@ -75,23 +89,35 @@ pub enum Watch {
 impl Watch {
     /// What the change from one version to the next does.
     pub fn between(before: &Order, after: &Order) -> Self {
-        match (before.state.is_settled(), after.state.is_settled()) {
-            (true, false) => Watch::Enter(after.updated_at() + FIRST_CHECK),
-            (false, true) => Watch::Leave,
-            (true, true) | (false, false) => Watch::Keep,
+        match (before.next_check, after.next_check) {
+            (before, after) if before == after => Watch::Keep,
+            (_, Some(check)) => Watch::Enter(check),
+            (_, None) => Watch::Leave,
         }
     }
 }
 
 /// An entry of the index.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Check {
+    /// When it is due.
+    pub at: Timestamp,
     /// The order that is not settled.
     pub order: OrderId,
-    /// When it is to be looked at.
-    pub at: Timestamp,
-    /// How often it was looked at before.
+    /// How many checks came before.
     pub count: u32,
+}
+
+impl Check {
+    /// The check of that order.
+    pub fn of(order: OrderId, NextCheck { at, count }: NextCheck) -> Self {
+        Self { at, order, count }
+    }
+
+    /// The same, without its order.
+    pub fn next(&self) -> NextCheck {
+        NextCheck { at: self.at, count: self.count }
+    }
 }
 
 /// What became of a check.

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use messaging::consumer::{Outcome, Service};
@@ -9,11 +10,15 @@ use messaging::store::StoreError;
 use protocol::event::Event;
 use protocol::ids::OrderId;
 use protocol::messages::{EmailCommand, NoticeOutcome};
+use protocol::time::Timestamp;
 use tracing::{debug, error, info};
 
 use crate::mail::Mail;
 use crate::mailer::{Mailer, MailerError};
 use crate::store::MailStore;
+
+/// How long a mail waits for a mailer that is unavailable.
+const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// Mails each step of an order once, and none that a later one has overtaken.
 pub struct EmailService {
@@ -41,6 +46,20 @@ impl Service for EmailService {
         let last = self.store.last_of_many(&orders).await?;
         let all = orders.into_iter().map(|order| (order, last.get(&order).copied())).collect();
         Ok(Loaded(Mutex::new(all)))
+    }
+
+    /// No other message follows a mail. After a week, and of a confirmed order when its flight leaves, it
+    /// is of no use to its customer any more.
+    fn gives_up_at(&self, event: &Event<EmailCommand>) -> Option<Timestamp> {
+        let EmailCommand::Send(notice) = &event.message;
+        let end = event.time + LONGEST_WAIT;
+        match (notice.outcome, notice.departs_at) {
+            (NoticeOutcome::Confirmed, Some(departure)) => Some(end.min(departure)),
+            (NoticeOutcome::Confirmed, None)
+            | (NoticeOutcome::Rejected | NoticeOutcome::PaymentDeclined | NoticeOutcome::Cancelled, _) => {
+                Some(end)
+            }
+        }
     }
 
     /// **Crash contract:** the mail goes out before it is marked. If the process dies in between,

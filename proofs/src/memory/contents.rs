@@ -9,12 +9,12 @@ use std::sync::Arc;
 use billing_service::payment::Payment;
 use billing_service::provider::PaymentRef;
 use billing_service::simulated::Account;
+use booking_gateway::check::NextCheck;
 use booking_gateway::order::Order;
 use email_service::mail::Mail;
 use protocol::flight::FlightId;
 use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
-use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use ticket_service::flight::Flight;
 use ticket_service::reservation::Reservation;
@@ -73,8 +73,8 @@ impl<T: fmt::Debug> fmt::Debug for Stored<T> {
 pub struct Contents {
     /// The gateway's orders.
     pub orders: BTreeMap<OrderId, Stored<Order>>,
-    /// The index of the unsettled orders: when the reconciler checks each next, and how often it did.
-    pub checks: BTreeMap<OrderId, (Timestamp, u32)>,
+    /// The index of the unsettled orders: when the reconciler checks each next.
+    pub checks: BTreeMap<OrderId, NextCheck>,
     /// The flights.
     pub flights: BTreeMap<FlightId, Seats>,
     /// What was decided about each order.

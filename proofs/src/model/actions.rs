@@ -48,6 +48,10 @@ impl Model for BookingModel {
         if state.runnable().all(|place| state.handlers[place].work.owner() == Owner::Billing) {
             actions.extend((0..state.contents.late.len()).map(Action::Land));
         }
+        if state.budget.expiries > 0 {
+            let dropped = state.waiting.iter().filter(|message| message.may_be_dropped());
+            actions.extend(dropped.cloned().map(Action::Expire));
+        }
         if state.phase != Phase::Over && state.is_time_of_interest() {
             actions.push(Action::TimePasses);
         }
@@ -64,6 +68,7 @@ impl Model for BookingModel {
             Action::BeginOnCopy(work) => self.begin(state, work, None, true),
             Action::Resume(place, fault) => self.resume(state, place, fault),
             Action::Crash(place) => Some(state.after_crash(place)),
+            Action::Expire(message) => state.after_expiry(&message),
             Action::Land(place) => Some(state.after_landing(place)),
             Action::TimePasses => Some(state.after_a_while()),
         }

@@ -18,14 +18,22 @@ pub struct Bounds {
 
 /// Faults, copies, early checks, cancellations; handlers at the same time.
 const fn bounds(faults: u8, copies: u8, early_checks: u8, cancels: u8, handlers: usize) -> Bounds {
-    Bounds { budget: Budget { faults, copies, early_checks, cancels }, handlers }
+    Bounds { budget: Budget { faults, copies, early_checks, cancels, expiries: 0 }, handlers }
+}
+
+/// The same, with so many messages that expire.
+const fn expiring(expiries: u8, Bounds { budget, handlers }: Bounds) -> Bounds {
+    Bounds { budget: Budget { expiries, ..budget }, handlers }
 }
 
 /// The checks of one order: in seconds, or in minutes if `deep`.
 pub fn bounds_of_one(deep: bool) -> Vec<Bounds> {
     let mut all = vec![bounds(1, 0, 0, 1, 2), bounds(1, 1, 0, 1, 1), bounds(2, 0, 0, 1, 1)];
+    all.push(expiring(2, bounds(1, 0, 0, 1, 1)));
     if deep {
         all.extend([
+            expiring(1, bounds(1, 1, 0, 1, 2)),
+            expiring(2, bounds(2, 0, 0, 1, 1)),
             bounds(1, 1, 0, 1, 2),
             bounds(1, 1, 1, 1, 1),
             bounds(0, 0, 1, 1, 2),

@@ -171,7 +171,8 @@ impl Handlers {
             Topic::OrderUpdates => {
                 let event = Event::<OrderUpdate>::decode(body).ok()?;
                 let update = event.message.clone();
-                TopicMessage::new(&Event { time: start(), ..event }, Some(update))
+                let (attempt, expires) = normal(&event);
+                TopicMessage::new(&Event { time: start(), attempt, expires, ..event }, Some(update))
             }
         };
         messages.insert(body.to_owned(), message.clone());
@@ -179,11 +180,20 @@ impl Handlers {
     }
 }
 
-/// A command without its time and attempts: no answer depends on them. Attempts only lengthen the pause
-/// before the next copy.
+/// A command without its time: no answer depends on it.
 fn read_command<M: Message>(body: &str) -> Option<TopicMessage> {
     let event = Event::<M>::decode(body).ok()?;
-    Some(TopicMessage::new(&Event { time: start(), attempt: 0, ..event }, None))
+    let (attempt, expires) = normal(&event);
+    Some(TopicMessage::new(&Event { time: start(), attempt, expires, ..event }, None))
+}
+
+/// Whether it was tried before, and whether it expires. How often it was tried only lengthens the pause
+/// before the next copy. When it expires is for the model to say ([`Action::Expire`]): to the product's
+/// clock, never.
+///
+/// [`Action::Expire`]: super::state::Action::Expire
+fn normal<M>(event: &Event<M>) -> (u32, Option<Timestamp>) {
+    (event.attempt.min(1), event.expires.map(|_| Timestamp::from_millis(i64::MAX)))
 }
 
 /// The product's services on those adapters.
@@ -230,14 +240,15 @@ fn handling(memory: &Memory, work: &Work, requests: &[Request]) -> Handling {
         }
         Work::Check(_) => Box::pin(async move {
             // A check that fails is followed by another.
-            let _ = services.gateway().reconcile(1).await;
+            let _ = services.gateway().reconcile(CONSUME_TIME).await;
             false
         }),
         Work::Consume(message) => {
             let consumer = services.consumer(message.topic).clone();
             let (topics, body) = (memory.clone(), message.body.clone());
+            let receive_count = if message.is_redelivered { 2 } else { 1 };
             Box::pin(async move {
-                let batch = [Delivery { id: "1".to_owned(), body, receive_count: 1 }];
+                let batch = [Delivery { id: "1".to_owned(), body, receive_count }];
                 !consumer.consume(&batch, CONSUME_TIME, &topics).await.is_empty()
             })
         }

@@ -14,7 +14,11 @@ use crate::memory::contents::digest;
 
 /// A message in a topic, read once and then shared: it is cheap to clone and to compare.
 #[derive(Clone)]
-pub struct TopicMessage(Arc<ReadMessage>);
+pub struct TopicMessage {
+    read: Arc<ReadMessage>,
+    /// Whether it was received before.
+    pub is_redelivered: bool,
+}
 
 /// What a message says.
 #[derive(Debug)]
@@ -29,6 +33,10 @@ pub struct ReadMessage {
     pub name: &'static str,
     /// What it tells the gateway, if it is for the gateway.
     pub update: Option<OrderUpdate>,
+    /// Whether it expires.
+    pub expires: bool,
+    /// Whether it is a delayed copy of another.
+    pub is_copy: bool,
     /// The hash of topic and body.
     digest: u64,
 }
@@ -39,14 +47,28 @@ impl TopicMessage {
         let (topic, body) = (M::TOPIC, event.encode());
         let digest = digest(&(topic, &body));
         let (order, name) = (event.order, event.message.name());
-        Self(Arc::new(ReadMessage { topic, order, body, name, update, digest }))
+        let (expires, is_copy) = (event.expires.is_some(), event.attempt > 0);
+        let read = ReadMessage { topic, order, body, name, update, expires, is_copy, digest };
+        Self { read: Arc::new(read), is_redelivered: false }
+    }
+
+    /// The same message, received once more.
+    pub fn redelivered(&self) -> Self {
+        Self { read: self.read.clone(), is_redelivered: true }
+    }
+
+    /// Whether it may be dropped because its successor is under way: an update that was never tried, or a
+    /// command, which is not copied any more.
+    pub fn may_be_dropped(&self) -> bool {
+        let is_untried = !self.is_copy && !self.is_redelivered;
+        self.expires && (is_untried || self.is_copy && self.topic.carries_commands())
     }
 }
 
 impl std::ops::Deref for TopicMessage {
     type Target = ReadMessage;
     fn deref(&self) -> &ReadMessage {
-        &self.0
+        &self.read
     }
 }
 
@@ -58,7 +80,7 @@ impl fmt::Debug for TopicMessage {
 
 impl PartialEq for TopicMessage {
     fn eq(&self, other: &Self) -> bool {
-        self.digest == other.digest
+        (self.digest, self.is_redelivered) == (other.digest, other.is_redelivered)
     }
 }
 
@@ -66,7 +88,7 @@ impl Eq for TopicMessage {}
 
 impl Hash for TopicMessage {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.digest.hash(state);
+        (self.digest, self.is_redelivered).hash(state);
     }
 }
 
@@ -78,6 +100,7 @@ impl PartialOrd for TopicMessage {
 
 impl Ord for TopicMessage {
     fn cmp(&self, other: &Self) -> Ordering {
-        (self.topic, self.order, self.digest).cmp(&(other.topic, other.order, other.digest))
+        let key = |message: &Self| (message.topic, message.order, message.digest, message.is_redelivered);
+        key(self).cmp(&key(other))
     }
 }

@@ -68,6 +68,8 @@ pub struct Budget {
     pub early_checks: u8,
     /// `DELETE`s.
     pub cancels: u8,
+    /// Messages that are dropped because their successors are under way.
+    pub expiries: u8,
 }
 
 /// Something that the product is to do.
@@ -107,6 +109,8 @@ pub enum Action {
     Resume(usize, Option<StepFault>),
     /// The process of the handler in that place dies.
     Crash(usize),
+    /// A message expires, and is dropped. The reconciler will check its order.
+    Expire(TopicMessage),
     /// A request lands at the provider whose caller has stopped waiting.
     Land(usize),
     /// Time passes.

@@ -5,12 +5,14 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use booking_gateway::check::NextCheck;
 use booking_gateway::order::{Change, Order};
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
 
 use super::bounds::{Bounds, Customers};
 use super::handlers::{HandlerInput, Handlers, Next, StepOutcome};
+use super::message::TopicMessage;
 use super::state::{ModelState, PausedHandler, Work};
 use crate::fixtures::start;
 use crate::memory::contents::{Contents, Stored};
@@ -155,6 +157,16 @@ impl ModelState {
         normalized(next)
     }
 
+    /// That message has expired and was dropped: its order is checked once more.
+    pub(super) fn after_expiry(&self, message: &TopicMessage) -> Option<ModelState> {
+        let mut next = self.clone();
+        let place = next.waiting.iter().position(|other| other == message)?;
+        next.waiting.remove(place);
+        next.budget.expiries -= 1;
+        next.reconciled.remove(&message.order);
+        Some(normalized(next))
+    }
+
     /// That request has landed at the provider.
     pub(super) fn after_landing(&self, place: usize) -> ModelState {
         let mut next = self.clone();
@@ -172,7 +184,7 @@ impl ModelState {
 /// Makes the message that was worked on visible again: it was not acknowledged.
 fn redeliver(state: &mut ModelState, work: &Work) {
     if let Work::Consume(message) = work {
-        state.waiting.push(message.clone());
+        state.waiting.push(message.redelivered());
     }
 }
 
@@ -202,7 +214,7 @@ fn normalized(mut state: ModelState) -> ModelState {
 /// history, the product reads only when the last change was; that becomes [`start`].
 fn remove_times(contents: &mut Contents) {
     for check in contents.checks.values_mut() {
-        *check = (start(), 0);
+        *check = NextCheck { at: start(), count: 0 };
     }
     for order in contents.orders.values_mut() {
         if order.history.len() > 1 || order.history.iter().any(|change| change.at != start()) {
@@ -216,7 +228,7 @@ fn remove_times(contents: &mut Contents) {
 fn make_only_due(contents: &mut Contents, order: OrderId) {
     for (other, check) in &mut contents.checks {
         if *other != order {
-            *check = (Timestamp::from_millis(i64::MAX), 0);
+            check.at = Timestamp::from_millis(i64::MAX);
         }
     }
 }

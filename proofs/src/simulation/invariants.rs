@@ -76,7 +76,6 @@ fn check_money(ledger: &[OpenedPayment], order: &Order, found: &mut Vec<String>)
 
 async fn snapshot(simulation: &Simulation, orders: &[Order]) -> Result<Snapshot, StoreError> {
     let mut snapshot = Snapshot { books: [ProviderName::SIMULATED].into(), ..Snapshot::default() };
-    let checks = simulation.stores.orders.due(super::end_of_time(), 100).await?;
     let (ledger, messages) = (simulation.provider.ledger(), simulation.topics.messages());
     let delivered = simulation.mailer.delivered();
     for order in orders {
@@ -86,7 +85,7 @@ async fn snapshot(simulation: &Simulation, orders: &[Order]) -> Result<Snapshot,
         let mailed = simulation.stores.mails.last(id).await?;
         let case = Case {
             order: Some(order.clone()),
-            next_check: checks.iter().find(|check| check.order == id).map(|check| check.at),
+            next_check: order.next_check.map(|check| check.at),
             reservation: simulation.stores.tickets.find(id).await?,
             payment: simulation.stores.payments.find(id).await?,
             account: paid.map(|payment| (*payment.account).clone()),

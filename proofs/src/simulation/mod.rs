@@ -32,10 +32,12 @@ use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Cancellation;
 use booking_gateway::idempotency::IdempotencyKey;
 use booking_gateway::order::{Order, Status};
+use booking_gateway::store::{Check, From, OrderStore};
 use job::{Customer, Job, JobResult, Setup};
 use mailer::RecordingMailer;
 use messaging::clock::{Clock, ManualClock};
 use messaging::entropy::SeededEntropy;
+use messaging::store::StoreError;
 use protocol::flight::FlightId;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
@@ -73,6 +75,20 @@ pub fn with_paused_time<T>(proof: impl Future<Output = T>) -> T {
     })
 }
 
+/// The checks that are due, of every shard up to `limit`, the most overdue first.
+pub async fn all_due(
+    orders: &dyn OrderStore,
+    now: Timestamp,
+    limit: usize,
+) -> Result<Vec<Check>, StoreError> {
+    let mut due = Vec::new();
+    for shard in 0..orders.shards() {
+        due.extend(orders.due(shard, now, From::Oldest(None), limit).await?);
+    }
+    due.sort();
+    Ok(due)
+}
+
 /// The services on ports that a proof controls, and their customers.
 pub struct Simulation {
     /// The time.
@@ -89,6 +105,8 @@ pub struct Simulation {
     pub customers: Vec<Customer>,
     /// The one flight.
     pub flight_id: FlightId,
+    /// The reconciler does not run before.
+    pub reconciler_absent_until: Timestamp,
     services: Services,
     /// What [`Simulation::next_check`] found.
     next_check: Option<Option<Timestamp>>,
@@ -123,8 +141,19 @@ impl Simulation {
         let services = Services::new(&ports, Settings { secret, deadlines });
         let customer = |purchase| Customer { purchase, order: None, cancel_answered: false };
         let customers = purchases.into_iter().map(customer).collect();
-        let next_check = None;
-        Self { clock, topics, provider, mailer, stores, customers, flight_id, services, next_check }
+        let (next_check, reconciler_absent_until) = (None, start());
+        Self {
+            reconciler_absent_until,
+            clock,
+            topics,
+            provider,
+            mailer,
+            stores,
+            customers,
+            flight_id,
+            services,
+            next_check,
+        }
     }
 
     /// Begins a job; `None` if there is nothing to do. The messages of a `duplicate` can be received by
@@ -137,7 +166,7 @@ impl Simulation {
             Job::Reconcile => {
                 let gateway = self.services.gateway().clone();
                 Some(Task::new(async move {
-                    let _ = gateway.reconcile(1).await;
+                    let _ = gateway.reconcile(CONSUME_TIME).await;
                     JobResult::Reconciled
                 }))
             }
@@ -254,8 +283,8 @@ impl Simulation {
         let unsettled = self.orders().await.iter().any(|order| !order.state.is_settled());
         let mut next = None;
         if unsettled {
-            let checks = self.stores.orders.due(end_of_time(), 1).await;
-            next = checks.ok().and_then(|checks| checks.first().map(|check| check.at));
+            let orders = self.stores.orders.as_ref();
+            next = all_due(orders, end_of_time(), 1).await.ok().and_then(|checks| Some(checks.first()?.at));
         }
         *self.next_check.insert(next)
     }
@@ -277,7 +306,7 @@ impl Simulation {
                 let ids = of_topic.take(batch).map(|message| message.id).collect();
                 return Some(Job::Deliver(first.topic, ids));
             }
-            let check = self.next_check().await;
+            let check = self.next_check().await.map(|at| at.max(self.reconciler_absent_until));
             if check.is_some_and(|at| at <= now) {
                 return Some(Job::Reconcile);
             }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use billing_service::payment::Payment;
 use billing_service::store::{Begun, PaymentStore};
+use booking_gateway::check::NextCheck;
 use booking_gateway::order::Order;
-use booking_gateway::store::{Check, Created, OrderStore, Postponed, Updated, Watch};
+use booking_gateway::store::{Check, Created, From, OrderStore, Postponed, Updated, Watch};
 use email_service::store::MailStore;
 use messaging::store::StoreError;
 use protocol::flight::{FlightId, SeatCount};
@@ -66,11 +67,21 @@ impl OrderStore for Intercepted<dyn OrderStore> {
         intercept(PortCall::OrderStoreUpdate, self.0.update(next, watch)).await
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Check>, StoreError> {
-        intercept(PortCall::OrderStoreDue, self.0.due(now, limit)).await
+    fn shards(&self) -> usize {
+        self.0.shards()
     }
 
-    async fn postpone(&self, check: &Check, next: Timestamp) -> Result<Postponed, StoreError> {
+    async fn due(
+        &self,
+        shard: usize,
+        now: Timestamp,
+        from: From<'_>,
+        limit: usize,
+    ) -> Result<Vec<Check>, StoreError> {
+        intercept(PortCall::OrderStoreDue, self.0.due(shard, now, from, limit)).await
+    }
+
+    async fn postpone(&self, check: &Check, next: NextCheck) -> Result<Postponed, StoreError> {
         intercept(PortCall::OrderStorePostpone, self.0.postpone(check, next)).await
     }
 }

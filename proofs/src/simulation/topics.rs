@@ -30,8 +30,10 @@ pub struct QueuedMessage {
     pub order: Option<OrderId>,
     /// It cannot be received before.
     pub visible_at: Timestamp,
-    /// How often it was received.
+    /// How often it was received, for its dead-letter queue: duplicates do not count.
     pub received: u32,
+    /// How often it was received, duplicates too.
+    pub deliveries: u32,
     /// Whether a consumer has received it and not yet answered.
     pub in_flight: bool,
 }
@@ -105,7 +107,8 @@ impl SimulatedTopics {
         let message = queues.messages.iter_mut().find(|message| message.id == id)?;
         message.in_flight |= !duplicate;
         message.received += u32::from(!duplicate);
-        Some(Delivery { id: id.to_string(), body: message.body.clone(), receive_count: message.received })
+        message.deliveries += 1;
+        Some(Delivery { id: id.to_string(), body: message.body.clone(), receive_count: message.deliveries })
     }
 
     /// Deletes a message: it was handled.
@@ -137,8 +140,9 @@ impl SimulatedTopics {
         }
         queues.last_id += 1;
         let id = queues.last_id;
-        let (received, in_flight) = (0, false);
-        queues.messages.push(QueuedMessage { id, topic, body, order, visible_at, received, in_flight });
+        let (received, deliveries, in_flight) = (0, 0, false);
+        let message = QueuedMessage { id, topic, body, order, visible_at, received, deliveries, in_flight };
+        queues.messages.push(message);
     }
 }
 

@@ -2,20 +2,25 @@
 //! records out.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use lambda_runtime::{LambdaEvent, service_fn};
+use lambda_runtime::{Context, LambdaEvent, service_fn};
 use messaging::consumer::{Consume, Consumer, Delivery, Service};
-use messaging::entropy::Entropy;
 use messaging::topics::Topics;
 use tracing::error;
 
+use crate::setup::Setup;
 use crate::sqs::SqsTopics;
 
 /// The end of an invocation's time, reserved to send the messages and to answer.
 const RESERVE: Duration = Duration::from_secs(5);
+
+/// How much of an invocation's time is left for its work.
+pub fn time_left(context: &Context) -> Duration {
+    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    left.saturating_sub(RESERVE)
+}
 
 /// A function that a queue triggers: a consumer and the topics it sends to.
 pub struct ConsumerFunction {
@@ -25,8 +30,9 @@ pub struct ConsumerFunction {
 
 impl ConsumerFunction {
     /// A function that handles each record with `service` and sends its replies to `topics`.
-    pub fn new(service: impl Service + 'static, entropy: Arc<dyn Entropy>, topics: SqsTopics) -> Self {
-        Self { consumer: Box::new(Consumer::new(service, entropy)), topics }
+    pub fn new(service: impl Service + 'static, setup: &Setup, topics: SqsTopics) -> Self {
+        let (clock, entropy) = (setup.clock.clone(), setup.entropy.clone());
+        Self { consumer: Box::new(Consumer::new(service, clock, entropy)), topics }
     }
 
     /// Runs until Lambda ends the process.
@@ -36,8 +42,8 @@ impl ConsumerFunction {
 
     /// One invocation.
     pub async fn invoke(&self, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Infallible> {
-        let deadline = event.context.deadline();
-        Ok(consume(self.consumer.as_ref(), &self.topics, event.payload, deadline).await)
+        let time = time_left(&event.context);
+        Ok(consume(self.consumer.as_ref(), &self.topics, event.payload, time).await)
     }
 }
 
@@ -48,7 +54,7 @@ pub async fn consume(
     consumer: &dyn Consume,
     topics: &dyn Topics,
     event: SqsEvent,
-    deadline: SystemTime,
+    time: Duration,
 ) -> SqsBatchResponse {
     let mut response = SqsBatchResponse::default();
     let records = event.records.len();
@@ -59,8 +65,7 @@ pub async fn consume(
         error!("a record has no messageId; the batch will be redelivered");
         response.add_failure(String::new());
     }
-    let left = deadline.duration_since(SystemTime::now()).unwrap_or_default();
-    for id in consumer.consume(&batch, left.saturating_sub(RESERVE), topics).await {
+    for id in consumer.consume(&batch, time, topics).await {
         response.add_failure(id);
     }
     response

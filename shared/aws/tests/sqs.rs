@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws::lambda::consume;
@@ -14,6 +14,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::operation::send_message_batch::{SendMessageBatchInput, SendMessageBatchOutput};
 use aws_sdk_sqs::types::{BatchResultErrorEntry, SendMessageBatchResultEntry};
 use aws_smithy_mocks::{RuleMode, mock, mock_client};
+use messaging::clock::SystemClock;
 use messaging::consumer::{Consumer, Outcome, Service};
 use messaging::entropy::SeededEntropy;
 use messaging::store::StoreError;
@@ -199,6 +200,9 @@ async fn delays_are_whole_seconds_and_dead_letters_carry_their_reason() {
     assert_eq!(call("q/tickets-dlq").attributes, ["\"it is odd\""]);
 }
 
+/// How long a batch may take.
+const TIME: Duration = Duration::from_secs(25);
+
 /// Panics, waits or is done, as the order's first byte says.
 struct Scripted;
 
@@ -231,7 +235,8 @@ fn reverse(first: u8) -> String {
     let mut bytes = [9; 16];
     bytes[0] = first;
     let (order, time) = (OrderId::from_bytes(bytes), Timestamp::from_millis(1_800_000_000_000));
-    Event { order, message: BillingCommand::Reverse, time, traceparent: None, attempt: 0 }.encode()
+    Event { order, message: BillingCommand::Reverse, time, expires: None, traceparent: None, attempt: 0 }
+        .encode()
 }
 
 #[tokio::test(start_paused = true)]
@@ -242,9 +247,8 @@ async fn exactly_the_records_that_failed_are_reported_to_lambda() {
         record("waits", &reverse(3)), record("garbage", "garbage"),
     ]});
     let event: SqsEvent = serde_json::from_value(event).unwrap();
-    let consumer = Consumer::new(Scripted, Arc::new(SeededEntropy::new(1)));
-    let deadline = SystemTime::now() + Duration::from_secs(30);
-    let response = consume(&consumer, &topics, event, deadline).await;
+    let consumer = Consumer::new(Scripted, Arc::new(SystemClock), Arc::new(SeededEntropy::new(1)));
+    let response = consume(&consumer, &topics, event, TIME).await;
     let response = serde_json::to_value(&response).unwrap();
     assert_eq!(
         response,
@@ -261,9 +265,8 @@ async fn a_batch_with_a_record_that_has_no_id_is_redelivered() {
     let mut without_id = record("-", &reverse(0));
     without_id.as_object_mut().unwrap().remove("messageId");
     let event = json!({"Records": [record("fine", &reverse(0)), without_id]});
-    let consumer = Consumer::new(Scripted, Arc::new(SeededEntropy::new(1)));
-    let deadline = SystemTime::now() + Duration::from_secs(30);
-    let response = consume(&consumer, &topics, serde_json::from_value(event).unwrap(), deadline).await;
+    let consumer = Consumer::new(Scripted, Arc::new(SystemClock), Arc::new(SeededEntropy::new(1)));
+    let response = consume(&consumer, &topics, serde_json::from_value(event).unwrap(), TIME).await;
     // Lambda takes an empty id for the whole batch.
     let response = serde_json::to_value(&response).unwrap();
     assert_eq!(response, json!({"batchItemFailures": [{"itemIdentifier": ""}]}));

@@ -6,14 +6,19 @@
 //! | the handler says | the record is | what else is sent |
 //! |---|---|---|
 //! | [`Outcome::Done`] | acknowledged | its replies |
-//! | [`Outcome::Wait`], or its store is unavailable | acknowledged | a delayed copy, attempt + 1 |
+//! | [`Outcome::Wait`], or its store is unavailable | acknowledged | a delayed copy, attempt + 1; or dead-lettered, past [`Service::gives_up_at`] |
 //! | [`Outcome::TooEarly`] | acknowledged | a delayed copy; after [`EARLY_ATTEMPTS`], dead-lettered |
 //! | nothing: the body cannot be decoded | acknowledged | dead-lettered with the reason |
+//! | nothing: it has expired, and was never tried | acknowledged | – |
 //! | it panics, or its record cannot be read, or time runs out | redelivered | – |
 //!
+//! A message that has expired has a successor under way, so waiting is bounded: a command is not copied
+//! past its expiry. An update is, once it was tried: it may have been applied and its reply lost, and then
+//! only it sends what the order owes.
+//!
 //! **Crash contract:** a record is acknowledged only after everything in the last column has
-//! reached its topic. After a crash before that, the record is redelivered and the work is finished
-//! then: so handlers answer repeated messages from their records.
+//! reached its topic, or a delayed copy of it has. After a crash before that, the record is redelivered
+//! and the work is finished then: so handlers answer repeated messages from their records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
@@ -25,15 +30,17 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 use protocol::event::Event;
 use protocol::messages::Message;
+use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use tokio::time::Instant;
 use tracing::{Instrument, debug, error, info, info_span, warn};
 
 use crate::backoff;
+use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::metrics;
 use crate::store::StoreError;
-use crate::topics::{Failure, Outgoing, Topics};
+use crate::topics::{Failure, Outgoing, SendError, Topics};
 
 /// How many delayed copies a [`Outcome::TooEarly`] message gets, some four minutes in all.
 pub const EARLY_ATTEMPTS: u32 = 8;
@@ -67,6 +74,12 @@ pub trait Service: Send + Sync {
         Ok(Self::Loaded::default())
     }
 
+    /// When a message that still waits is dead-lettered; `None` if it waits for as long as it takes. For
+    /// messages that are not sent again.
+    fn gives_up_at(&self, _event: &Event<Self::Message>) -> Option<Timestamp> {
+        None
+    }
+
     /// Handles one message. It may have been handled before.
     async fn handle(
         &self,
@@ -89,6 +102,7 @@ pub struct Delivery {
 /// Runs one service over batches of its topic.
 pub struct Consumer<S> {
     service: S,
+    clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
 }
 
@@ -121,21 +135,44 @@ pub trait Consume: Send + Sync {
     /// Handles a batch within `time`, and sends nothing yet.
     async fn decide(&self, batch: &[Delivery], time: Duration) -> Decision;
 
+    /// A delayed copy of a message, to be handled again; `None` if it cannot be decoded.
+    fn copy(&self, delivery: &Delivery) -> Option<Outgoing>;
+
     /// Consumes a batch within `time` and sends its messages; answers the ids of the records to
     /// redeliver. Every other record may be acknowledged.
+    ///
+    /// A record whose messages could not be sent waits as a delayed copy: a redelivery would count
+    /// towards the dead-letter queue, and nothing is wrong with the record. Where its own topic takes no
+    /// copy either, it is redelivered.
     async fn consume(&self, batch: &[Delivery], time: Duration, topics: &dyn Topics) -> Vec<String> {
         let Decision { messages, mut redeliver } = self.decide(batch, time).await;
-        let (owners, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
-        if !messages.is_empty() {
-            for (record, sent) in owners.into_iter().zip(topics.send(messages).await) {
-                if let Err(error) = sent {
-                    warn!(message_id = batch[record].id, %error, "could not send: the record will be redelivered");
+        let unsent = send(topics, messages).await;
+        let mut copies = Vec::new();
+        for (record, error) in unsent {
+            warn!(message_id = batch[record].id, %error, "could not send: the record will be handled again");
+            match self.copy(&batch[record]) {
+                Some(copy) if !redeliver.contains(&record) => copies.push((record, copy)),
+                _ => {
                     redeliver.insert(record);
                 }
             }
         }
+        for (record, error) in send(topics, copies).await {
+            warn!(message_id = batch[record].id, %error, "could not copy: the record will be redelivered");
+            redeliver.insert(record);
+        }
         redeliver.into_iter().map(|record| batch[record].id.clone()).collect()
     }
+}
+
+/// Sends messages of records; answers the records of those that could not be sent, each once.
+async fn send(topics: &dyn Topics, messages: Vec<(usize, Outgoing)>) -> BTreeMap<usize, SendError> {
+    if messages.is_empty() {
+        return BTreeMap::new();
+    }
+    let (records, messages): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
+    let sent = records.into_iter().zip(topics.send(messages).await);
+    sent.filter_map(|(record, sent)| Some((record, sent.err()?))).collect()
 }
 
 #[async_trait]
@@ -158,27 +195,41 @@ impl<S: Service> Consume for Consumer<S> {
         }
         decision
     }
+
+    fn copy(&self, delivery: &Delivery) -> Option<Outgoing> {
+        Event::<S::Message>::decode(&delivery.body).ok().map(|event| self.delayed_copy(&event).0)
+    }
 }
 
 impl<S: Service> Consumer<S> {
     /// A consumer of the service's topic.
-    pub fn new(service: S, entropy: Arc<dyn Entropy>) -> Self {
-        Self { service, entropy }
+    pub fn new(service: S, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
+        Self { service, clock, entropy }
     }
 
     /// One verdict per record, in order.
     async fn verdicts(&self, batch: &[Delivery], time: Duration) -> Vec<Verdict> {
         let deadline = Instant::now() + time;
+        let now = self.clock.now();
         let mut verdicts: Vec<Verdict> = batch.iter().map(|_| Verdict::Redeliver).collect();
         let mut events = Vec::with_capacity(batch.len());
+        let mut oldest = Duration::ZERO;
         for (record, delivery) in batch.iter().enumerate() {
             match Event::<S::Message>::decode(&delivery.body) {
-                Ok(event) => events.push((record, event)),
+                Ok(event) => {
+                    oldest = oldest.max(now.since(event.time));
+                    if event.has_expired(now) && event.attempt == 0 && delivery.receive_count <= 1 {
+                        verdicts[record] = expire(&event);
+                    } else {
+                        events.push((record, event));
+                    }
+                }
                 Err(reason) => {
                     verdicts[record] = dead_letter(delivery, None::<&Event<S::Message>>, reason.to_string())
                 }
             }
         }
+        metrics::time(metrics::OLDEST_WAIT, oldest, Some(("Topic", S::Message::TOPIC.name())));
 
         // In an order that a replay repeats.
         let mut lanes: BTreeMap<String, Lane<'_, S::Message>> = BTreeMap::new();
@@ -245,14 +296,14 @@ impl<S: Service> Consumer<S> {
                     debug!("order {}: {} is handled", event.order, event.message.name());
                     Verdict::Acknowledge(replies)
                 }
-                Ok(Ok(Outcome::Wait(reason))) => self.copy_later(event, &reason),
+                Ok(Ok(Outcome::Wait(reason))) => self.wait(delivery, event, &reason),
                 Ok(Ok(Outcome::TooEarly(reason))) if event.attempt < EARLY_ATTEMPTS => {
-                    self.copy_later(event, &reason)
+                    self.wait(delivery, event, &reason)
                 }
                 Ok(Ok(Outcome::TooEarly(reason))) => {
                     dead_letter(delivery, Some(event), format!("too early: {reason}"))
                 }
-                Ok(Err(StoreError::Unavailable(reason))) => self.copy_later(event, &reason),
+                Ok(Err(StoreError::Unavailable(reason))) => self.wait(delivery, event, &reason),
                 Ok(Err(error @ StoreError::Unreadable(_))) => {
                     error!("order {}: {error}", event.order);
                     Verdict::Redeliver
@@ -267,15 +318,40 @@ impl<S: Service> Consumer<S> {
         .await
     }
 
-    /// A delayed copy of the message. Unlike a redelivery it does not count towards the dead-letter
-    /// queue, so an outage of any length loses nothing.
-    fn copy_later(&self, event: &Event<S::Message>, reason: &str) -> Verdict {
-        let delay = backoff::delay(event.attempt, self.entropy.as_ref());
+    /// A delayed copy of the message, unless its successor is under way.
+    fn wait(&self, delivery: &Delivery, event: &Event<S::Message>, reason: &str) -> Verdict {
+        let now = self.clock.now();
+        if S::Message::TOPIC.carries_commands() && event.has_expired(now) {
+            return expire(event);
+        }
+        if self.service.gives_up_at(event).is_some_and(|end| end <= now) {
+            return dead_letter(
+                delivery,
+                Some(event),
+                format!("waited in vain since {}: {reason}", event.time),
+            );
+        }
         metrics::count(metrics::RETRIES, 1, Some(("Topic", S::Message::TOPIC.name())));
+        let (copy, delay) = self.delayed_copy(event);
         info!("order {}: {} waits {} ms: {reason}", event.order, event.message.name(), delay.as_millis());
-        let copy = Event { attempt: event.attempt.saturating_add(1), ..event.clone() };
-        Verdict::Acknowledge(vec![Outgoing::delayed(&copy, delay)])
+        Verdict::Acknowledge(vec![copy])
     }
+
+    /// A copy of the message, and its delay. Unlike a redelivery it does not count towards the dead-letter
+    /// queue, so an outage of any length loses nothing.
+    fn delayed_copy(&self, event: &Event<S::Message>) -> (Outgoing, Duration) {
+        let delay = backoff::delay(event.attempt, self.entropy.as_ref());
+        let copy = Event { attempt: event.attempt.saturating_add(1), ..event.clone() };
+        (Outgoing::delayed(&copy, delay), delay)
+    }
+}
+
+/// Acknowledges a message whose successor is under way.
+fn expire<M: Message>(event: &Event<M>) -> Verdict {
+    let (order, name) = (event.order, event.message.name());
+    metrics::count(metrics::EXPIRED, 1, Some(("Topic", M::TOPIC.name())));
+    debug!(order_id = %order, "order {order}: {name} has expired: its successor is under way");
+    Verdict::Acknowledge(Vec::new())
 }
 
 /// Sends a record that no retry can help to the dead-letter queue, with its reason.

@@ -8,7 +8,11 @@
 //! | [`TIME_TO_SETTLE`] | milliseconds, from acceptance until it first settles | `Status` |
 //! | [`RETRIES`] | messages that wait for another attempt | `Topic` |
 //! | [`DEAD_LETTERED`] | messages sent to the dead-letter queue | `Topic` |
+//! | [`EXPIRED`] | messages that need not be handled any more: their successors are under way | `Topic` |
+//! | [`OLDEST_WAIT`] | milliseconds, of a batch: since the earliest `time` of its events | `Topic` |
+//! | [`MAIL_REFUSED`] | mails that the mailer refused | |
 //! | [`OVERDUE`] | orders found unsettled an hour after they began to wait | |
+//! | [`RECONCILER_LATENESS`] | milliseconds, of a run: how long ago the most overdue check was due | |
 
 use std::time::Duration;
 
@@ -27,8 +31,16 @@ pub const TIME_TO_SETTLE: &str = "TimeToSettle";
 pub const RETRIES: &str = "Retries";
 /// Messages that were dead-lettered.
 pub const DEAD_LETTERED: &str = "DeadLettered";
+/// Messages whose successors are under way.
+pub const EXPIRED: &str = "Expired";
+/// How long the event that has waited longest has waited.
+pub const OLDEST_WAIT: &str = "OldestWait";
+/// Mails that the mailer refused.
+pub const MAIL_REFUSED: &str = "MailRefused";
 /// Orders that wait too long.
 pub const OVERDUE: &str = "Overdue";
+/// How late the reconciler is. Each run writes it, so without one the reconciler does not run.
+pub const RECONCILER_LATENESS: &str = "ReconcilerLateness";
 
 /// A metric's dimension and its value there, `("Status", "confirmed")`.
 pub type Dimension<'a> = Option<(&'static str, &'a str)>;

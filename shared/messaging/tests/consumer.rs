@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use messaging::clock::ManualClock;
 use messaging::consumer::{Consume, Consumer, Delivery, EARLY_ATTEMPTS, Outcome, Service};
 use messaging::entropy::SeededEntropy;
 use messaging::store::StoreError;
@@ -52,14 +53,14 @@ impl Service for Scripted {
 #[derive(Default)]
 struct Kept {
     sent: Mutex<Vec<Outgoing>>,
-    refuse: Option<Topic>,
+    refuse: Vec<Topic>,
 }
 
 #[async_trait]
 impl Topics for Kept {
     async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), SendError>> {
         let send = |message: Outgoing| {
-            if self.refuse == Some(message.topic) {
+            if self.refuse.contains(&message.topic) {
                 return Err(SendError { topic: message.topic, reason: "it is down".to_owned() });
             }
             self.sent.lock().unwrap().push(message);
@@ -69,11 +70,28 @@ impl Topics for Kept {
     }
 }
 
-fn command(script: &str, attempt: u32) -> String {
+/// The time that the consumer's clock shows.
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000)
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(now()))
+}
+
+fn event(script: &str, attempt: u32) -> Event<TicketCommand> {
     let message = TicketCommand::Release { flight_id: FlightId::parse(script).unwrap() };
     let order = OrderId::from_bytes([7; 16]);
-    let time = Timestamp::from_millis(1_800_000_000_000);
-    Event { order, message, time, traceparent: None, attempt }.encode()
+    Event { order, message, time: now(), expires: None, traceparent: None, attempt }
+}
+
+fn command(script: &str, attempt: u32) -> String {
+    event(script, attempt).encode()
+}
+
+/// A command that has expired a moment ago.
+fn expired(script: &str, attempt: u32) -> String {
+    Event { expires: Some(now()), ..event(script, attempt) }.encode()
 }
 
 fn batch(bodies: &[&str]) -> Vec<Delivery> {
@@ -92,11 +110,15 @@ struct Run {
 }
 
 async fn consume(bodies: &[&str], refuse: Option<Topic>) -> Run {
-    let topics = Arc::new(Kept { refuse, ..Kept::default() });
+    consume_batch(&batch(bodies), &refuse.into_iter().collect::<Vec<_>>()).await
+}
+
+async fn consume_batch(batch: &[Delivery], refuse: &[Topic]) -> Run {
+    let topics = Arc::new(Kept { refuse: refuse.to_vec(), ..Kept::default() });
     let service = Scripted::default();
     let log = service.log.clone();
-    let consumer = Consumer::new(service, Arc::new(SeededEntropy::new(1)));
-    let redeliver = consumer.consume(&batch(bodies), Duration::from_secs(5), topics.as_ref()).await;
+    let consumer = Consumer::new(service, clock(), Arc::new(SeededEntropy::new(1)));
+    let redeliver = consumer.consume(batch, Duration::from_secs(5), topics.as_ref()).await;
     let sent = std::mem::take(&mut *topics.sent.lock().unwrap());
     let log = log.lock().unwrap().clone();
     Run { redeliver, sent, log }
@@ -169,12 +191,50 @@ async fn what_comes_too_early_is_retried_and_then_dead_lettered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_whose_answer_was_not_sent_is_redelivered() {
-    let run =
-        consume(&[&command("fine", 0), &command("waits", 0), "garbage"], Some(Topic::OrderUpdates)).await;
-    assert_eq!(run.redeliver, ["m0"]);
-    let run = consume(&[&command("fine", 0), &command("waits", 0), "garbage"], Some(Topic::Tickets)).await;
+async fn a_record_whose_answer_was_not_sent_waits_as_a_copy_and_counts_no_receive() {
+    let batch = batch(&[&command("fine", 3), &command("waits", 0), "garbage"]);
+    let run = consume_batch(&batch, &[Topic::OrderUpdates]).await;
+    assert!(run.redeliver.is_empty(), "{:?}", run.redeliver);
+    let copy = Event::<TicketCommand>::decode(&run.sent.last().unwrap().body).unwrap();
+    assert_eq!((copy.message.flight_id().as_str(), copy.attempt), ("fine", 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_of_which_no_copy_can_be_sent_is_redelivered() {
+    let batch = batch(&[&command("fine", 0), &command("waits", 0), "garbage"]);
+    let run = consume_batch(&batch, &[Topic::Tickets]).await;
     assert_eq!(run.redeliver, ["m1", "m2"], "neither the copy nor the dead letter arrived");
+    let run = consume_batch(&batch, &[Topic::Tickets, Topic::OrderUpdates]).await;
+    assert_eq!(run.redeliver, ["m0", "m1", "m2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_expired_and_was_never_tried_is_acknowledged_unhandled() {
+    let run = consume(&[&expired("fine", 0), &command("well", 0)], None).await;
+    assert!(run.redeliver.is_empty());
+    assert_eq!(run.log, ["well"]);
+    assert_eq!(run.sent.len(), 1, "the answer to the other alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_has_expired_but_was_tried_is_handled() {
+    let received_before = Delivery { receive_count: 2, ..batch(&[&expired("fine", 0)]).remove(0) };
+    for delivery in [received_before, batch(&[&expired("fine", 1)]).remove(0)] {
+        let run = consume_batch(&[delivery], &[]).await;
+        assert_eq!((run.log.len(), run.sent.len()), (1, 1));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_is_not_copied_past_its_expiry() {
+    for script in ["waits", "store-down"] {
+        let run = consume(&[&expired(script, 3)], None).await;
+        assert!(run.redeliver.is_empty() && run.sent.is_empty(), "its successor is under way");
+        let later = Event { expires: Some(now() + Duration::from_millis(1)), ..event(script, 3) };
+        let run = consume(&[&later.encode()], None).await;
+        let copy = Event::<TicketCommand>::decode(&run.sent[0].body).unwrap();
+        assert_eq!((copy.attempt, copy.time, copy.expires), (4, later.time, later.expires));
+    }
 }
 
 #[tokio::test(start_paused = true)]

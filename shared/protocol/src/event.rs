@@ -3,11 +3,13 @@
 //! ```json
 //! {"specversion":"1.0","id":"<order id>:reserve","source":"/booking-gateway",
 //!  "type":"booking.reserve.v1","subject":"<order id>","time":"2026-11-22T20:00:00.000Z",
-//!  "datacontenttype":"application/json","traceparent":"00-…-…-01","data":{…}}
+//!  "expirytime":"2026-11-22T20:02:00.000Z","datacontenttype":"application/json",
+//!  "traceparent":"00-…-…-01","data":{…}}
 //! ```
-//! `attempt` (an extension, absent when 0) counts the delayed copies. Unknown fields are ignored, so
-//! that a later version may add some; a new meaning of the known ones is a new version in `type`, which
-//! this version dead-letters.
+//! `attempt` (an extension, absent when 0) counts the delayed copies. `time` and `expirytime` (CloudEvents'
+//! expiry extension, absent from what does not expire) survive them. Unknown fields are ignored, so that a
+//! later version may add some; a new meaning of the known ones is a new version in `type`, which this
+//! version dead-letters.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,8 +34,11 @@ pub struct Event<M> {
     pub order: OrderId,
     /// The message.
     pub message: M,
-    /// When it was first sent.
+    /// For a command, since when its order has waited for it; for an update, when it was given.
     pub time: Timestamp,
+    /// Past this moment its successor is under way: the order's command was sent again. Never for a
+    /// message that is sent once.
+    pub expires: Option<Timestamp>,
     /// The trace it belongs to.
     pub traceparent: Option<TraceParent>,
     /// How many delayed copies came before it.
@@ -41,9 +46,16 @@ pub struct Event<M> {
 }
 
 impl<M: Message> Event<M> {
-    /// The message that answers or follows this one, in the same trace.
+    /// The message that answers this one: in the same trace, and it expires with it, since the answer to
+    /// a successor says the same.
     pub fn reply<R: Message>(&self, message: R, time: Timestamp) -> Event<R> {
-        Event { order: self.order, message, time, traceparent: self.traceparent.clone(), attempt: 0 }
+        let (order, expires, traceparent) = (self.order, self.expires, self.traceparent.clone());
+        Event { order, message, time, expires, traceparent, attempt: 0 }
+    }
+
+    /// Whether its successor is under way at that moment.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires.is_some_and(|expires| expires <= now)
     }
 
     /// The event's id: `<order id>:<step>`.
@@ -63,6 +75,7 @@ impl<M: Message> Event<M> {
             kind: format!("booking.{}.v{VERSION}", self.message.name()),
             subject: self.order,
             time: self.time,
+            expirytime: self.expires,
             datacontenttype: "application/json",
             traceparent: self.traceparent.as_ref(),
             attempt: Some(self.attempt).filter(|&attempt| attempt > 0),
@@ -107,6 +120,7 @@ impl<M: Message> Event<M> {
             order: wire.subject,
             message,
             time: wire.time,
+            expires: wire.expirytime,
             // An unreadable trace must not stop an order.
             traceparent: wire.traceparent.and_then(|text| TraceParent::parse(&text).ok()),
             attempt: wire.attempt,
@@ -158,6 +172,8 @@ struct WireRef<'a> {
     kind: String,
     subject: OrderId,
     time: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expirytime: Option<Timestamp>,
     datacontenttype: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     traceparent: Option<&'a TraceParent>,
@@ -174,6 +190,7 @@ struct Wire {
     kind: String,
     subject: OrderId,
     time: Timestamp,
+    expirytime: Option<Timestamp>,
     traceparent: Option<String>,
     #[serde(default)]
     attempt: u32,

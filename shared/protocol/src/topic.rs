@@ -91,6 +91,11 @@ impl Topic {
         format!("{}_DLQ_URL", self.variable())
     }
 
+    /// Whether its messages are commands. An order that waits sends them again, and the updates answer them.
+    pub const fn carries_commands(self) -> bool {
+        !matches!(self, Topic::OrderUpdates)
+    }
+
     fn variable(self) -> String {
         self.name().replace('-', "_").to_ascii_uppercase()
     }

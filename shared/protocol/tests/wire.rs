@@ -24,6 +24,7 @@ fn event<M>(message: M) -> Event<M> {
         order: ORDER.parse().unwrap(),
         message,
         time: "2026-11-22T20:00:00Z".parse().unwrap(),
+        expires: None,
         traceparent: Some(TraceParent::parse(TRACE).unwrap()),
         attempt: 0,
     }
@@ -205,6 +206,18 @@ fn a_delayed_copy_carries_its_attempt_and_keeps_its_id() {
     assert_eq!(json["attempt"], 3);
     assert_eq!(json["id"], format!("{ORDER}:reverse"));
     assert_eq!(Event::decode(&copy.encode()).unwrap(), copy);
+}
+
+#[test]
+fn an_expiry_is_cloudevents_own_and_an_answer_inherits_it() {
+    let expires = Some("2026-11-22T20:02:00Z".parse().unwrap());
+    let command = Event { expires, ..event(BillingCommand::Reverse) };
+    let expected = wire("reverse", "reverse", "booking-gateway", "")
+        .replace(",\"datacontenttype\"", ",\"expirytime\":\"2026-11-22T20:02:00.000Z\",\"datacontenttype\"");
+    assert_eq!(command.encode(), expected);
+    documented("reverse", "billing", &expected);
+    assert_eq!(Event::decode(&expected).unwrap(), command);
+    assert_eq!(command.reply(OrderUpdate::PaymentReversed { refunded: None }, command.time).expires, expires);
 }
 
 #[test]

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
+use booking_gateway::check::NextCheck;
 use booking_gateway::order::Order;
-use booking_gateway::store::{Check, Created, FIRST_CHECK, OrderStore, Postponed, Updated, Watch};
+use booking_gateway::store::{Check, Created, From, OrderStore, Postponed, Updated, Watch};
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 
 use super::database::Database;
 use super::{Json, Statements};
@@ -16,10 +17,24 @@ use super::{Json, Statements};
 /// Orders in a table, with the index of the unsettled ones.
 pub struct SqliteOrders(pub Database);
 
+/// How an order is read: [`order`] takes these columns.
+const FIND: &str = "SELECT body, next_check, checks FROM orders WHERE id = ?1";
+
+fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
+    let Json(order) = row.get::<_, Json<Order>>(0)?;
+    let at: Option<i64> = row.get(1)?;
+    let count = row.get(2)?;
+    let next_check = at.map(|at| NextCheck { at: Timestamp::from_millis(at), count });
+    Ok(Order { next_check, ..order })
+}
+
 fn find(connection: &Connection, id: OrderId) -> rusqlite::Result<Option<Order>> {
-    connection
-        .row("SELECT body FROM orders WHERE id = ?1", [id.as_bytes()], |row| row.get::<_, Json<Order>>(0))
-        .map(|found| found.map(|Json(order)| order))
+    connection.row(FIND, [id.as_bytes()], order)
+}
+
+/// The columns of a check.
+fn columns(check: Option<NextCheck>) -> (Option<i64>, u32) {
+    (check.map(|check| check.at.as_millis()), check.map_or(0, |check| check.count))
 }
 
 #[async_trait]
@@ -27,12 +42,11 @@ impl OrderStore for SqliteOrders {
     async fn create(&self, order: &Order) -> Result<Created, StoreError> {
         let order = order.clone();
         let write = move |connection: &Connection| {
-            let sql = "INSERT INTO orders (id, version, next_check, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-            let first_check = (order.created_at + FIRST_CHECK).as_millis();
-            if connection
-                .change(sql, params![order.id.as_bytes(), order.version, first_check, Json(&order)])?
-                == 1
-            {
+            let sql = "INSERT INTO orders (id, version, next_check, checks, body) VALUES (?1, ?2, ?3, ?4, ?5)
+                       ON CONFLICT DO NOTHING";
+            let (at, count) = columns(order.next_check);
+            let params = params![order.id.as_bytes(), order.version, at, count, Json(&order)];
+            if connection.change(sql, params)? == 1 {
                 return Ok(Created::Created);
             }
             let existing = find(connection, order.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
@@ -63,37 +77,63 @@ impl OrderStore for SqliteOrders {
             if connection.change(sql, params![id, before, next.version, Json(&next)])? == 0 {
                 return Ok(Updated::Stale);
             }
-            let sql = "UPDATE orders SET next_check = ?2, checks = 0 WHERE id = ?1";
-            match watch {
-                Watch::Keep => 0,
-                Watch::Enter(at) => connection.change(sql, params![id, at.as_millis()])?,
-                Watch::Leave => connection.change(sql, params![id, None::<i64>])?,
+            let check = match watch {
+                Watch::Keep => return Ok(Updated::Updated),
+                Watch::Enter(check) => Some(check),
+                Watch::Leave => None,
             };
+            let (at, count) = columns(check);
+            let sql = "UPDATE orders SET next_check = ?2, checks = ?3 WHERE id = ?1";
+            connection.change(sql, params![id, at, count])?;
             Ok(Updated::Updated)
         };
         self.0.write(write).await
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Check>, StoreError> {
-        let sql =
-            "SELECT id, next_check, checks FROM orders WHERE next_check <= ?1 ORDER BY next_check LIMIT ?2";
+    /// One index, read at once.
+    fn shards(&self) -> usize {
+        1
+    }
+
+    async fn due(
+        &self,
+        _shard: usize,
+        now: Timestamp,
+        from: From<'_>,
+        limit: usize,
+    ) -> Result<Vec<Check>, StoreError> {
+        let now = now.as_millis();
+        // Checks that are due at the same moment are in the order of their ids.
+        let (from, sql) = match from {
+            From::Oldest(last) => (
+                last.map_or((i64::MIN, [0; 16]), |last| (last.at.as_millis(), *last.order.as_bytes())),
+                "SELECT id, next_check, checks FROM orders WHERE next_check <= ?1 AND (next_check, id) > (?2, ?3)
+                 ORDER BY next_check, id LIMIT ?4",
+            ),
+            From::Freshest => (
+                (i64::MIN, [0; 16]),
+                "SELECT id, next_check, checks FROM orders WHERE next_check <= ?1 AND (next_check, id) > (?2, ?3)
+                 ORDER BY next_check DESC, id DESC LIMIT ?4",
+            ),
+        };
         let read = move |connection: &Connection| {
-            connection.rows(sql, params![now.as_millis(), limit], |row| {
+            connection.rows(sql, params![now, from.0, from.1, limit], |row| {
                 let order = OrderId::from_bytes(row.get(0)?);
-                Ok(Check { order, at: Timestamp::from_millis(row.get(1)?), count: row.get(2)? })
+                Ok(Check { at: Timestamp::from_millis(row.get(1)?), order, count: row.get(2)? })
             })
         };
         self.0.scan(read).await
     }
 
-    async fn postpone(&self, check: &Check, next: Timestamp) -> Result<Postponed, StoreError> {
+    async fn postpone(&self, check: &Check, next: NextCheck) -> Result<Postponed, StoreError> {
         let check = check.clone();
         let write = move |connection: &Connection| {
-            let sql = "UPDATE orders SET next_check = ?4, checks = checks + 1
-                       WHERE id = ?1 AND next_check = ?2 AND checks = ?3 RETURNING body";
-            let params = params![check.order.as_bytes(), check.at.as_millis(), check.count, next.as_millis()];
-            let moved = connection.row(sql, params, |row| row.get::<_, Json<Order>>(0))?;
-            Ok(moved.map_or(Postponed::Gone, |Json(order)| Postponed::Moved(Box::new(order))))
+            let sql = "UPDATE orders SET next_check = ?4, checks = ?5
+                       WHERE id = ?1 AND next_check = ?2 AND checks = ?3 RETURNING body, next_check, checks";
+            let (id, at) = (check.order.as_bytes(), check.at.as_millis());
+            let params = params![id, at, check.count, next.at.as_millis(), next.count];
+            let moved = connection.row(sql, params, order)?;
+            Ok(moved.map_or(Postponed::Gone, |order| Postponed::Moved(Box::new(order))))
         };
         self.0.write(write).await
     }

@@ -33,7 +33,7 @@ pub async fn billing_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupEr
     setup.first_answer(answer);
     let service =
         BillingService { store: Arc::new(store), providers: providers?, clock: setup.clock.clone() };
-    Ok(ConsumerFunction::new(service, setup.entropy.clone(), topics?))
+    Ok(ConsumerFunction::new(service, setup, topics?))
 }
 
 async fn providers(setup: &Setup, store: &DynamoPayments) -> Result<Providers, SetupError> {

@@ -46,7 +46,7 @@ impl Billing {
     }
 
     async fn answer_to(&self, order: OrderId, message: BillingCommand, attempt: u32) -> Option<OrderUpdate> {
-        let event = Event { order, message, time: start(), traceparent: None, attempt };
+        let event = Event { order, message, time: start(), expires: None, traceparent: None, attempt };
         match self.service.handle(&event, &()).await.unwrap() {
             Outcome::Done(replies) => Some(Event::<OrderUpdate>::decode(&replies[0].body).unwrap().message),
             Outcome::Wait(_) => None,

@@ -14,9 +14,9 @@ use async_trait::async_trait;
 use aws::dynamodb::{Item, body, get_many, number, record, store_error, string};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use booking_gateway::check::NextCheck;
 use booking_gateway::order::Order;
-use booking_gateway::store::{Check, Created, FIRST_CHECK, OrderStore, Postponed, Updated, Watch};
-use futures_util::future::try_join_all;
+use booking_gateway::store::{Check, Created, From, OrderStore, Postponed, Updated, Watch};
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
@@ -26,7 +26,7 @@ pub const UNSETTLED: &str = "unsettled";
 
 /// Over how many partitions the index is spread: one takes no more than 1,000 writes a second, and
 /// would then throttle the table's.
-const SHARDS: u8 = 16;
+const SHARDS: usize = 16;
 
 /// Orders in a table.
 pub struct DynamoOrders {
@@ -37,42 +37,58 @@ pub struct DynamoOrders {
 }
 
 fn shard(id: OrderId) -> String {
-    format!("{:02}", id.as_bytes()[0] % SHARDS)
+    shard_name(usize::from(id.as_bytes()[0]) % SHARDS)
 }
 
-fn next_check(at: Timestamp, count: u32) -> String {
+fn shard_name(shard: usize) -> String {
+    format!("{shard:02}")
+}
+
+fn next_check(NextCheck { at, count }: NextCheck) -> String {
     format!("{at}#{count}")
 }
 
+fn parse(next: &str) -> Option<NextCheck> {
+    let (at, count) = next.split_once('#')?;
+    Some(NextCheck { at: at.parse().ok()?, count: count.parse().ok()? })
+}
+
+/// The order of an item, with its next check.
+fn order(item: &Item) -> Result<Order, StoreError> {
+    let order: Order = record(item)?;
+    let Some(next) = text(item, "next_check") else { return Ok(order) };
+    let next = parse(next).ok_or_else(|| StoreError::unreadable("the next check of an order"))?;
+    Ok(Order { next_check: Some(next), ..order })
+}
+
+fn text<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {
+    item.get(attribute)?.as_s().ok().map(String::as_str)
+}
+
 fn check(item: &Item) -> Result<Check, StoreError> {
-    let text = |attribute| {
-        item.get(attribute).and_then(|value: &aws_sdk_dynamodb::types::AttributeValue| value.as_s().ok())
-    };
-    let parsed = text("id").zip(text("next_check")).and_then(|(id, next)| {
-        let (at, count) = next.split_once('#')?;
-        Some(Check { order: id.parse().ok()?, at: at.parse().ok()?, count: count.parse().ok()? })
-    });
+    let parsed = text(item, "id")
+        .zip(text(item, "next_check"))
+        .and_then(|(id, next)| Some(Check::of(id.parse().ok()?, parse(next)?)));
     parsed.ok_or_else(|| StoreError::unreadable("an entry of the index of unsettled orders"))
 }
 
 #[async_trait]
 impl OrderStore for DynamoOrders {
     async fn create(&self, order: &Order) -> Result<Created, StoreError> {
-        let put = self
+        let mut put = self
             .client
             .put_item()
             .table_name(&self.table)
             .item("id", string(order.id.to_string()))
             .item("version", number(order.version))
             .item("body", body(order)?)
-            .item("shard", string(shard(order.id)))
-            .item("next_check", string(next_check(order.created_at + FIRST_CHECK, 0)))
             .condition_expression("attribute_not_exists(#id)")
             .expression_attribute_names("#id", "id")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match put {
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if let Some(check) = order.next_check {
+            put = put.item("shard", string(shard(order.id))).item("next_check", string(next_check(check)));
+        }
+        match put.send().await {
             Ok(_) => Ok(Created::Created),
             Err(error) => match error.as_service_error() {
                 Some(
@@ -80,7 +96,7 @@ impl OrderStore for DynamoOrders {
                         failed,
                     ),
                 ) => match failed.item() {
-                    Some(item) => Ok(Created::Exists(Box::new(record(item)?))),
+                    Some(item) => Ok(Created::Exists(Box::new(self::order(item)?))),
                     None => Err(StoreError::unavailable("a failed condition came without its item")),
                 },
                 _ => Err(store_error(error)),
@@ -95,7 +111,7 @@ impl OrderStore for DynamoOrders {
             .table_name(&self.table)
             .key("id", string(id.to_string()))
             .consistent_read(true);
-        get.send().await.map_err(store_error)?.item().map(record).transpose()
+        get.send().await.map_err(store_error)?.item().map(order).transpose()
     }
 
     async fn get_many(&self, ids: &[OrderId]) -> Result<HashMap<OrderId, Order>, StoreError> {
@@ -105,7 +121,7 @@ impl OrderStore for DynamoOrders {
         let key = |id: &OrderId| HashMap::from([("id".to_owned(), string(id.to_string()))]);
         let keys: Vec<Item> = ids.iter().map(key).collect();
         let orders = get_many(&self.client, &self.table, &keys).await?;
-        let orders: Result<Vec<Order>, _> = orders.iter().map(record).collect();
+        let orders: Result<Vec<Order>, _> = orders.iter().map(order).collect();
         Ok(orders?.into_iter().map(|order| (order.id, order)).collect())
     }
 
@@ -132,10 +148,10 @@ impl OrderStore for DynamoOrders {
                 .expression_attribute_names("#shard", "shard")
                 .expression_attribute_names("#next", "next_check");
         }
-        if let Watch::Enter(at) = watch {
+        if let Watch::Enter(check) = watch {
             update = update
                 .expression_attribute_values(":shard", string(shard(next.id)))
-                .expression_attribute_values(":next", string(next_check(at, 0)));
+                .expression_attribute_values(":next", string(next_check(check)));
         }
         match update.send().await {
             Ok(_) => Ok(Updated::Updated),
@@ -150,53 +166,29 @@ impl OrderStore for DynamoOrders {
         }
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Check>, StoreError> {
-        let shards = (0..SHARDS).map(|shard| self.due_in(format!("{shard:02}"), now, limit));
-        let mut checks: Vec<_> = try_join_all(shards).await?.into_iter().flatten().collect();
-        checks.sort_by_key(|check| (check.at, check.order));
-        checks.truncate(limit);
-        Ok(checks)
+    fn shards(&self) -> usize {
+        SHARDS
     }
 
-    async fn postpone(&self, check: &Check, next: Timestamp) -> Result<Postponed, StoreError> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("id", string(check.order.to_string()))
-            .update_expression("SET #next = :next")
-            .condition_expression("#next = :seen")
-            .expression_attribute_names("#next", "next_check")
-            .expression_attribute_values(":seen", string(next_check(check.at, check.count)))
-            .expression_attribute_values(":next", string(next_check(next, check.count.saturating_add(1))))
-            .return_values(ReturnValue::AllNew);
-        match update.send().await {
-            Ok(updated) => match updated.attributes() {
-                Some(item) => Ok(Postponed::Moved(Box::new(record(item)?))),
-                None => Err(StoreError::unavailable("an update came without its item")),
-            },
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
-            {
-                Ok(Postponed::Gone)
-            }
-            Err(error) => Err(store_error(error)),
-        }
-    }
-}
-
-impl DynamoOrders {
-    /// The due checks of one shard, the longest overdue first.
-    pub(crate) async fn due_in(
+    async fn due(
         &self,
-        shard: String,
+        shard: usize,
         now: Timestamp,
+        from: From<'_>,
         limit: usize,
     ) -> Result<Vec<Check>, StoreError> {
+        let shard = shard_name(shard);
         let mut checks = Vec::new();
-        let mut start = None;
+        // The key that a query would answer as its last: the next query goes on from there.
+        let key = |last: &Check| {
+            let next = next_check(last.next());
+            let key = [("id", last.order.to_string()), ("shard", shard.clone()), ("next_check", next)];
+            key.map(|(name, value)| (name.to_owned(), string(value))).into()
+        };
+        let (forward, mut start): (_, Option<Item>) = match from {
+            From::Oldest(last) => (true, last.map(key)),
+            From::Freshest => (false, None),
+        };
         loop {
             let page = self
                 .client
@@ -209,7 +201,8 @@ impl DynamoOrders {
                 .expression_attribute_values(":shard", string(&shard))
                 // '~' sorts after '#': every count at `now` is included.
                 .expression_attribute_values(":end", string(format!("{now}~")))
-                .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+                .scan_index_forward(forward)
+                .limit(i32::try_from(limit - checks.len()).unwrap_or(i32::MAX))
                 .set_exclusive_start_key(start);
             let page = page.send().await.map_err(store_error)?;
             for item in page.items() {
@@ -219,6 +212,34 @@ impl DynamoOrders {
             if start.is_none() || checks.len() >= limit {
                 return Ok(checks);
             }
+        }
+    }
+
+    async fn postpone(&self, check: &Check, next: NextCheck) -> Result<Postponed, StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("id", string(check.order.to_string()))
+            .update_expression("SET #next = :next")
+            .condition_expression("#next = :seen")
+            .expression_attribute_names("#next", "next_check")
+            .expression_attribute_values(":seen", string(next_check(check.next())))
+            .expression_attribute_values(":next", string(next_check(next)))
+            .return_values(ReturnValue::AllNew);
+        match update.send().await {
+            Ok(updated) => match updated.attributes() {
+                Some(item) => Ok(Postponed::Moved(Box::new(order(item)?))),
+                None => Err(StoreError::unavailable("an update came without its item")),
+            },
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                Ok(Postponed::Gone)
+            }
+            Err(error) => Err(store_error(error)),
         }
     }
 }

@@ -13,16 +13,13 @@ use booking_gateway::accept::{Acceptor, Secret};
 use booking_gateway::api;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Gateway;
-use booking_gateway::store::OrderStore;
+use booking_gateway::store::{From, OrderStore};
 use booking_gateway::updates::OrderUpdates;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 
 use crate::dynamodb::DynamoOrders;
-
-/// Where a gateway's commands go.
-const COMMANDS: [Topic; 3] = [Topic::Tickets, Topic::Billing, Topic::Email];
 
 /// The longest deadline of an order that a deployment can choose, in hours.
 const LONGEST_DEADLINE: u64 = 365 * 24;
@@ -35,8 +32,10 @@ pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
     let deadlines = DeadlinePolicy { deadline: deadline(setup)?, ..DeadlinePolicy::default() };
     let orders = orders(setup)?;
     let name = "IDEMPOTENCY_SECRET_ARN";
+    // A `POST` owes the seats, a `DELETE` their release and the reversal.
+    let sends = [Topic::Tickets, Topic::Billing];
     let (secret, topics, answer) =
-        tokio::join!(setup.secret(name), setup.topics(&COMMANDS, None), orders.get(OrderId::NIL));
+        tokio::join!(setup.secret(name), setup.topics(&sends, None), orders.get(OrderId::NIL));
     setup.first_answer(answer);
     let reason = || SetupError::Secret { name, reason: "must have 32 bytes or more".to_owned() };
     let secret = Secret::new(secret?.as_bytes()).ok_or_else(reason)?;
@@ -51,12 +50,13 @@ pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
 /// Names the part of the configuration that cannot be used.
 pub async fn order_updates_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupError> {
     let orders = orders(setup)?;
+    let commands: Vec<_> = Topic::ALL.into_iter().filter(|topic| topic.carries_commands()).collect();
     let (topics, answer) =
-        tokio::join!(setup.topics(&COMMANDS, Some(Topic::OrderUpdates)), orders.get(OrderId::NIL));
+        tokio::join!(setup.topics(&commands, Some(Topic::OrderUpdates)), orders.get(OrderId::NIL));
     setup.first_answer(answer);
     let topics = topics?;
     let gateway = gateway(setup, orders, topics.clone());
-    Ok(ConsumerFunction::new(OrderUpdates(gateway), setup.entropy.clone(), topics))
+    Ok(ConsumerFunction::new(OrderUpdates(gateway), setup, topics))
 }
 
 /// The gateway that the reconciler drives.
@@ -68,7 +68,7 @@ pub async fn reconciler(setup: &Setup) -> Result<Gateway, SetupError> {
     // No email: an order that owes a mail is settled, and not checked.
     let sends = [Topic::Tickets, Topic::Billing, Topic::OrderUpdates];
     // One shard of the index is enough to open the connection.
-    let shard = orders.due_in("00".to_owned(), Timestamp::from_millis(0), 1);
+    let shard = orders.due(0, Timestamp::from_millis(0), From::Oldest(None), 1);
     let (topics, answer) = tokio::join!(setup.topics(&sends, None), shard);
     setup.first_answer(answer);
     Ok(gateway(setup, orders, topics?))

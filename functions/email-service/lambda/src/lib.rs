@@ -30,5 +30,5 @@ pub async fn email_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupErro
         tokio::join!(setup.topics(&[], Some(Topic::Email)), store.last(OrderId::NIL), mailer.connect(),);
     setup.first_answer(answer);
     let service = EmailService { store: Arc::new(store), mailer: Arc::new(mailer) };
-    Ok(ConsumerFunction::new(service, setup.entropy.clone(), topics?))
+    Ok(ConsumerFunction::new(service, setup, topics?))
 }

@@ -35,7 +35,7 @@ pub async fn tickets_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupEr
         tokio::join!(setup.topics(&[Topic::OrderUpdates], Some(Topic::Tickets)), store.find(OrderId::NIL),);
     setup.first_answer(answer);
     let service = TicketService { store: Arc::new(store), clock: setup.clock.clone() };
-    Ok(ConsumerFunction::new(service, setup.entropy.clone(), topics?))
+    Ok(ConsumerFunction::new(service, setup, topics?))
 }
 
 fn store(setup: &Setup) -> Result<DynamoTickets, SetupError> {
