@@ -27,11 +27,6 @@ done
 cd "$(dirname "$0")/.."
 . localstack/environment.sh
 
-case $(uname -m) in
-    x86_64) architecture=x86_64 ;;
-    aarch64 | arm64) architecture=arm64 ;;
-    *) echo "Lambda has no $(uname -m)" >&2; exit 1 ;;
-esac
 for tool in sam aws cargo-lambda; do
     command -v "$tool" >/dev/null || { echo "$tool is missing: see localstack/README.md" >&2; exit 1; }
 done

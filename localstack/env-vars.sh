@@ -1,12 +1,19 @@
 #!/usr/bin/env bash
-# Prints the variables of the deployed functions, as `sam local invoke --env-vars` takes them.
+# Prints the variables of the deployed functions, as `sam local --env-vars` takes them.
+#
+#   localstack/env-vars.sh [ENDPOINT]
+#
+# ENDPOINT is where a function in a container finds LocalStack. By default this machine, by the name that
+# sam-local.sh gives it there.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . localstack/environment.sh
-localstack cloudformation describe-stack-resources --stack-name "$stack" \
-    --query "StackResources[?ResourceType=='AWS::Lambda::Function'].[LogicalResourceId,PhysicalResourceId]" |
-    while read -r resource function; do
-        aws --endpoint-url "$AWS_ENDPOINT_URL" --output json lambda get-function-configuration \
-            --function-name "$function" --query Environment.Variables |
-            jq --arg resource "$resource" '{($resource): .}'
-    done | jq --slurp add
+endpoint=${1:-http://host.docker.internal:${AWS_ENDPOINT_URL##*:}}
+{
+    localstack cloudformation list-stack-resources --stack-name "$stack" --output json
+    localstack lambda list-functions --output json
+} | jq --slurp --arg endpoint "$endpoint" '
+    (.[1].Functions | map({(.FunctionName): .Environment.Variables}) | add) as $variables
+    | [.[0].StackResourceSummaries[] | select(.ResourceType == "AWS::Lambda::Function")
+        | {(.LogicalResourceId): ($variables[.PhysicalResourceId] + {AWS_ENDPOINT_URL: $endpoint})}]
+    | add'

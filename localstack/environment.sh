@@ -6,6 +6,13 @@ export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
 export SAM_CLI_TELEMETRY=0 SAM_CLI_POLL_DELAY=1
 stack=${STACK:-bookings}
 
+# This machine's, by Lambda's name.
+case $(uname -m) in
+    x86_64) architecture=x86_64 ;;
+    aarch64 | arm64) architecture=arm64 ;;
+    *) echo "Lambda has no $(uname -m)" >&2; exit 1 ;;
+esac
+
 # Never AWS itself: these scripts send mail, break things and empty queues.
 case $AWS_ENDPOINT_URL in
     *amazonaws.com*) echo "AWS_ENDPOINT_URL must be LocalStack's" >&2; exit 1 ;;

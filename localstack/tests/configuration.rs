@@ -53,6 +53,17 @@ async fn every_variable_of_the_template_is_needed_and_named_when_it_is_missing()
     }
 }
 
+#[test]
+fn an_empty_endpoint_is_aws_itself() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+    let mut setup = setup(&Arc::new(Cloud::default()), &clock, "FlightsApi");
+    setup.variables.insert("AWS_REGION".to_owned(), "eu-central-1".to_owned());
+    for (value, endpoint) in [("", None), ("http://localhost:4566", Some("http://localhost:4566"))] {
+        setup.variables.insert("AWS_ENDPOINT_URL".to_owned(), value.to_owned());
+        assert_eq!(setup.sdk().unwrap().endpoint_url(), endpoint);
+    }
+}
+
 #[tokio::test]
 async fn a_malformed_variable_is_named_with_what_it_must_be() {
     for (function, name, value, must_be) in [

@@ -92,7 +92,10 @@ impl Setup {
 
     /// Region, credentials and endpoint come from the function's environment only: the SDK's other
     /// sources would be a third of the function's code.
-    fn sdk(&self) -> Result<SdkConfig, SetupError> {
+    ///
+    /// # Errors
+    /// Names the variable that cannot be used.
+    pub fn sdk(&self) -> Result<SdkConfig, SetupError> {
         let region = Region::new(self.required("AWS_REGION")?.to_owned());
         let credentials = EnvironmentVariableCredentialsProvider::new();
         let mut config = SdkConfig::builder()

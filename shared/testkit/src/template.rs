@@ -63,9 +63,8 @@ impl Template {
         let mut environment = BTreeMap::new();
         for of in [&self.0["Globals"]["Function"], properties] {
             let variables = of["Environment"]["Variables"].as_mapping().into_iter().flatten();
-            // What only `sam local invoke` has depends on a condition.
-            let always = variables.filter(|(_, value)| !is_conditional(value));
-            environment.extend(always.map(|(name, value)| (text(name), self.resolve(value))));
+            let present = variables.filter(|(_, value)| !is_absent(value));
+            environment.extend(present.map(|(name, value)| (text(name), self.resolve(value))));
         }
         let role = &self.0["Resources"][format!("{name}Role")]["Properties"];
         let policies = role["Policies"].as_sequence().expect("its role's policies");
@@ -140,6 +139,11 @@ impl Template {
 /// A resource's short name: what stands behind the last `:` of an ARN.
 pub fn short(resource: &str) -> String {
     resource.rsplit(':').next().unwrap_or_default().to_owned()
+}
+
+/// CloudFormation leaves it out of the deployment.
+fn is_absent(value: &Value) -> bool {
+    matches!(value, Value::Tagged(tagged) if tagged.value.as_str() == Some("AWS::NoValue"))
 }
 
 fn is_conditional(value: &Value) -> bool {
