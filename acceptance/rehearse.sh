@@ -118,6 +118,10 @@ leave() {
         echo "billing is started again"
         switch_billing --enabled Enabled || echo "IT IS NOT. Run: aws lambda update-event-source-mapping --uuid $mapping --enabled"
     fi
+    if [ $result != 0 ] && [ ${#open[@]} != 0 ]; then
+        echo "its bookings are cancelled"
+        for id in "${open[@]}"; do curl --silent --max-time 30 --request DELETE "${api}bookings/$id" >/dev/null || true; done
+    fi
     exit $result
 }
 trap leave EXIT
