@@ -95,7 +95,6 @@ alarms() {
     local names
     names=$(cloud cloudformation list-stack-resources --stack-name "$stack" --query \
         "StackResourceSummaries[?ResourceType=='AWS::CloudWatch::Alarm'].PhysicalResourceId")
-    # shellcheck disable=SC2086
     [ -z "$names" ] || cloud cloudwatch describe-alarms --alarm-names $names --query 'MetricAlarms[].[StateValue,AlarmName]'
 }
 firing() { alarms | sed -n 's/^ALARM\s//p' | paste -sd ' '; }
@@ -128,7 +127,8 @@ trap leave EXIT
 trap 'exit 1' INT TERM
 
 # The stack.
-outputs=$(cloud cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].Outputs' --output json)
+outputs=$(cloud cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].Outputs' --output json) ||
+    fail stack "$stack cannot be described"
 api=$(output ApiUrl)
 [ -z "${AWS_ENDPOINT_URL:-}" ] || api=$AWS_ENDPOINT_URL/_aws/execute-api/$(output ApiId)/$(output Stage)/
 queue=$(cloud sqs get-queue-attributes --queue-url "$(output BillingQueueUrl)" --attribute-names QueueArn --query Attributes.QueueArn)
