@@ -40,7 +40,7 @@ fail() { say FAILED "$1" "$2"; exit 1; }
 
 # The AWS command line. Some versions do not know the variable.
 cloud() { aws ${AWS_ENDPOINT_URL:+--endpoint-url "$AWS_ENDPOINT_URL"} --output text "$@"; }
-output() { jq --exit-status --raw-output --arg key "$1" '.[] | select(.OutputKey == $key) | .OutputValue' <<< "$outputs"; }
+output() { jq --raw-output --arg key "$1" 'from_entries[$key] // error("no output \($key)")' <<< "$outputs"; }
 field() { jq --raw-output "$1" <<< "$body"; }
 
 # Asks the API. Sets code, body and ms: how long the answer took, without connecting.
@@ -127,7 +127,8 @@ trap leave EXIT
 trap 'exit 1' INT TERM
 
 # The stack.
-outputs=$(cloud cloudformation describe-stacks --stack-name "$stack" --query 'Stacks[0].Outputs' --output json) ||
+outputs=$(cloud cloudformation describe-stacks --stack-name "$stack" --output json \
+    --query 'Stacks[0].Outputs[].{key: OutputKey, value: OutputValue}') ||
     fail stack "$stack cannot be described"
 api=$(output ApiUrl)
 [ -z "${AWS_ENDPOINT_URL:-}" ] || api=$AWS_ENDPOINT_URL/_aws/execute-api/$(output ApiId)/$(output Stage)/
