@@ -15,7 +15,7 @@ use protocol::flight::FlightId;
 use protocol::ids::OrderId;
 use protocol::messages::{EmailCommand, NoticeOutcome};
 use protocol::time::Timestamp;
-use protocol::topic::Topic;
+use protocol::topic::{AnyMessage, Topic};
 use serde::Serialize;
 use ticket_service::flight::Offer;
 use ticket_service::reservation::Reservation;
@@ -243,8 +243,8 @@ impl Findings {
         );
 
         let owed = owed(order).into_iter().find_map(|command| match command {
-            Command::Email(EmailCommand::Send(notice)) => Some(notice.outcome),
-            Command::Tickets(_) | Command::Billing(_) => None,
+            Command(AnyMessage::Email(EmailCommand::Send(notice))) => Some(notice.outcome),
+            Command(_) => None,
         });
         self.expect(case.mailed == owed, "the customer was mailed how it ended", || {
             format!("{:?}, and the last mail said {:?}", order.state, case.mailed)

@@ -21,13 +21,14 @@ use protocol::event::{Event, TraceParent};
 use protocol::flight::{FlightId, SeatCount};
 use protocol::ids::OrderId;
 use protocol::messages::{
-    BillingCommand, EmailCommand, Message, Notice, NoticeOutcome, OrderUpdate, TicketCommand,
+    BillingCommand, EmailCommand, Message, Notice, NoticeOutcome, OrderUpdate, Payload, TicketCommand,
 };
 use protocol::money::Money;
 use protocol::passenger::Passenger;
 use protocol::payment::PaymentMethod;
 use protocol::reason::{Declined, Reason};
 use protocol::time::Timestamp;
+use protocol::topic::AnyMessage;
 use serde::{Deserialize, Serialize};
 
 use crate::check::NextCheck;
@@ -301,38 +302,23 @@ pub enum Ignored {
 
 /// A command to one of the services.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Command {
-    /// To the Ticket Service.
-    Tickets(TicketCommand),
-    /// To the Billing Service.
-    Billing(BillingCommand),
-    /// To the Email Service.
-    Email(EmailCommand),
-}
+pub struct Command(pub AnyMessage);
 
 impl Command {
     /// A command that the order owes, sent now. It says since when the order has waited for it.
     pub fn owed_by(self, order: &Order, now: Timestamp) -> Outgoing {
-        self.send(order, order.updated_at(), order.next_check.map(|check| check.expiry(now)))
+        about(order, self.0, order.updated_at(), order.next_check.map(|check| check.expiry(now)))
     }
 
     /// A command that answers an update which the order cannot use. It is sent this once, so it never
     /// expires.
     pub fn compensates(self, order: &Order, now: Timestamp) -> Outgoing {
-        self.send(order, now, None)
-    }
-
-    fn send(self, order: &Order, time: Timestamp, expires: Option<Timestamp>) -> Outgoing {
-        match self {
-            Command::Tickets(command) => about(order, command, time, expires),
-            Command::Billing(command) => about(order, command, time, expires),
-            Command::Email(command) => about(order, command, time, expires),
-        }
+        about(order, self.0, now, None)
     }
 }
 
 /// A message about an order, in the order's trace.
-pub fn about<M: Message>(order: &Order, message: M, time: Timestamp, expires: Option<Timestamp>) -> Outgoing {
+pub fn about<M: Payload>(order: &Order, message: M, time: Timestamp, expires: Option<Timestamp>) -> Outgoing {
     let traceparent = Some(order.traceparent.clone());
     Outgoing::event(&Event { order: order.id, message, time, expires, traceparent, attempt: 0 })
 }
@@ -471,18 +457,15 @@ pub fn newly_owed(before: &Order, after: &Order) -> Vec<Command> {
 /// The commands that the order's present state owes. Sending them again is always safe.
 pub fn owed(order: &Order) -> Vec<Command> {
     match order.state {
-        State::Pending => vec![Command::Tickets(TicketCommand::Reserve {
-            flight_id: order.request.flight_id.clone(),
-            seats: order.request.seats,
-        })],
+        State::Pending => vec![reserve(order)],
         State::TicketsReserved => order.amount.iter().map(|amount| charge(order, amount)).collect(),
         State::ReleasingDeclined | State::Cancelling(Undoing::Tickets) => vec![release(order)],
         State::Cancelling(Undoing::Payment) => vec![reverse()],
         State::Cancelling(Undoing::Both) => vec![release(order), reverse()],
-        State::Confirmed => vec![mail(order, NoticeOutcome::Confirmed)],
         State::Rejected => vec![mail(order, NoticeOutcome::Rejected)],
         State::PaymentDeclined => vec![mail(order, NoticeOutcome::PaymentDeclined)],
         State::Cancelled => vec![mail(order, NoticeOutcome::Cancelled)],
+        State::Confirmed => vec![mail(order, NoticeOutcome::Confirmed)],
     }
 }
 
@@ -507,30 +490,27 @@ fn cancel(order: &Order, input: &Input, undoing: Undoing, reason: Reason, now: T
     advance(&cancelled, input, State::Cancelling(undoing), now)
 }
 
-fn charge(order: &Order, amount: &Money) -> Command {
-    Command::Billing(BillingCommand::Charge {
-        amount: amount.clone(),
-        payment_method: order.request.payment_method.clone(),
-        not_after: order.not_after,
-    })
+fn reserve(order: &Order) -> Command {
+    let Request { flight_id, seats, .. } = order.request.clone();
+    Command(TicketCommand::Reserve { flight_id, seats }.into())
 }
 
 fn release(order: &Order) -> Command {
-    Command::Tickets(TicketCommand::Release { flight_id: order.request.flight_id.clone() })
+    Command(TicketCommand::Release { flight_id: order.request.flight_id.clone() }.into())
+}
+
+fn charge(order: &Order, amount: &Money) -> Command {
+    let (amount, payment_method) = (amount.clone(), order.request.payment_method.clone());
+    Command(BillingCommand::Charge { amount, payment_method, not_after: order.not_after }.into())
 }
 
 fn reverse() -> Command {
-    Command::Billing(BillingCommand::Reverse)
+    Command(BillingCommand::Reverse.into())
 }
 
 fn mail(order: &Order, outcome: NoticeOutcome) -> Command {
-    Command::Email(EmailCommand::Send(Notice {
-        outcome,
-        reason: order.reason,
-        passenger: order.request.passenger.clone(),
-        flight_id: order.request.flight_id.clone(),
-        seats: order.request.seats,
-        amount: order.amount.clone(),
-        departs_at: order.departs_at,
-    }))
+    let Request { flight_id, seats, passenger, .. } = order.request.clone();
+    let (amount, departs_at) = (order.amount.clone(), order.departs_at);
+    let notice = Notice { outcome, reason: order.reason, passenger, flight_id, seats, amount, departs_at };
+    Command(EmailCommand::Send(notice).into())
 }

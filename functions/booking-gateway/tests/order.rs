@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use booking_gateway::order::{Applied, Command, Ignored, Input, Order, State, Undoing, apply, owed};
 use booking_gateway_contract::order as accepted;
-use protocol::messages::{Message, OrderUpdate};
+use protocol::messages::{OrderUpdate, Payload};
 use protocol::money::{Currency, Money};
 use protocol::reason::{Declined, Reason, Unavailable};
 use protocol::time::Timestamp;
@@ -101,9 +101,11 @@ fn cell(applied: &Applied) -> String {
     match applied {
         Applied::Advance(next) => format!(">{}", name(next.state)),
         Applied::Repeat => "=".to_owned(),
-        Applied::Compensate(Command::Tickets(command)) if command.name() == "release" => "-seats".to_owned(),
-        Applied::Compensate(Command::Billing(command)) if command.name() == "reverse" => "-money".to_owned(),
-        Applied::Compensate(command) => panic!("{command:?} neither releases nor reverses"),
+        Applied::Compensate(Command(command)) => match command.label().name {
+            "release" => "-seats".to_owned(),
+            "reverse" => "-money".to_owned(),
+            _ => panic!("{command:?} neither releases nor reverses"),
+        },
         Applied::Ignore(_) => ".".to_owned(),
         Applied::TooEarly => "?".to_owned(),
     }
@@ -203,15 +205,8 @@ fn every_state_is_reached_from_an_accepted_order_and_settles() {
 #[test]
 fn every_state_owes_what_it_awaits_and_a_settled_one_owes_its_mail() {
     let names = |state| {
-        owed(&in_state(state))
-            .iter()
-            .map(|command| match command {
-                Command::Tickets(command) => command.name(),
-                Command::Billing(command) => command.name(),
-                Command::Email(command) => command.step(),
-            })
-            .collect::<Vec<_>>()
-            .join("+")
+        let owed = owed(&in_state(state)).into_iter();
+        owed.map(|Command(command)| command.label().step).collect::<Vec<_>>().join("+")
     };
     let expected = [
         "reserve",

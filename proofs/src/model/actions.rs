@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use protocol::topic::Topic;
 use stateright::{Model, Property};
 
 use super::bounds::Customers;
@@ -104,17 +103,17 @@ fn faults(state: &ModelState) -> impl Iterator<Item = Option<StepFault>> {
 }
 
 fn begin_on_messages(state: &ModelState, actions: &mut Vec<Action>) {
-    // A mail is consumed only when nothing else can go on. Mails change only the Email Service's own
-    // records, and nothing else changes those: any other order of the same steps leads to the same
-    // state.
-    let mails_only = state.contents.late.is_empty()
-        && state.waiting.iter().all(|message| message.topic == Topic::Email)
+    // What no order waits for, a mail, is consumed only when nothing else can go on. It changes only
+    // records of its own service, and nothing else changes those: any other order of the same steps
+    // leads to the same state.
+    let nothing_else = state.contents.late.is_empty()
+        && state.waiting.iter().all(|message| !message.topic.is_awaited())
         && state
             .handlers
             .iter()
-            .all(|handler| matches!(&handler.work, Work::Consume(message) if message.topic == Topic::Email));
+            .all(|handler| matches!(&handler.work, Work::Consume(message) if !message.topic.is_awaited()));
     for (place, message) in state.waiting.iter().enumerate() {
-        if state.waiting[..place].contains(message) || message.topic == Topic::Email && !mails_only {
+        if state.waiting[..place].contains(message) || !message.topic.is_awaited() && !nothing_else {
             continue;
         }
         let work = Work::Consume(message.clone());

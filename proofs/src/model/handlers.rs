@@ -14,9 +14,8 @@ use booking_gateway::order::Request;
 use messaging::consumer::Delivery;
 use messaging::entropy::{Entropy, SeededEntropy};
 use protocol::event::Event;
-use protocol::messages::{BillingCommand, EmailCommand, Message, OrderUpdate, TicketCommand};
 use protocol::time::Timestamp;
-use protocol::topic::Topic;
+use protocol::topic::{AnyMessage, Topic};
 use system::{Ports, Services, Settings};
 
 use super::message::TopicMessage;
@@ -164,27 +163,13 @@ impl Handlers {
         if let Some(message) = messages.get(body) {
             return Some(message.clone());
         }
-        let message = match topic {
-            Topic::Tickets => read_command::<TicketCommand>(body)?,
-            Topic::Billing => read_command::<BillingCommand>(body)?,
-            Topic::Email => read_command::<EmailCommand>(body)?,
-            Topic::OrderUpdates => {
-                let event = Event::<OrderUpdate>::decode(body).ok()?;
-                let update = event.message.clone();
-                let (attempt, expires) = normal(&event);
-                TopicMessage::new(&Event { time: start(), attempt, expires, ..event }, Some(update))
-            }
-        };
+        let event = AnyMessage::decode(topic, body).ok()?;
+        let (attempt, expires) = normal(&event);
+        // Without its time: no answer depends on it.
+        let message = TopicMessage::new(Event { time: start(), attempt, expires, ..event });
         messages.insert(body.to_owned(), message.clone());
         Some(message)
     }
-}
-
-/// A command without its time: no answer depends on it.
-fn read_command<M: Message>(body: &str) -> Option<TopicMessage> {
-    let event = Event::<M>::decode(body).ok()?;
-    let (attempt, expires) = normal(&event);
-    Some(TopicMessage::new(&Event { time: start(), attempt, expires, ..event }, None))
 }
 
 /// Whether it was tried before, and whether it expires. How often it was tried only lengthens the pause

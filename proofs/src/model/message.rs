@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use protocol::event::Event;
 use protocol::ids::OrderId;
-use protocol::messages::{Message, OrderUpdate};
-use protocol::topic::Topic;
+use protocol::messages::{Label, OrderUpdate, Payload};
+use protocol::topic::{AnyMessage, Topic};
 
 use crate::memory::contents::digest;
 
@@ -43,11 +43,15 @@ pub struct ReadMessage {
 
 impl TopicMessage {
     /// The message that carries that event.
-    pub fn new<M: Message>(event: &Event<M>, update: Option<OrderUpdate>) -> Self {
-        let (topic, body) = (M::TOPIC, event.encode());
-        let digest = digest(&(topic, &body));
-        let (order, name) = (event.order, event.message.name());
+    pub fn new(event: Event<AnyMessage>) -> Self {
+        let Label { topic, name, .. } = event.message.label();
+        let (order, body) = (event.order, event.encode());
         let (expires, is_copy) = (event.expires.is_some(), event.attempt > 0);
+        let digest = digest(&(topic, &body));
+        let update = match event.message {
+            AnyMessage::OrderUpdates(update) => Some(update),
+            _ => None,
+        };
         let read = ReadMessage { topic, order, body, name, update, expires, is_copy, digest };
         Self { read: Arc::new(read), is_redelivered: false }
     }

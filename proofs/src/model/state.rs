@@ -120,7 +120,7 @@ pub enum Action {
 impl ModelState {
     /// Whether a handler works on that order, or will without the reconciler.
     pub fn is_moving(&self, order: OrderId) -> bool {
-        self.waiting.iter().any(|message| message.order == order && message.topic != Topic::Email)
+        self.waiting.iter().any(|message| message.order == order && message.topic.is_awaited())
             || self.handlers.iter().any(|handler| handler.order().is_none_or(|other| other == order))
             || !self.contents.late.is_empty()
     }

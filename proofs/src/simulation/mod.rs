@@ -210,7 +210,8 @@ impl Simulation {
 
     /// Takes in the result of a job; `None` if it died.
     pub fn end(&mut self, job: &Job, result: Option<&JobResult>, duplicate: bool) {
-        if !matches!(job, Job::Deliver(Topic::Tickets | Topic::Billing | Topic::Email, _)) {
+        // A command does not reach the gateway's records.
+        if !matches!(job, Job::Deliver(topic, _) if topic.carries_commands()) {
             self.next_check = None;
         }
         match (job, result) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use protocol::event::Event;
 use protocol::ids::OrderId;
-use protocol::messages::Message;
+use protocol::messages::Payload;
 use protocol::topic::Topic;
 use thiserror::Error;
 
@@ -26,13 +26,19 @@ pub struct Outgoing {
 
 impl Outgoing {
     /// That event, to its topic, at once.
-    pub fn event<M: Message>(event: &Event<M>) -> Self {
+    pub fn event<M: Payload>(event: &Event<M>) -> Self {
         Self::delayed(event, Duration::ZERO)
     }
 
     /// That event, to its topic, after a while.
-    pub fn delayed<M: Message>(event: &Event<M>, delay: Duration) -> Self {
-        Self { topic: M::TOPIC, body: event.encode(), delay, dead_letter: None, order: Some(event.order) }
+    pub fn delayed<M: Payload>(event: &Event<M>, delay: Duration) -> Self {
+        Self {
+            topic: event.message.label().topic,
+            body: event.encode(),
+            delay,
+            dead_letter: None,
+            order: Some(event.order),
+        }
     }
 }
 

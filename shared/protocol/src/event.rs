@@ -17,7 +17,7 @@ use thiserror::Error;
 
 use crate::Invalid;
 use crate::ids::OrderId;
-use crate::messages::Message;
+use crate::messages::{Label, Message, Payload};
 use crate::time::Timestamp;
 use crate::value::string_value;
 
@@ -45,10 +45,16 @@ pub struct Event<M> {
     pub attempt: u32,
 }
 
-impl<M: Message> Event<M> {
+impl<M> Event<M> {
+    /// The same event with another form of its message.
+    pub fn map<N>(self, form: impl FnOnce(M) -> N) -> Event<N> {
+        let Self { order, message, time, expires, traceparent, attempt } = self;
+        Event { order, message: form(message), time, expires, traceparent, attempt }
+    }
+
     /// The message that answers this one: in the same trace, and it expires with it, since the answer to
     /// a successor says the same.
-    pub fn reply<R: Message>(&self, message: R, time: Timestamp) -> Event<R> {
+    pub fn reply<R>(&self, message: R, time: Timestamp) -> Event<R> {
         let (order, expires, traceparent) = (self.order, self.expires, self.traceparent.clone());
         Event { order, message, time, expires, traceparent, attempt: 0 }
     }
@@ -57,10 +63,12 @@ impl<M: Message> Event<M> {
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
     }
+}
 
+impl<M: Payload> Event<M> {
     /// The event's id: `<order id>:<step>`.
     pub fn id(&self) -> String {
-        format!("{}:{}", self.order, self.message.step())
+        format!("{}:{}", self.order, self.message.label().step)
     }
 
     /// The event as JSON.
@@ -68,11 +76,12 @@ impl<M: Message> Event<M> {
         let data = serde_json::to_value(&self.message)
             .ok()
             .and_then(|mut tagged| tagged.get_mut("data").map(Value::take));
+        let Label { name, source, .. } = self.message.label();
         let wire = WireRef {
             specversion: "1.0",
             id: self.id(),
-            source: self.message.source(),
-            kind: format!("booking.{}.v{VERSION}", self.message.name()),
+            source,
+            kind: format!("booking.{name}.v{VERSION}"),
             subject: self.order,
             time: self.time,
             expirytime: self.expires,
@@ -84,7 +93,9 @@ impl<M: Message> Event<M> {
         #[expect(clippy::expect_used, reason = "strings, numbers and string-keyed maps always serialize")]
         serde_json::to_string(&wire).expect("an event is plain JSON")
     }
+}
 
+impl<M: Message> Event<M> {
     /// Reads an event of this topic.
     ///
     /// # Errors

@@ -25,6 +25,31 @@ pub trait Message: Serialize + DeserializeOwned + Clone + Send + Sync + 'static 
     }
 }
 
+/// What an event says of its message beside the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The topic it travels in.
+    pub topic: Topic,
+    /// [`Message::name`].
+    pub name: &'static str,
+    /// [`Message::source`].
+    pub source: &'static str,
+    /// [`Message::step`].
+    pub step: &'static str,
+}
+
+/// What an event can carry: a message of one topic, or of any ([`AnyMessage`](crate::topic::AnyMessage)).
+pub trait Payload: Serialize {
+    /// What the event says of it.
+    fn label(&self) -> Label;
+}
+
+impl<M: Message> Payload for M {
+    fn label(&self) -> Label {
+        Label { topic: M::TOPIC, name: self.name(), source: self.source(), step: self.step() }
+    }
+}
+
 const BOOKING_GATEWAY: &str = Topic::OrderUpdates.consumer();
 const TICKET_SERVICE: &str = Topic::Tickets.consumer();
 const BILLING_SERVICE: &str = Topic::Billing.consumer();

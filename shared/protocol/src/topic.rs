@@ -1,9 +1,9 @@
 //! The topics: the one table that everything about them derives from.
 //!
-//! A topic is one queue with one consumer, and a dead-letter queue beside it. Its name, who consumes
-//! it, the variables that tell a function where its queues are, and the logical ids of template.yaml
-//! all come from its row here. A row that is added and forgotten somewhere does not compile (what is
-//! done for a topic is a `match`) or fails a test that names it (`localstack/tests/template.rs`,
+//! A topic is one queue with one consumer, and a dead-letter queue beside it. Its name, its messages, who
+//! consumes it, the variables that tell a function where its queues are, and the logical ids of
+//! template.yaml all come from its row here. A row that is added and forgotten somewhere does not compile
+//! (what is done for a topic is a `match`) or fails a test that names it (`localstack/tests/template.rs`,
 //! `tests/wire.rs`).
 
 use std::fmt;
@@ -11,9 +11,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::Invalid;
+use crate::event::{DecodeError, Event};
+use crate::messages::{BillingCommand, EmailCommand, Label, OrderUpdate, Payload, TicketCommand};
 
 macro_rules! topics {
-    ($($(#[doc = $doc:literal])+ $topic:ident: $name:literal, consumed by $consumer:literal, switched as $switch:literal;)+) => {
+    ($($(#[doc = $doc:literal])+ $topic:ident: $name:literal of $message:ty, consumed by $consumer:literal, switched as $switch:literal, awaited: $awaited:literal;)+) => {
         /// A topic.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -49,11 +51,45 @@ macro_rules! topics {
                 match self { $(Topic::$topic => $switch,)+ }
             }
 
+            /// Whether an order that has a message in it may be unsettled. No order waits for a mail.
+            pub const fn is_awaited(self) -> bool {
+                match self { $(Topic::$topic => $awaited,)+ }
+            }
+
             /// How the logical ids of its resources begin: `OrderUpdates` in `OrderUpdatesQueue`.
             pub const fn logical_id(self) -> &'static str {
                 match self { $(Topic::$topic => stringify!($topic),)+ }
             }
         }
+
+        /// A message of any topic. As JSON, and in an event, it is the message itself.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[serde(untagged)]
+        pub enum AnyMessage {
+            $($(#[doc = $doc])+ $topic($message),)+
+        }
+
+        impl AnyMessage {
+            /// Reads an event of that topic.
+            ///
+            /// # Errors
+            /// Tells the operator why the body cannot be read.
+            pub fn decode(topic: Topic, body: &str) -> Result<Event<AnyMessage>, DecodeError> {
+                match topic { $(Topic::$topic => Event::<$message>::decode(body).map(|event| event.map(Self::$topic)),)+ }
+            }
+        }
+
+        impl Payload for AnyMessage {
+            fn label(&self) -> Label {
+                match self { $(AnyMessage::$topic(message) => message.label(),)+ }
+            }
+        }
+
+        $(impl From<$message> for AnyMessage {
+            fn from(message: $message) -> Self {
+                AnyMessage::$topic(message)
+            }
+        })+
 
         const MUST_BE: Invalid = Invalid(concat!("must be a topic:" $(, " ", $name)+));
     };
@@ -61,13 +97,13 @@ macro_rules! topics {
 
 topics! {
     /// Commands to the Ticket Service.
-    Tickets: "tickets", consumed by "ticket-service", switched as "ticket-service";
+    Tickets: "tickets" of TicketCommand, consumed by "ticket-service", switched as "ticket-service", awaited: true;
     /// Updates for the Booking Gateway.
-    OrderUpdates: "order-updates", consumed by "booking-gateway", switched as "order-updates";
+    OrderUpdates: "order-updates" of OrderUpdate, consumed by "booking-gateway", switched as "order-updates", awaited: true;
     /// Commands to the Billing Service.
-    Billing: "billing", consumed by "billing-service", switched as "billing-service";
+    Billing: "billing" of BillingCommand, consumed by "billing-service", switched as "billing-service", awaited: true;
     /// Commands to the Email Service.
-    Email: "email", consumed by "email-service", switched as "email-service";
+    Email: "email" of EmailCommand, consumed by "email-service", switched as "email-service", awaited: false;
 }
 
 impl Topic {

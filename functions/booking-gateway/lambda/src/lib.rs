@@ -33,7 +33,7 @@ pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
     let orders = orders(setup)?;
     let name = "IDEMPOTENCY_SECRET_ARN";
     // A `POST` owes the seats, a `DELETE` their release and the reversal.
-    let sends = [Topic::Tickets, Topic::Billing];
+    let sends = topics(|topic| topic.carries_commands() && topic.is_awaited());
     let (secret, topics, answer) =
         tokio::join!(setup.secret(name), setup.topics(&sends, None), orders.get(OrderId::NIL));
     setup.first_answer(answer);
@@ -50,7 +50,7 @@ pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
 /// Names the part of the configuration that cannot be used.
 pub async fn order_updates_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupError> {
     let orders = orders(setup)?;
-    let commands: Vec<_> = Topic::ALL.into_iter().filter(|topic| topic.carries_commands()).collect();
+    let commands = topics(Topic::carries_commands);
     let (topics, answer) =
         tokio::join!(setup.topics(&commands, Some(Topic::OrderUpdates)), orders.get(OrderId::NIL));
     setup.first_answer(answer);
@@ -66,12 +66,16 @@ pub async fn order_updates_consumer(setup: &Setup) -> Result<ConsumerFunction, S
 pub async fn reconciler(setup: &Setup) -> Result<Gateway, SetupError> {
     let orders = orders(setup)?;
     // No email: an order that owes a mail is settled, and not checked.
-    let sends = [Topic::Tickets, Topic::Billing, Topic::OrderUpdates];
+    let sends = topics(Topic::is_awaited);
     // One shard of the index is enough to open the connection.
     let shard = orders.due(0, Timestamp::from_millis(0), From::Oldest(None), 1);
     let (topics, answer) = tokio::join!(setup.topics(&sends, None), shard);
     setup.first_answer(answer);
     Ok(gateway(setup, orders, topics?))
+}
+
+fn topics(which: impl Fn(Topic) -> bool) -> Vec<Topic> {
+    Topic::ALL.into_iter().filter(|topic| which(*topic)).collect()
 }
 
 fn gateway(setup: &Setup, orders: DynamoOrders, topics: SqsTopics) -> Gateway {
