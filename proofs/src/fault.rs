@@ -50,9 +50,9 @@ impl Fault {
     pub fn fits(self, call: PortCall, messages: usize) -> bool {
         match self {
             Fault::FailsBefore | Fault::ReplyLost | Fault::DiesBefore | Fault::DiesAfter => true,
-            Fault::SentInPart | Fault::DiesInPart => call == PortCall::TopicsSend && messages > 1,
+            Fault::SentInPart | Fault::DiesInPart => call == PortCall::TOPICS_SEND && messages > 1,
             Fault::LandsLater => call.moves_money(),
-            Fault::KeyForgotten => call == PortCall::ProviderOpen,
+            Fault::KeyForgotten => call == PortCall::PROVIDER_OPEN,
         }
     }
 

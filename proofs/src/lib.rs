@@ -17,6 +17,7 @@
 //! | what goes wrong with a call | [`fault`] |
 //! | the services on real stores, with topics, a provider and a clock under control | [`simulation`] |
 //! | adapters of all ports in memory | [`memory`] |
+//! | the stores, one file each | [`stores`] |
 //! | the start, the flight, the cards and the requests | [`fixtures`] |
 //!
 //! `tests/races.rs` and `tests/waiting.rs` are proofs on [`simulation`] without a module here.
@@ -29,3 +30,4 @@ pub mod model;
 pub mod port_call;
 pub mod schedule;
 pub mod simulation;
+pub mod stores;

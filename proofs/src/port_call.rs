@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// What a call does to the records behind its port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Access {
     /// It changes nothing.
     Reads,
@@ -11,94 +11,81 @@ pub enum Access {
     Writes,
 }
 
-/// Declares [`PortCall`] from its one table. The lists are derived from it, so a new row cannot be
-/// missing in them.
+/// A call of a port. Those of a store are declared beside its adapters, in [`crate::stores`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PortCall {
+    name: &'static str,
+    access: Access,
+}
+
+/// Declares calls, and the list of those that a service makes to finish an order.
 macro_rules! port_calls {
     (
         order_path { $($on_path:ident = $port:ident::$function:ident, $access:ident;)+ }
-        elsewhere { $($other:ident = $other_port:ident::$other_function:ident, $other_access:ident;)+ }
+        elsewhere { $($other:ident = $other_port:ident::$other_function:ident, $other_access:ident;)* }
     ) => {
-        /// A call of a port.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum PortCall {
+        impl $crate::port_call::PortCall {
             $(
                 #[doc = concat!("`", stringify!($port), "::", stringify!($function), "`.")]
-                $on_path,
+                pub const $on_path: Self =
+                    Self::new(concat!(stringify!($port), "::", stringify!($function)), $crate::port_call::Access::$access);
             )+
             $(
                 #[doc = concat!("`", stringify!($other_port), "::", stringify!($other_function), "`.")]
-                $other,
-            )+
+                pub const $other: Self =
+                    Self::new(concat!(stringify!($other_port), "::", stringify!($other_function)), $crate::port_call::Access::$other_access);
+            )*
         }
 
-        impl PortCall {
-            /// All of them.
-            pub const ALL: &[PortCall] = &[$(PortCall::$on_path,)+ $(PortCall::$other,)+];
-
-            /// Those that a service makes to finish an order. The fault matrix covers each of them.
-            pub const ORDER_PATH: &[PortCall] = &[$(PortCall::$on_path,)+];
-
-            /// The port and its function, `OrderStore::create`.
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(PortCall::$on_path => concat!(stringify!($port), "::", stringify!($function)),)+
-                    $(PortCall::$other => concat!(stringify!($other_port), "::", stringify!($other_function)),)+
-                }
-            }
-
-            /// Whether it reads or writes.
-            pub const fn access(self) -> Access {
-                match self {
-                    $(PortCall::$on_path => Access::$access,)+
-                    $(PortCall::$other => Access::$other_access,)+
-                }
-            }
-        }
+        pub(crate) const ORDER_PATH: &[$crate::port_call::PortCall] =
+            &[$($crate::port_call::PortCall::$on_path,)+];
     };
 }
+pub(crate) use port_calls;
 
 port_calls! {
     order_path {
-        OrderStoreCreate = OrderStore::create, Writes;
-        OrderStoreGet = OrderStore::get, Reads;
-        OrderStoreGetMany = OrderStore::get_many, Reads;
-        OrderStoreUpdate = OrderStore::update, Writes;
-        OrderStoreDue = OrderStore::due, Reads;
-        OrderStorePostpone = OrderStore::postpone, Writes;
-        TicketStoreHold = TicketStore::hold, Writes;
-        TicketStoreDecide = TicketStore::decide, Writes;
-        TicketStoreRelease = TicketStore::release, Writes;
-        PaymentStoreFind = PaymentStore::find, Reads;
-        PaymentStoreBegin = PaymentStore::begin, Writes;
-        PaymentStoreReplace = PaymentStore::replace, Writes;
-        ProviderOpen = PaymentProvider::open, Writes;
-        ProviderCapture = PaymentProvider::capture, Writes;
-        ProviderRetrieve = PaymentProvider::retrieve, Reads;
-        ProviderVoid = PaymentProvider::void, Writes;
-        ProviderRefund = PaymentProvider::refund, Writes;
-        MailStoreLast = MailStore::last, Reads;
-        MailStoreLastOfMany = MailStore::last_of_many, Reads;
-        MailStoreMark = MailStore::mark, Writes;
-        MailerSend = Mailer::send, Writes;
-        TopicsSend = Topics::send, Writes;
+        PROVIDER_OPEN = PaymentProvider::open, Writes;
+        PROVIDER_CAPTURE = PaymentProvider::capture, Writes;
+        PROVIDER_RETRIEVE = PaymentProvider::retrieve, Reads;
+        PROVIDER_VOID = PaymentProvider::void, Writes;
+        PROVIDER_REFUND = PaymentProvider::refund, Writes;
+        MAILER_SEND = Mailer::send, Writes;
+        TOPICS_SEND = Topics::send, Writes;
     }
     elsewhere {
-        TicketStoreFind = TicketStore::find, Reads;
-        TicketStoreOffers = TicketStore::offers, Reads;
-        TicketStorePutFlight = TicketStore::put_flight, Writes;
-        ClockNow = Clock::now, Reads;
+        CLOCK_NOW = Clock::now, Reads;
     }
 }
 
 impl PortCall {
+    pub(crate) const fn new(name: &'static str, access: Access) -> Self {
+        Self { name, access }
+    }
+
+    /// Those that a service makes to finish an order. The fault matrix covers each of them.
+    pub fn order_path() -> impl Iterator<Item = PortCall> {
+        crate::stores::ORDER_PATH.iter().copied().chain([ORDER_PATH]).flatten().copied()
+    }
+
+    /// The port and its function, `OrderStore::create`.
+    pub const fn name(self) -> &'static str {
+        self.name
+    }
+
+    /// Whether it reads or writes.
+    pub const fn access(self) -> Access {
+        self.access
+    }
+
     /// Whether it is a request to the payment provider.
-    pub const fn is_to_the_provider(self) -> bool {
-        matches!(self, Self::ProviderOpen | Self::ProviderRetrieve) || self.moves_money()
+    pub fn is_to_the_provider(self) -> bool {
+        matches!(self, Self::PROVIDER_OPEN | Self::PROVIDER_RETRIEVE) || self.moves_money()
     }
 
     /// Whether it asks the payment provider to move money, or to close the way for it.
-    pub const fn moves_money(self) -> bool {
-        matches!(self, Self::ProviderCapture | Self::ProviderVoid | Self::ProviderRefund)
+    pub fn moves_money(self) -> bool {
+        matches!(self, Self::PROVIDER_CAPTURE | Self::PROVIDER_VOID | Self::PROVIDER_REFUND)
     }
 }
 
@@ -110,14 +97,11 @@ impl fmt::Display for PortCall {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     #[test]
-    fn each_call_has_a_name_of_its_own() {
-        let names: BTreeSet<_> = PortCall::ALL.iter().map(|call| call.name()).collect();
-        assert_eq!(names.len(), PortCall::ALL.len());
-        assert_eq!(PortCall::OrderStoreCreate.name(), "OrderStore::create");
+    fn each_call_is_named_after_its_port_and_function() {
+        assert_eq!(PortCall::ORDER_STORE_CREATE.name(), "OrderStore::create");
+        assert_eq!(PortCall::CLOCK_NOW.name(), "Clock::now");
     }
 }

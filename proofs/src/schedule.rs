@@ -128,7 +128,7 @@ impl Schedule {
         // A message that is redelivered too often is dead-lettered, and no handler finds it any more.
         let may_be_redelivered = self.may_be_redelivered(which);
         let harmless =
-            |fault: &Fault| may_be_redelivered || site.call != PortCall::TopicsSend && !fault.is_deadly();
+            |fault: &Fault| may_be_redelivered || site.call != PortCall::TOPICS_SEND && !fault.is_deadly();
         let faults: Vec<_> = site.faults().filter(harmless).collect();
         // Half of the faults, where a request can land late: no other is as hard to live with.
         if faults.contains(&Fault::LandsLater) && self.rng.bool() {

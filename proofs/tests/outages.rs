@@ -127,13 +127,13 @@ impl Run {
             calls += 1;
             let writes_orders = matches!(
                 call,
-                PortCall::OrderStoreCreate | PortCall::OrderStoreUpdate | PortCall::OrderStorePostpone
+                PortCall::ORDER_STORE_CREATE | PortCall::ORDER_STORE_UPDATE | PortCall::ORDER_STORE_POSTPONE
             );
             let reads_orders = matches!(
                 call,
-                PortCall::OrderStoreGet | PortCall::OrderStoreGetMany | PortCall::OrderStoreDue
+                PortCall::ORDER_STORE_GET | PortCall::ORDER_STORE_GET_MANY | PortCall::ORDER_STORE_DUE
             );
-            let sends = call == PortCall::TopicsSend;
+            let sends = call == PortCall::TOPICS_SEND;
             let by_customer = matches!(job, Job::Order(_) | Job::Cancel(_));
             match outage {
                 _ if over => None,

@@ -134,7 +134,7 @@ fn a_fresh_order_has_its_turn_though_everything_is_overdue() {
 
 /// Has what the reconciler or a customer sends now lost.
 fn lose_sends(site: Site) -> Option<Fault> {
-    (site.call == PortCall::TopicsSend).then_some(Fault::FailsBefore)
+    (site.call == PortCall::TOPICS_SEND).then_some(Fault::FailsBefore)
 }
 
 /// How long until the reconciler's next check.
@@ -178,7 +178,7 @@ fn an_order_whose_check_may_have_been_moved_is_checked_in_a_minute() {
             let mut simulation = checked_ten_times(&mut pool).await;
             simulation.clock.advance(HOUR * 6);
             let lose_reply =
-                |site: Site| (site.call == PortCall::OrderStorePostpone).then_some(Fault::ReplyLost);
+                |site: Site| (site.call == PortCall::ORDER_STORE_POSTPONE).then_some(Fault::ReplyLost);
             simulation.perform(&Job::Reconcile, &mut |site| lose_reply(site)).await;
             assert_eq!(until_next_check(&simulation).await, MINUTE);
         });
@@ -229,7 +229,7 @@ fn a_mail_that_waits_for_a_week_is_dead_lettered() {
     with_paused_time(async {
         let mut pool = StorePool::new(Backend::Sqlite).await;
         let mut simulation = ordered(&mut pool).await;
-        let no_mail = |site: Site| (site.call == PortCall::MailerSend).then_some(Fault::FailsBefore);
+        let no_mail = |site: Site| (site.call == PortCall::MAILER_SEND).then_some(Fault::FailsBefore);
         let mut given_up = None;
         while let Some(job) = simulation.next(10, |_| None).await {
             simulation.perform(&job, &mut |site| no_mail(site)).await;

@@ -14,7 +14,7 @@ use protocol::topic::Topic;
 use rusqlite::{Connection, params};
 use stripe::StripeError;
 use system::operations::{DeadLetter, Operations, SentMail, SimulatedProvider, TopicState};
-use system::{Ports, Services, Settings};
+use system::{Ports, Services, Settings, Stores};
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -22,14 +22,11 @@ use tracing::warn;
 
 use crate::integrations::{self, Integrations};
 use crate::poller::{self, Running};
+use crate::sqlite::SqliteStores;
 use crate::sqlite::database::Database;
 use crate::sqlite::ledger::SqliteProvider;
 use crate::sqlite::mailbox::Mailbox;
-use crate::sqlite::mails::SqliteMails;
-use crate::sqlite::orders::SqliteOrders;
-use crate::sqlite::payments::SqlitePayments;
 use crate::sqlite::settings;
-use crate::sqlite::tickets::SqliteTickets;
 use crate::sqlite::topics::SqliteTopics;
 
 /// How often the reconciler runs.
@@ -86,11 +83,8 @@ impl Platform {
         let mailbox = Arc::new(Mailbox { database: database.clone(), clock: clock.clone() });
         let secret = secret(&database, entropy.as_ref()).await?;
         let ports = Ports {
-            orders: Arc::new(SqliteOrders(database.clone())),
-            tickets: Arc::new(SqliteTickets(database.clone())),
-            payments: Arc::new(SqlitePayments(database.clone())),
+            stores: Stores::of(SqliteStores(database.clone())),
             providers,
-            mails: Arc::new(SqliteMails(database.clone())),
             mailer: integrations::mailer(integrations.mail, &mailbox, &clock),
             topics: Arc::new(topics.clone()),
             clock,

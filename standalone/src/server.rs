@@ -22,8 +22,8 @@ use crate::data_dir::{DataDir, DataDirError};
 use crate::integrations::Integrations;
 use crate::platform::{Platform, PlatformError};
 use crate::sqlite;
+use crate::sqlite::SqliteStores;
 use crate::sqlite::schema::SchemaError;
-use crate::sqlite::tickets::SqliteTickets;
 
 /// How long a stopping server waits for the requests in progress.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -107,7 +107,7 @@ impl Server {
         let path = data.path().join(sqlite::database::FILE);
         let (database, topics) = sqlite::open(data.path(), options.clock.clone())
             .map_err(|error| StartError::Database { path, error })?;
-        let tickets = SqliteTickets(database.clone());
+        let tickets = SqliteStores(database.clone());
         match file {
             Some(flights) => catalogue::upsert(&tickets, &flights).await?,
             None if tickets.offers().await?.is_empty() => {

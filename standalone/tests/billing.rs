@@ -20,8 +20,8 @@ use protocol::payment::PaymentMethod;
 use protocol::reason::Declined;
 use protocol::time::Timestamp;
 use standalone::sqlite;
+use standalone::sqlite::SqliteStores;
 use standalone::sqlite::ledger::SqliteProvider;
-use standalone::sqlite::payments::SqlitePayments;
 use system::operations::{ProviderMode, SimulatedProvider};
 use tempfile::TempDir;
 
@@ -45,7 +45,7 @@ enum Fault {
 struct Faulty {
     provider: Arc<SqliteProvider>,
     fault: Fault,
-    store: Arc<SqlitePayments>,
+    store: Arc<SqliteStores>,
     clock: Arc<ManualClock>,
 }
 
@@ -104,7 +104,7 @@ fn simulated(provider: Arc<dyn PaymentProvider>) -> Providers {
 }
 
 struct Billing {
-    store: Arc<SqlitePayments>,
+    store: Arc<SqliteStores>,
     provider: Arc<SqliteProvider>,
     clock: Arc<ManualClock>,
     _kept: TempDir,
@@ -115,7 +115,7 @@ impl Billing {
         let (kept, clock) = (tempfile::tempdir().unwrap(), Arc::new(ManualClock::at(start())));
         let database = sqlite::open(kept.path(), clock.clone()).unwrap().0;
         let (store, provider) =
-            (SqlitePayments(database.clone()), SqliteProvider::open(database).await.unwrap());
+            (SqliteStores(database.clone()), SqliteProvider::open(database).await.unwrap());
         Self { store: Arc::new(store), provider: Arc::new(provider), clock, _kept: kept }
     }
 

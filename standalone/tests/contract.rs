@@ -19,7 +19,7 @@ use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use standalone::sqlite::mailbox::Mailbox;
 use standalone::sqlite::topics::{Receipt, SqliteTopics};
-use standalone::sqlite::{self, database::Database};
+use standalone::sqlite::{self, SqliteStores, database::Database};
 use tempfile::TempDir;
 
 fn clock() -> Arc<ManualClock> {
@@ -33,27 +33,25 @@ fn database() -> (Database, TempDir, Arc<ManualClock>) {
 
 mod orders {
     use booking_gateway::store::OrderStore;
-    use standalone::sqlite::orders::SqliteOrders;
 
     use super::*;
 
     async fn fresh() -> (Arc<dyn OrderStore>, TempDir) {
         let (database, directory, _) = database();
-        (Arc::new(SqliteOrders(database)), directory)
+        (Arc::new(SqliteStores(database)), directory)
     }
 
     booking_gateway_contract::order_store_contract!(fresh);
 }
 
 mod tickets {
-    use standalone::sqlite::tickets::SqliteTickets;
     use ticket_service::store::TicketStore;
 
     use super::*;
 
     async fn fresh() -> (Arc<dyn TicketStore>, TempDir) {
         let (database, directory, _) = database();
-        (Arc::new(SqliteTickets(database)), directory)
+        (Arc::new(SqliteStores(database)), directory)
     }
 
     ticket_service_contract::ticket_store_contract!(fresh);
@@ -61,13 +59,12 @@ mod tickets {
 
 mod payments {
     use billing_service::store::PaymentStore;
-    use standalone::sqlite::payments::SqlitePayments;
 
     use super::*;
 
     async fn fresh() -> (Arc<dyn PaymentStore>, TempDir) {
         let (database, directory, _) = database();
-        (Arc::new(SqlitePayments(database)), directory)
+        (Arc::new(SqliteStores(database)), directory)
     }
 
     billing_service_contract::payment_store_contract!(fresh);
@@ -89,13 +86,12 @@ mod provider {
 
 mod mails {
     use email_service::store::MailStore;
-    use standalone::sqlite::mails::SqliteMails;
 
     use super::*;
 
     async fn fresh() -> (Arc<dyn MailStore>, TempDir) {
         let (database, directory, _) = database();
-        (Arc::new(SqliteMails(database)), directory)
+        (Arc::new(SqliteStores(database)), directory)
     }
 
     email_service_contract::mail_store_contract!(fresh);

@@ -22,8 +22,8 @@ use protocol::passenger::{EmailAddress, Passenger, PassengerName};
 use protocol::time::Timestamp;
 use standalone::smtp::{Smtp, SmtpMailer};
 use standalone::sqlite;
+use standalone::sqlite::SqliteStores;
 use standalone::sqlite::mailbox::Mailbox;
-use standalone::sqlite::mails::SqliteMails;
 use support::smtp_server::SmtpServer;
 use tempfile::TempDir;
 
@@ -279,7 +279,7 @@ fn confirmed(name: &str) -> Event<EmailCommand> {
 #[tokio::test]
 async fn the_email_service_waits_for_a_server_and_not_for_an_unknown_address() {
     let post = Post::start().await;
-    let store = Arc::new(SqliteMails(post.mailbox.database.clone()));
+    let store = Arc::new(SqliteStores(post.mailbox.database.clone()));
     let service = EmailService { store: store.clone(), mailer: post.mailer.clone() };
     let event = confirmed("Ada \u{2028}Bcc: Byron");
     post.server.script("RCPT", "451 4.7.1 greylisted");

@@ -16,4 +16,4 @@ pub mod operations;
 pub mod operator;
 pub mod services;
 
-pub use services::{Ports, Services, Settings};
+pub use services::{Ports, Services, Settings, Stores};

@@ -4,37 +4,80 @@ use std::sync::Arc;
 
 use axum::Router;
 use billing_service::provider::Providers;
-use billing_service::service::BillingService;
-use billing_service::store::PaymentStore;
 use booking_gateway::accept::{Acceptor, Secret};
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Gateway;
-use booking_gateway::store::OrderStore;
-use booking_gateway::updates::OrderUpdates;
 use email_service::mailer::Mailer;
-use email_service::service::EmailService;
-use email_service::store::MailStore;
 use messaging::clock::Clock;
 use messaging::consumer::{Consume, Consumer, Service};
 use messaging::entropy::Entropy;
 use messaging::topics::Topics;
 use protocol::topic::Topic;
-use ticket_service::service::TicketService;
-use ticket_service::store::TicketStore;
+
+/// Declares [`Stores`], and what consumes each topic, from one table.
+macro_rules! services {
+    (
+        on $ports:ident and $gateway:ident;
+        $($(#[doc = $doc:literal])+ $store:ident: $port:path, $topic:ident consumed by $service:expr;)+
+    ) => {
+        /// The store of each service.
+        #[derive(Clone)]
+        pub struct Stores {
+            $($(#[doc = $doc])+ pub $store: Arc<dyn $port>,)+
+        }
+
+        impl Stores {
+            /// One adapter that is the store of every service.
+            pub fn of<A: $($port +)+ 'static>(adapter: A) -> Self {
+                let adapter = Arc::new(adapter);
+                Self { $($store: adapter.clone(),)+ }
+            }
+        }
+
+        /// The service that consumes a topic, on its ports.
+        fn consumer(topic: Topic, $ports: &Ports, $gateway: &Gateway) -> Arc<dyn Consume> {
+            match topic { $(Topic::$topic => consume($ports, $service),)+ }
+        }
+    };
+}
+
+services! {
+    on ports and gateway;
+
+    /// The gateway's orders.
+    orders: booking_gateway::store::OrderStore,
+    OrderUpdates consumed by booking_gateway::updates::OrderUpdates(gateway.clone());
+
+    /// The Ticket Service's flights and reservations.
+    tickets: ticket_service::store::TicketStore,
+    Tickets consumed by ticket_service::service::TicketService {
+        store: ports.stores.tickets.clone(),
+        clock: ports.clock.clone(),
+    };
+
+    /// The Billing Service's payments.
+    payments: billing_service::store::PaymentStore,
+    Billing consumed by billing_service::service::BillingService {
+        store: ports.stores.payments.clone(),
+        providers: ports.providers.clone(),
+        clock: ports.clock.clone(),
+    };
+
+    /// The Email Service's records.
+    mails: email_service::store::MailStore,
+    Email consumed by email_service::service::EmailService {
+        store: ports.stores.mails.clone(),
+        mailer: ports.mailer.clone(),
+    };
+}
 
 /// An adapter for every port of the services.
 #[derive(Clone)]
 pub struct Ports {
-    /// The gateway's orders.
-    pub orders: Arc<dyn OrderStore>,
-    /// The Ticket Service's flights and reservations.
-    pub tickets: Arc<dyn TicketStore>,
-    /// The Billing Service's payments.
-    pub payments: Arc<dyn PaymentStore>,
+    /// The stores.
+    pub stores: Stores,
     /// The payment providers.
     pub providers: Providers,
-    /// The Email Service's records.
-    pub mails: Arc<dyn MailStore>,
     /// Delivers mail.
     pub mailer: Arc<dyn Mailer>,
     /// The topics.
@@ -59,7 +102,7 @@ pub struct Settings {
 pub struct Services {
     /// Accepts orders; has the gateway.
     pub acceptor: Acceptor,
-    tickets: Arc<dyn TicketStore>,
+    tickets: Arc<dyn ticket_service::store::TicketStore>,
     consumers: [Arc<dyn Consume>; Topic::COUNT],
 }
 
@@ -68,14 +111,14 @@ impl Services {
     pub fn new(ports: &Ports, settings: Settings) -> Self {
         let Settings { secret, deadlines } = settings;
         let gateway = Gateway {
-            orders: ports.orders.clone(),
+            orders: ports.stores.orders.clone(),
             topics: ports.topics.clone(),
             clock: ports.clock.clone(),
             deadlines,
         };
         let consumers = Topic::ALL.map(|topic| consumer(topic, ports, &gateway));
         let acceptor = Acceptor { gateway, entropy: ports.entropy.clone(), secret };
-        Self { acceptor, tickets: ports.tickets.clone(), consumers }
+        Self { acceptor, tickets: ports.stores.tickets.clone(), consumers }
     }
 
     /// The gateway: reads and cancels orders, and drives waiting ones on.
@@ -93,22 +136,6 @@ impl Services {
     pub fn router(&self) -> Router {
         booking_gateway::api::router(self.acceptor.clone())
             .merge(ticket_service::api::router(self.tickets.clone()))
-    }
-}
-
-/// The service that consumes a topic, on its ports.
-fn consumer(topic: Topic, ports: &Ports, gateway: &Gateway) -> Arc<dyn Consume> {
-    let clock = ports.clock.clone();
-    match topic {
-        Topic::Tickets => consume(ports, TicketService { store: ports.tickets.clone(), clock }),
-        Topic::OrderUpdates => consume(ports, OrderUpdates(gateway.clone())),
-        Topic::Billing => {
-            let (store, providers) = (ports.payments.clone(), ports.providers.clone());
-            consume(ports, BillingService { store, providers, clock })
-        }
-        Topic::Email => {
-            consume(ports, EmailService { store: ports.mails.clone(), mailer: ports.mailer.clone() })
-        }
     }
 }
 

@@ -1,23 +1,18 @@
-//! What the adapters hold, as plain data that is cheap to clone and to hash.
+//! What the adapters hold, as plain data that is cheap to clone and to hash. Each store's records are
+//! beside its adapter, in [`crate::stores`].
 
-use std::collections::BTreeMap;
 use std::collections::hash_map::DefaultHasher;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use billing_service::payment::Payment;
 use billing_service::provider::PaymentRef;
 use billing_service::simulated::Account;
-use booking_gateway::check::NextCheck;
-use booking_gateway::order::Order;
 use email_service::mail::Mail;
-use protocol::flight::FlightId;
 use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
 use protocol::topic::Topic;
 use ticket_service::flight::Flight;
-use ticket_service::reservation::Reservation;
 
 /// A value that is not changed but replaced. It is compared by the hash of its `Debug` form, which is
 /// taken once: most of the product's types have no hash of their own.
@@ -65,65 +60,6 @@ impl<T> Hash for Stored<T> {
 impl<T: fmt::Debug> fmt::Debug for Stored<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.value.fmt(f)
-    }
-}
-
-/// All that the adapters of the ports hold.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Contents {
-    /// The gateway's orders.
-    pub orders: BTreeMap<OrderId, Stored<Order>>,
-    /// The index of the unsettled orders: when the reconciler checks each next.
-    pub checks: BTreeMap<OrderId, NextCheck>,
-    /// The flights.
-    pub flights: BTreeMap<FlightId, Seats>,
-    /// What was decided about each order.
-    pub reservations: BTreeMap<OrderId, Stored<Reservation>>,
-    /// The Billing Service's records.
-    pub payments: BTreeMap<OrderId, Stored<Payment>>,
-    /// The provider's own books, oldest payment first.
-    pub ledger: Vec<OpenedPayment>,
-    /// Requests to the provider whose callers have stopped waiting, and that will still land.
-    pub late: Vec<LateRequest>,
-    /// The Email Service's records.
-    pub mailed: BTreeMap<OrderId, NoticeOutcome>,
-    /// The mails that arrived. One that was sent twice is here once: this mailer can tell.
-    pub mailbox: Vec<DeliveredMail>,
-    /// What was sent to topics and not yet taken out of here.
-    pub sent: Vec<SentMessage>,
-}
-
-/// The service that owns a record. No service reaches the records of another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Owner {
-    /// The Booking Gateway.
-    Gateway,
-    /// The Ticket Service.
-    Tickets,
-    /// The Billing Service; the provider's books count as its records.
-    Billing,
-    /// The Email Service.
-    Email,
-}
-
-impl Contents {
-    /// The records of one service, and nothing else.
-    pub fn records_of(&self, owner: Owner) -> Contents {
-        let mut contents = Contents::default();
-        contents.replace_records_of(owner, self.clone());
-        contents
-    }
-
-    /// Replaces the records of one service by those in `from`.
-    pub fn replace_records_of(&mut self, owner: Owner, from: Contents) {
-        match owner {
-            Owner::Gateway => (self.orders, self.checks) = (from.orders, from.checks),
-            Owner::Tickets => (self.flights, self.reservations) = (from.flights, from.reservations),
-            Owner::Billing => {
-                (self.payments, self.ledger, self.late) = (from.payments, from.ledger, from.late);
-            }
-            Owner::Email => (self.mailed, self.mailbox) = (from.mailed, from.mailbox),
-        }
     }
 }
 

@@ -5,31 +5,28 @@
 //! |---|---|
 //! | what they hold | [`contents`] |
 //! | how far a handler gets, and which of its calls goes wrong | [`script`] |
-//! | the ports | `orders`, `tickets`, `payments`, `provider`, `mails`, `topics` |
+//! | the ports | [`crate::stores`], [`provider`], `topics` |
 //!
 //! Without a script every call is carried out at once. With one, calls are answered as it says, and a
 //! call beyond its end is never answered.
 
 pub mod contents;
-mod mails;
-mod orders;
-mod payments;
 pub mod provider;
 pub mod script;
-mod tickets;
 mod topics;
 
 use std::fmt;
 use std::future::pending;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use contents::{Contents, LateRequest};
+use contents::LateRequest;
 use messaging::clock::Clock;
 use protocol::time::Timestamp;
 use script::Script;
 
 use crate::fault::{CallError, CallFailure, Fault};
 use crate::port_call::{Access, PortCall};
+use crate::stores::Contents;
 
 /// The adapters of all ports, and the clock.
 #[derive(Clone, Debug, Default)]
@@ -64,7 +61,7 @@ impl Memory {
     }
 
     /// One call. `late` is what reaches the provider later, if the script has the request land late.
-    async fn call<T, E>(
+    pub(crate) async fn call<T, E>(
         &self,
         call: PortCall,
         late: Option<LateRequest>,
@@ -87,7 +84,11 @@ impl Memory {
         }
     }
 
-    async fn read<T, E>(&self, call: PortCall, work: impl FnOnce(&Contents) -> T + Send) -> Result<T, E>
+    pub(crate) async fn read<T, E>(
+        &self,
+        call: PortCall,
+        work: impl FnOnce(&Contents) -> T + Send,
+    ) -> Result<T, E>
     where
         T: Clone + fmt::Debug + Send + Sync + 'static,
         E: From<CallError>,
@@ -96,7 +97,11 @@ impl Memory {
         self.call(call, None, |contents, _| Ok(work(contents))).await
     }
 
-    async fn write<T, E>(&self, call: PortCall, work: impl FnOnce(&mut Contents) -> T + Send) -> Result<T, E>
+    pub(crate) async fn write<T, E>(
+        &self,
+        call: PortCall,
+        work: impl FnOnce(&mut Contents) -> T + Send,
+    ) -> Result<T, E>
     where
         T: Clone + fmt::Debug + Send + Sync + 'static,
         E: From<CallError>,

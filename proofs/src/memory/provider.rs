@@ -10,9 +10,10 @@ use protocol::money::Money;
 use protocol::payment::PaymentMethod;
 
 use super::Memory;
-use super::contents::{Contents, LateRequest, MoneyRequest, OpenedPayment, Stored};
+use super::contents::{LateRequest, MoneyRequest, OpenedPayment, Stored};
 use crate::fault::{CallFailure, Fault};
 use crate::port_call::PortCall;
+use crate::stores::Contents;
 
 /// Changes one payment in the books.
 fn change<T>(
@@ -20,7 +21,7 @@ fn change<T>(
     reference: &str,
     change: impl FnOnce(&mut Account) -> T,
 ) -> Result<T, CallFailure> {
-    let opened = contents.ledger.iter_mut().find(|opened| opened.reference.0 == reference);
+    let opened = contents.payments.ledger.iter_mut().find(|opened| opened.reference.0 == reference);
     let opened = opened.ok_or(CallFailure::Refused)?;
     let mut account = (*opened.account).clone();
     let answer = change(&mut account);
@@ -51,8 +52,8 @@ impl PaymentProvider for Memory {
         amount: &Money,
         method: &PaymentMethod,
     ) -> Result<Opened, ProviderError> {
-        self.call(PortCall::ProviderOpen, None, |contents, fault| {
-            let before = contents.ledger.iter().rev().find(|opened| opened.order == order);
+        self.call(PortCall::PROVIDER_OPEN, None, |contents, fault| {
+            let before = contents.payments.ledger.iter().rev().find(|opened| opened.order == order);
             match before {
                 Some(opened) if fault != Some(Fault::KeyForgotten) => {
                     Ok(Opened::Open(opened.reference.clone()))
@@ -60,11 +61,16 @@ impl PaymentProvider for Memory {
                 // There is no key to forget before the first payment.
                 None if fault == Some(Fault::KeyForgotten) => Err(CallFailure::Refused),
                 _ => {
-                    let number = contents.ledger.iter().filter(|opened| opened.order == order).count();
+                    let number =
+                        contents.payments.ledger.iter().filter(|opened| opened.order == order).count();
                     let reference = PaymentRef(format!("sim_{order}_{number}"));
                     let account = Stored::new(Account::open(amount.clone(), method));
-                    contents.ledger.push(OpenedPayment { reference: reference.clone(), order, account });
-                    contents.ledger.sort_by(|one, other| one.reference.0.cmp(&other.reference.0));
+                    contents.payments.ledger.push(OpenedPayment {
+                        reference: reference.clone(),
+                        order,
+                        account,
+                    });
+                    contents.payments.ledger.sort_by(|one, other| one.reference.0.cmp(&other.reference.0));
                     Ok(Opened::Open(reference))
                 }
             }
@@ -74,14 +80,14 @@ impl PaymentProvider for Memory {
 
     async fn capture(&self, _order: OrderId, reference: &PaymentRef) -> Result<Captured, ProviderError> {
         let late = late(MoneyRequest::Capture, reference);
-        self.call(PortCall::ProviderCapture, late, |contents, _| {
+        self.call(PortCall::PROVIDER_CAPTURE, late, |contents, _| {
             change(contents, &reference.0, Account::capture)
         })
         .await
     }
 
     async fn retrieve(&self, reference: &PaymentRef) -> Result<PaymentStatus, ProviderError> {
-        self.call(PortCall::ProviderRetrieve, None, |contents, _| {
+        self.call(PortCall::PROVIDER_RETRIEVE, None, |contents, _| {
             change(contents, &reference.0, |account| account.status())
         })
         .await
@@ -89,13 +95,13 @@ impl PaymentProvider for Memory {
 
     async fn void(&self, reference: &PaymentRef) -> Result<Voided, ProviderError> {
         let late = late(MoneyRequest::Void, reference);
-        self.call(PortCall::ProviderVoid, late, |contents, _| change(contents, &reference.0, Account::void))
+        self.call(PortCall::PROVIDER_VOID, late, |contents, _| change(contents, &reference.0, Account::void))
             .await
     }
 
     async fn refund(&self, _order: OrderId, reference: &PaymentRef) -> Result<Money, ProviderError> {
         let late = late(MoneyRequest::Refund, reference);
-        self.call(PortCall::ProviderRefund, late, |contents, _| {
+        self.call(PortCall::PROVIDER_REFUND, late, |contents, _| {
             change(contents, &reference.0, Account::refund)?.ok_or(CallFailure::Refused)
         })
         .await

@@ -12,9 +12,10 @@ use std::sync::Arc;
 
 use protocol::time::Timestamp;
 
-use super::contents::{Contents, LateRequest, digest};
+use super::contents::{LateRequest, digest};
 use crate::fault::{CallFailure, Fault};
 use crate::port_call::PortCall;
+use crate::stores::Contents;
 
 /// What goes wrong in one step of a handler: a call, with the sends that follow it.
 ///
@@ -166,8 +167,8 @@ impl Script {
         let result = match (fault, late) {
             (Some(Fault::FailsBefore), _) => Err(CallFailure::Refused),
             (Some(Fault::LandsLater), Some(late)) => {
-                contents.late.push(late);
-                contents.late.sort();
+                contents.payments.late.push(late);
+                contents.payments.late.sort();
                 Err(CallFailure::Unknown)
             }
             (Some(Fault::ReplyLost), _) => work(contents, fault).and(Err(CallFailure::Unknown)),
@@ -193,7 +194,7 @@ impl Script {
                 self.live = Live::Sends(0, None);
                 ControlFlow::Continue(Some(fault))
             }
-            Live::Sends(place, fault) if call == PortCall::TopicsSend => match fault {
+            Live::Sends(place, fault) if call == PortCall::TOPICS_SEND => match fault {
                 Some((at, fault)) if at == place && fault.is_deadly() => ControlFlow::Break(()),
                 Some((at, fault)) if at == place => {
                     self.live = Live::Sends(place + 1, None);
@@ -218,13 +219,13 @@ impl Script {
         }
         if let Some(answer) = self.answers.get(self.next) {
             self.next += 1;
-            if let Some(Ok(before)) = answer.get(PortCall::ClockNow) {
+            if let Some(Ok(before)) = answer.get(PortCall::CLOCK_NOW) {
                 return before;
             }
             self.impossible = Some("the handler read its clock elsewhere when it was run again");
             return now;
         }
-        self.answers.push(Answer::new(PortCall::ClockNow, Ok(now)));
+        self.answers.push(Answer::new(PortCall::CLOCK_NOW, Ok(now)));
         self.next += 1;
         now
     }

@@ -15,7 +15,7 @@ impl Memory {
         let dead_lettered = message.dead_letter.map(|letter| letter.failure);
         let sent = SentMessage { topic, dead_lettered, body: message.body };
         let done: Result<(), CallError> =
-            self.write(PortCall::TopicsSend, |contents| contents.sent.push(sent)).await;
+            self.write(PortCall::TOPICS_SEND, |contents| contents.sent.push(sent)).await;
         done.map_err(|error| SendError { topic, reason: error.to_string() })
     }
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use protocol::topic::Topic;
 use stateright::{Model, Property};
 
 use super::bounds::Customers;
 use super::state::{Action, ModelState, Phase, Work};
 use super::transitions::BookingModel;
 use super::{coverage, properties};
-use crate::memory::contents::{Contents, Owner, Seats, Stored};
+use crate::memory::contents::{Seats, Stored};
 use crate::memory::script::StepFault;
+use crate::stores::Contents;
 
 impl Model for BookingModel {
     type State = ModelState;
@@ -18,8 +20,8 @@ impl Model for BookingModel {
     fn init_states(&self) -> Vec<ModelState> {
         let begin = |(customers, Customers { flight, .. }): (usize, &Customers)| {
             let seats = Seats { flight: Stored::new(flight.clone()), free: flight.capacity };
-            let contents =
-                Contents { flights: BTreeMap::from([(flight.id.clone(), seats)]), ..Contents::default() };
+            let mut contents = Contents::default();
+            contents.tickets.flights.insert(flight.id.clone(), seats);
             ModelState {
                 customers,
                 contents,
@@ -44,8 +46,8 @@ impl Model for BookingModel {
                 actions.push(Action::Crash(place));
             }
         }
-        if state.runnable().all(|place| state.handlers[place].work.owner() == Owner::Billing) {
-            actions.extend((0..state.contents.late.len()).map(Action::Land));
+        if state.runnable().all(|place| state.handlers[place].work.owner() == Topic::Billing) {
+            actions.extend((0..state.contents.payments.late.len()).map(Action::Land));
         }
         if state.budget.expiries > 0 {
             let dropped = state.waiting.iter().filter(|message| message.may_be_dropped());
@@ -106,7 +108,7 @@ fn begin_on_messages(state: &ModelState, actions: &mut Vec<Action>) {
     // What no order waits for, a mail, is consumed only when nothing else can go on. It changes only
     // records of its own service, and nothing else changes those: any other order of the same steps
     // leads to the same state.
-    let nothing_else = state.contents.late.is_empty()
+    let nothing_else = state.contents.payments.late.is_empty()
         && state.waiting.iter().all(|message| !message.topic.is_awaited())
         && state
             .handlers
@@ -126,11 +128,11 @@ fn begin_on_messages(state: &ModelState, actions: &mut Vec<Action>) {
 }
 
 fn begin_on_orders(state: &ModelState, actions: &mut Vec<Action>) {
-    for order in state.contents.orders.keys() {
+    for order in state.contents.orders.by_id.keys() {
         if state.budget.cancels > 0 {
             actions.push(Action::Begin(Work::Delete(*order), None));
         }
-        let unsettled = state.contents.checks.contains_key(order);
+        let unsettled = state.contents.orders.checks.contains_key(order);
         if state.waits_for_check(*order) || unsettled && state.budget.early_checks > 0 {
             actions.push(Action::Begin(Work::Check(*order), None));
         }

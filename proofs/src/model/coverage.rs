@@ -42,7 +42,7 @@ fn with_any_bounds() -> Vec<Property<BookingModel>> {
         sometimes("cancelled before anything was opened", |_, state| {
             rests(state, |order| {
                 order.state == State::Cancelled
-                    && !state.contents.ledger.iter().any(|opened| opened.order == order.id)
+                    && !state.contents.payments.ledger.iter().any(|opened| opened.order == order.id)
             })
         }),
         sometimes("expired", |_, state| {
@@ -68,7 +68,7 @@ fn with_cancellations() -> Vec<Property<BookingModel>> {
 fn with_faults() -> Vec<Property<BookingModel>> {
     vec![sometimes("expired by the reconciler", |_, state| {
         let by_billing = |order: &Order| {
-            let payment = state.contents.payments.get(&order.id);
+            let payment = state.contents.payments.by_order.get(&order.id);
             payment.is_some_and(|payment| matches!(**payment, Payment::Declined { .. }))
         };
         rests(state, |order| {

@@ -16,15 +16,16 @@ use messaging::entropy::{Entropy, SeededEntropy};
 use protocol::event::Event;
 use protocol::time::Timestamp;
 use protocol::topic::{AnyMessage, Topic};
-use system::{Ports, Services, Settings};
+use system::{Ports, Services, Settings, Stores};
 
 use super::message::TopicMessage;
 use super::state::{Phase, Work};
 use crate::fixtures::start;
 use crate::memory::Memory;
-use crate::memory::contents::{Contents, SentMessage};
+use crate::memory::contents::SentMessage;
 use crate::memory::script::{Answer, Script, StepFault};
 use crate::port_call::PortCall;
+use crate::stores::Contents;
 
 /// How long a consumer may take. No timer runs, so this is never reached.
 const CONSUME_TIME: Duration = Duration::from_secs(3600);
@@ -132,7 +133,7 @@ impl Handlers {
         }
         let next = match (polled, script.stopped_at) {
             // Sends belong to the step of the call before them, so only a crash stops a handler there.
-            (Poll::Pending, Some(PortCall::TopicsSend)) => Next::Died,
+            (Poll::Pending, Some(PortCall::TOPICS_SEND)) => Next::Died,
             (Poll::Ready(true), _) => Next::Redeliver,
             (Poll::Ready(false), _) => Next::Done,
             (Poll::Pending, Some(call)) => Next::Call(call),
@@ -185,11 +186,8 @@ fn normal<M>(event: &Event<M>) -> (u32, Option<Timestamp>) {
 fn services(memory: &Memory) -> Services {
     let adapter = Arc::new(memory.clone());
     let ports = Ports {
-        orders: adapter.clone(),
-        tickets: adapter.clone(),
-        payments: adapter.clone(),
+        stores: Stores::of(memory.clone()),
         providers: Providers::only(ProviderName::SIMULATED, adapter.clone()),
-        mails: adapter.clone(),
         mailer: adapter.clone(),
         topics: adapter.clone(),
         clock: adapter,

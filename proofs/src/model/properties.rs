@@ -70,7 +70,12 @@ pub(super) fn all() -> Vec<Property<BookingModel>> {
             state.updates().all(|(order, update)| follows(state, order, update))
         }),
         always("the provider's books follow from the record", |_, state| {
-            state.contents.payments.iter().all(|(order, payment)| books_follow(state, *order, payment))
+            state
+                .contents
+                .payments
+                .by_order
+                .iter()
+                .all(|(order, payment)| books_follow(state, *order, payment))
         }),
         always("a card that pays is not declined", |model, state| {
             let pays = |order: &Order| {
@@ -83,10 +88,11 @@ pub(super) fn all() -> Vec<Property<BookingModel>> {
             state.orders().all(|order| order.reason != Some(Reason::CardDeclined) || !pays(order))
         }),
         always("every mail is true", |_, state| {
-            state.contents.mailbox.iter().all(|mail| {
+            state.contents.mails.mailbox.iter().all(|mail| {
                 state
                     .contents
                     .orders
+                    .by_id
                     .get(&mail.order)
                     .is_some_and(|order| may_have_mailed(order, mail.outcome))
             })
@@ -96,7 +102,8 @@ pub(super) fn all() -> Vec<Property<BookingModel>> {
         }),
         always("at rest every order is settled", |_, state| {
             !state.is_at_rest()
-                || state.contents.checks.is_empty() && state.orders().all(|order| order.state.is_settled())
+                || state.contents.orders.checks.is_empty()
+                    && state.orders().all(|order| order.state.is_settled())
         }),
         always("at rest an order is paid if and only if it is confirmed", |_, state| {
             let due = |order: &Order| if order.state == State::Confirmed { price(order) } else { 0 };
@@ -111,11 +118,12 @@ pub(super) fn all() -> Vec<Property<BookingModel>> {
         always("at rest the last mail of an order says how it ended", |_, state| {
             !state.is_at_rest()
                 || state.orders().all(|order| {
-                    let last = state.contents.mailed.get(&order.id);
+                    let last = state.contents.mails.last.get(&order.id);
                     last.is_some_and(|last| {
                         is_end(order.state, *last)
                             && state
                                 .contents
+                                .mails
                                 .mailbox
                                 .iter()
                                 .any(|mail| (mail.order, mail.outcome) == (order.id, *last))
@@ -127,14 +135,15 @@ pub(super) fn all() -> Vec<Property<BookingModel>> {
 
 impl ModelState {
     pub(super) fn orders(&self) -> impl Iterator<Item = &Order> {
-        self.contents.orders.values().map(|order| &**order)
+        self.contents.orders.by_id.values().map(|order| &**order)
     }
 }
 
 fn seats_are_conserved(state: &ModelState) -> bool {
-    state.contents.flights.iter().all(|(id, seats)| {
+    state.contents.tickets.flights.iter().all(|(id, seats)| {
         let held: u32 = state
             .contents
+            .tickets
             .reservations
             .values()
             .map(|record| match &**record {
@@ -147,7 +156,7 @@ fn seats_are_conserved(state: &ModelState) -> bool {
 }
 
 fn payments(state: &ModelState, order: OrderId) -> impl Iterator<Item = &OpenedPayment> {
-    state.contents.ledger.iter().filter(move |opened| opened.order == order)
+    state.contents.payments.ledger.iter().filter(move |opened| opened.order == order)
 }
 
 /// Captured less refunded, by the provider's books.
@@ -173,7 +182,12 @@ fn price(order: &Order) -> u64 {
 }
 
 fn holds_seats(state: &ModelState, order: OrderId) -> bool {
-    state.contents.reservations.get(&order).is_some_and(|record| matches!(**record, Reservation::Held(_)))
+    state
+        .contents
+        .tickets
+        .reservations
+        .get(&order)
+        .is_some_and(|record| matches!(**record, Reservation::Held(_)))
 }
 
 pub(super) fn stands(state: &ModelState, order: OrderId, stage: Stage) -> bool {
@@ -182,8 +196,8 @@ pub(super) fn stands(state: &ModelState, order: OrderId, stage: Stage) -> bool {
 
 /// Whether what the record says now is what the update says, or may have come after it.
 fn follows(state: &ModelState, order: OrderId, update: &OrderUpdate) -> bool {
-    let reservation = state.contents.reservations.get(&order).map(|record| &**record);
-    let payment = state.contents.payments.get(&order).map(|record| &**record);
+    let reservation = state.contents.tickets.reservations.get(&order).map(|record| &**record);
+    let payment = state.contents.payments.by_order.get(&order).map(|record| &**record);
     match update {
         OrderUpdate::TicketsReserved { .. } => {
             matches!(reservation, Some(Reservation::Held(_) | Reservation::Released))

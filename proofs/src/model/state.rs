@@ -8,9 +8,9 @@ use protocol::messages::OrderUpdate;
 use protocol::topic::Topic;
 
 use super::message::TopicMessage;
-use crate::memory::contents::{Contents, Owner};
 use crate::memory::script::{Answer, StepFault};
 use crate::port_call::PortCall;
+use crate::stores::Contents;
 
 /// A state of the model.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -122,13 +122,13 @@ impl ModelState {
     pub fn is_moving(&self, order: OrderId) -> bool {
         self.waiting.iter().any(|message| message.order == order && message.topic.is_awaited())
             || self.handlers.iter().any(|handler| handler.order().is_none_or(|other| other == order))
-            || !self.contents.late.is_empty()
+            || !self.contents.payments.late.is_empty()
     }
 
     /// Whether that order waits for the reconciler's next check.
     pub fn waits_for_check(&self, order: OrderId) -> bool {
-        let version = self.contents.orders.get(&order).map(|order| order.version);
-        self.contents.checks.contains_key(&order)
+        let version = self.contents.orders.by_id.get(&order).map(|order| order.version);
+        self.contents.orders.checks.contains_key(&order)
             && !self.is_moving(order)
             && self.reconciled.get(&order).copied() != version
     }
@@ -156,6 +156,7 @@ impl ModelState {
             })
             || self
                 .contents
+                .orders
                 .checks
                 .keys()
                 .any(|order| self.budget.early_checks > 0 || self.waits_for_check(*order))
@@ -168,8 +169,8 @@ impl ModelState {
     pub fn is_at_rest(&self) -> bool {
         self.waiting.is_empty()
             && self.handlers.is_empty()
-            && self.contents.late.is_empty()
-            && !self.contents.checks.keys().any(|order| self.waits_for_check(*order))
+            && self.contents.payments.late.is_empty()
+            && !self.contents.orders.checks.keys().any(|order| self.waits_for_check(*order))
     }
 
     /// The updates that wait for the gateway, with their orders.
@@ -182,16 +183,11 @@ impl ModelState {
 const CHARGE: &str = "charge";
 
 impl Work {
-    /// The service whose records it reads and writes.
-    pub fn owner(&self) -> Owner {
+    /// The service whose records it reads and writes, by the topic that it consumes.
+    pub fn owner(&self) -> Topic {
         match self {
-            Work::Post(_) | Work::Delete(_) | Work::Check(_) => Owner::Gateway,
-            Work::Consume(message) => match message.topic {
-                Topic::Tickets => Owner::Tickets,
-                Topic::OrderUpdates => Owner::Gateway,
-                Topic::Billing => Owner::Billing,
-                Topic::Email => Owner::Email,
-            },
+            Work::Post(_) | Work::Delete(_) | Work::Check(_) => Topic::OrderUpdates,
+            Work::Consume(message) => message.topic,
         }
     }
 }
@@ -204,7 +200,7 @@ impl PausedHandler {
             _ => true,
         };
         let owner = self.work.owner();
-        owner == other.work.owner() && (same_order || owner == Owner::Tickets)
+        owner == other.work.owner() && (same_order || owner == Topic::Tickets)
     }
 
     /// The order it is about; a `POST` may be about any.

@@ -15,9 +15,10 @@ use super::handlers::{HandlerInput, Handlers, Next, StepOutcome};
 use super::message::TopicMessage;
 use super::state::{ModelState, PausedHandler, Work};
 use crate::fixtures::start;
-use crate::memory::contents::{Contents, Stored};
+use crate::memory::contents::Stored;
 use crate::memory::provider::land;
 use crate::memory::script::StepFault;
+use crate::stores::Contents;
 
 /// The product among customers, crashes, and a network that keeps no order.
 pub struct BookingModel {
@@ -76,7 +77,7 @@ impl BookingModel {
             }
             Next::Done => {
                 if let (Work::Check(order), true) = (work, without_fault)
-                    && let Some(checked) = next.contents.orders.get(order)
+                    && let Some(checked) = next.contents.orders.by_id.get(order)
                 {
                     next.reconciled.insert(*order, checked.version);
                 }
@@ -170,7 +171,7 @@ impl ModelState {
     /// That request has landed at the provider.
     pub(super) fn after_landing(&self, place: usize) -> ModelState {
         let mut next = self.clone();
-        let late = next.contents.late.remove(place);
+        let late = next.contents.payments.late.remove(place);
         land(&mut next.contents, &late);
         next
     }
@@ -204,8 +205,8 @@ fn normalized(mut state: ModelState) -> ModelState {
     }
     let contents = &state.contents;
     state.reconciled.retain(|order, version| {
-        contents.checks.contains_key(order)
-            && contents.orders.get(order).is_some_and(|order| order.version == *version)
+        contents.orders.checks.contains_key(order)
+            && contents.orders.by_id.get(order).is_some_and(|order| order.version == *version)
     });
     state
 }
@@ -213,10 +214,10 @@ fn normalized(mut state: ModelState) -> ModelState {
 /// Removes what only differs by time. A check may come at any time, so all are due. Of an order's
 /// history, the product reads only when the last change was; that becomes [`start`].
 fn remove_times(contents: &mut Contents) {
-    for check in contents.checks.values_mut() {
+    for check in contents.orders.checks.values_mut() {
         *check = NextCheck { at: start(), count: 0 };
     }
-    for order in contents.orders.values_mut() {
+    for order in contents.orders.by_id.values_mut() {
         if order.history.len() > 1 || order.history.iter().any(|change| change.at != start()) {
             let last = order.history.last().map(|last| Change { at: start(), ..last.clone() });
             *order = Stored::new(Order { history: last.into_iter().collect(), ..(**order).clone() });
@@ -226,7 +227,7 @@ fn remove_times(contents: &mut Contents) {
 
 /// Makes the check of that order the only one that is due, so that the reconciler checks one order.
 fn make_only_due(contents: &mut Contents, order: OrderId) {
-    for (other, check) in &mut contents.checks {
+    for (other, check) in &mut contents.orders.checks {
         if *other != order {
             check.at = Timestamp::from_millis(i64::MAX);
         }

@@ -30,7 +30,7 @@ impl RecordingMailer {
 #[async_trait]
 impl Mailer for RecordingMailer {
     async fn send(&self, order: OrderId, outcome: NoticeOutcome, _: &Mail) -> Result<(), MailerError> {
-        intercept(PortCall::MailerSend, async {
+        intercept(PortCall::MAILER_SEND, async {
             self.mails().push((order, outcome));
             Ok(())
         })

@@ -4,7 +4,6 @@
 //! | noun | module |
 //! |---|---|
 //! | a handler at work, stopped before each of its port calls | [`task`] |
-//! | the stores, as the handlers see them | [`stores`] |
 //! | the stores of SQLite and of DynamoDB | [`store_pool`] |
 //! | what customers want, and what begins and ends | [`job`] |
 //! | the topics | [`topics`] |
@@ -19,7 +18,6 @@ pub mod job;
 pub mod mailer;
 pub mod provider;
 pub mod store_pool;
-pub mod stores;
 pub mod task;
 pub mod topics;
 
@@ -43,13 +41,13 @@ use protocol::ids::OrderId;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use provider::FaultyProvider;
-use stores::Stores;
-use system::{Ports, Services, Settings};
+use system::{Ports, Services, Settings, Stores};
 use task::{Progress, Site, Task};
 use topics::{QueuedMessage, SimulatedTopics};
 
 use crate::fault::Fault;
 use crate::fixtures::{self, start};
+use crate::stores::intercepted;
 
 /// How long a consumer may take for a batch. Time is paused, so this is never reached.
 const CONSUME_TIME: Duration = Duration::from_secs(25);
@@ -124,13 +122,9 @@ impl Simulation {
         let clock = Arc::new(ManualClock::at(start()));
         let topics = SimulatedTopics::new(clock.clone());
         let (provider, mailer) = (FaultyProvider::default(), RecordingMailer::default());
-        let intercepted = stores.intercepted();
         let ports = Ports {
-            orders: intercepted.orders,
-            tickets: intercepted.tickets,
-            payments: intercepted.payments,
+            stores: intercepted(&stores),
             providers: Providers::only(ProviderName::SIMULATED, Arc::new(provider.clone())),
-            mails: intercepted.mails,
             mailer: Arc::new(mailer.clone()),
             topics: Arc::new(topics.clone()),
             clock: clock.clone(),

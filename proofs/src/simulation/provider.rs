@@ -16,10 +16,11 @@ use super::task::{begin_call, die, end_call};
 use crate::fault::Fault;
 use crate::fixtures::start;
 use crate::memory::Memory;
-use crate::memory::contents::{Contents, OpenedPayment};
+use crate::memory::contents::OpenedPayment;
 use crate::memory::provider::land;
 use crate::memory::script::{Script, StepFault};
 use crate::port_call::PortCall;
+use crate::stores::Contents;
 
 /// The provider with its own books: the one in memory, with faults.
 #[derive(Clone, Default)]
@@ -49,18 +50,18 @@ impl FaultyProvider {
 
     /// All payments, oldest first.
     pub fn ledger(&self) -> Vec<OpenedPayment> {
-        self.state().contents.ledger.clone()
+        self.state().contents.payments.ledger.clone()
     }
 
     /// How many late requests have still to land.
     pub fn late_requests(&self) -> usize {
-        self.state().contents.late.len()
+        self.state().contents.payments.late.len()
     }
 
     /// Carries out one of the late requests.
     pub fn land(&self, which: usize) {
         let contents = &mut self.state().contents;
-        let late = contents.late.remove(which);
+        let late = contents.payments.late.remove(which);
         land(contents, &late);
     }
 
@@ -74,7 +75,7 @@ impl FaultyProvider {
             return die().await;
         }
         let mut state = std::mem::take(&mut *self.state());
-        if call == PortCall::ProviderCapture && fault.is_none() && !state.down {
+        if call == PortCall::PROVIDER_CAPTURE && fault.is_none() && !state.down {
             fault = state.planned_captures.pop_front();
         }
         // A process that dies after the call leaves behind what a call that goes well does.
@@ -102,22 +103,22 @@ impl PaymentProvider for FaultyProvider {
         amount: &Money,
         method: &PaymentMethod,
     ) -> Result<Opened, ProviderError> {
-        self.ask(PortCall::ProviderOpen, async |memory| memory.open(order, amount, method).await).await
+        self.ask(PortCall::PROVIDER_OPEN, async |memory| memory.open(order, amount, method).await).await
     }
 
     async fn capture(&self, order: OrderId, reference: &PaymentRef) -> Result<Captured, ProviderError> {
-        self.ask(PortCall::ProviderCapture, async |memory| memory.capture(order, reference).await).await
+        self.ask(PortCall::PROVIDER_CAPTURE, async |memory| memory.capture(order, reference).await).await
     }
 
     async fn retrieve(&self, reference: &PaymentRef) -> Result<PaymentStatus, ProviderError> {
-        self.ask(PortCall::ProviderRetrieve, async |memory| memory.retrieve(reference).await).await
+        self.ask(PortCall::PROVIDER_RETRIEVE, async |memory| memory.retrieve(reference).await).await
     }
 
     async fn void(&self, reference: &PaymentRef) -> Result<Voided, ProviderError> {
-        self.ask(PortCall::ProviderVoid, async |memory| memory.void(reference).await).await
+        self.ask(PortCall::PROVIDER_VOID, async |memory| memory.void(reference).await).await
     }
 
     async fn refund(&self, order: OrderId, reference: &PaymentRef) -> Result<Money, ProviderError> {
-        self.ask(PortCall::ProviderRefund, async |memory| memory.refund(order, reference).await).await
+        self.ask(PortCall::PROVIDER_REFUND, async |memory| memory.refund(order, reference).await).await
     }
 }

@@ -5,24 +5,15 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use billing_service_lambda::dynamodb::DynamoPayments;
-use booking_gateway_lambda::dynamodb::DynamoOrders;
-use email_service_lambda::dynamodb::DynamoMails;
 use messaging::clock::SystemClock;
-use messaging::entropy::SeededEntropy;
-use standalone::sqlite;
 use standalone::sqlite::database::Database;
-use standalone::sqlite::mails::SqliteMails;
-use standalone::sqlite::orders::SqliteOrders;
-use standalone::sqlite::payments::SqlitePayments;
-use standalone::sqlite::tickets::SqliteTickets;
+use standalone::sqlite::{self, SqliteStores};
+use system::Stores;
 use tempfile::TempDir;
-use testkit::dynamodb;
-use ticket_service_lambda::dynamodb::DynamoTickets;
 
 use super::job::Setup;
-use super::stores::Stores;
 use super::{Simulation, with_paused_time};
+use crate::stores::on_dynamodb;
 
 /// Which stores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +59,7 @@ impl StorePool {
                 let (file, stores) = sqlite_stores();
                 (Some(file), stores)
             }
-            Backend::DynamoDb => (None, dynamodb_stores().await),
+            Backend::DynamoDb => (None, on_dynamodb().await),
         };
         Self { backend, stores, simulations: 0, file }
     }
@@ -119,25 +110,6 @@ fn sqlite_stores() -> (DatabaseFile, Stores) {
     let directory = directory.expect("a temporary directory");
     // Its topics are not used: the simulation has its own.
     let (database, _) = sqlite::open(directory.path(), Arc::new(SystemClock)).expect("a database");
-    let stores = Stores {
-        orders: Arc::new(SqliteOrders(database.clone())),
-        tickets: Arc::new(SqliteTickets(database.clone())),
-        payments: Arc::new(SqlitePayments(database.clone())),
-        mails: Arc::new(SqliteMails(database.clone())),
-    };
+    let stores = Stores::of(SqliteStores(database.clone()));
     (DatabaseFile { database, _directory: directory }, stores)
-}
-
-async fn dynamodb_stores() -> Stores {
-    let client = dynamodb::client();
-    let table = async |resource| dynamodb::table(&client, resource).await;
-    let (orders, tickets) = (table("OrdersTable").await, table("TicketsTable").await);
-    let (payments, emails) = (table("PaymentsTable").await, table("EmailsTable").await);
-    let client = || client.clone();
-    Stores {
-        orders: Arc::new(DynamoOrders { client: client(), table: orders }),
-        tickets: Arc::new(DynamoTickets::new(client(), tickets, Arc::new(SeededEntropy::new(1)))),
-        payments: Arc::new(DynamoPayments { client: client(), table: payments }),
-        mails: Arc::new(DynamoMails { client: client(), table: emails }),
-    }
 }

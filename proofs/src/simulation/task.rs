@@ -100,7 +100,7 @@ pub(super) async fn die<T>() -> T {
 }
 
 /// One call of a port, carried out by `work`, with what goes wrong.
-pub(super) async fn intercept<T, E: From<CallError>>(
+pub(crate) async fn intercept<T, E: From<CallError>>(
     call: PortCall,
     work: impl Future<Output = Result<T, E>> + Send,
 ) -> Result<T, E> {

@@ -152,7 +152,7 @@ impl Topics for SimulatedTopics {
         if messages.is_empty() {
             return Vec::new();
         }
-        let call = PortCall::TopicsSend;
+        let call = PortCall::TOPICS_SEND;
         let fault = begin_call(call, messages.len()).await;
         if fault == Some(Fault::DiesBefore) {
             return die().await;

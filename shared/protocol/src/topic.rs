@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Invalid;
 use crate::event::{DecodeError, Event};
-use crate::messages::{BillingCommand, EmailCommand, Label, OrderUpdate, Payload, TicketCommand};
+use crate::messages::{self, Label, Payload};
 
 macro_rules! topics {
     ($($(#[doc = $doc:literal])+ $topic:ident: $name:literal of $message:ty, consumed by $consumer:literal, switched as $switch:literal, awaited: $awaited:literal;)+) => {
@@ -97,13 +97,13 @@ macro_rules! topics {
 
 topics! {
     /// Commands to the Ticket Service.
-    Tickets: "tickets" of TicketCommand, consumed by "ticket-service", switched as "ticket-service", awaited: true;
+    Tickets: "tickets" of messages::TicketCommand, consumed by "ticket-service", switched as "ticket-service", awaited: true;
     /// Updates for the Booking Gateway.
-    OrderUpdates: "order-updates" of OrderUpdate, consumed by "booking-gateway", switched as "order-updates", awaited: true;
+    OrderUpdates: "order-updates" of messages::OrderUpdate, consumed by "booking-gateway", switched as "order-updates", awaited: true;
     /// Commands to the Billing Service.
-    Billing: "billing" of BillingCommand, consumed by "billing-service", switched as "billing-service", awaited: true;
+    Billing: "billing" of messages::BillingCommand, consumed by "billing-service", switched as "billing-service", awaited: true;
     /// Commands to the Email Service.
-    Email: "email" of EmailCommand, consumed by "email-service", switched as "email-service", awaited: false;
+    Email: "email" of messages::EmailCommand, consumed by "email-service", switched as "email-service", awaited: false;
 }
 
 impl Topic {

@@ -9,14 +9,10 @@ use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
 use rusqlite::{Connection, params};
 
-use super::database::Database;
-use super::{Json, Statements};
-
-/// The last step mailed, in a table.
-pub struct SqliteMails(pub Database);
+use super::{Json, SqliteStores, Statements};
 
 #[async_trait]
-impl MailStore for SqliteMails {
+impl MailStore for SqliteStores {
     async fn last(&self, order: OrderId) -> Result<Option<NoticeOutcome>, StoreError> {
         let sql = "SELECT outcome FROM mails WHERE order_id = ?1";
         let read = move |connection: &Connection| {

@@ -4,14 +4,14 @@ pub mod database;
 mod dispatch;
 pub mod ledger;
 pub mod mailbox;
-pub mod mails;
+mod mails;
 mod messages;
-pub mod orders;
-pub mod payments;
+mod orders;
+mod payments;
 pub mod schema;
 pub(crate) mod settings;
 pub mod snapshot;
-pub mod tickets;
+mod tickets;
 pub mod topics;
 mod writer;
 
@@ -39,6 +39,10 @@ pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<(Database, Sqlite
     let database = Database::open(directory, Dispatch::new(wait_list.clone(), clock.clone()))?;
     Ok((database.clone(), SqliteTopics::new(database, wait_list, clock)))
 }
+
+/// The stores of all services: each keeps its records in tables of its own, by the file named like it.
+#[derive(Clone)]
+pub struct SqliteStores(pub Database);
 
 /// Locks, also after another thread panicked while it held the lock.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -11,11 +11,7 @@ use protocol::ids::OrderId;
 use protocol::time::Timestamp;
 use rusqlite::{Connection, Row, params};
 
-use super::database::Database;
-use super::{Json, Statements};
-
-/// Orders in a table, with the index of the unsettled ones.
-pub struct SqliteOrders(pub Database);
+use super::{Json, SqliteStores, Statements};
 
 /// How an order is read: [`order`] takes these columns.
 const FIND: &str = "SELECT body, next_check, checks FROM orders WHERE id = ?1";
@@ -38,7 +34,7 @@ fn columns(check: Option<NextCheck>) -> (Option<i64>, u32) {
 }
 
 #[async_trait]
-impl OrderStore for SqliteOrders {
+impl OrderStore for SqliteStores {
     async fn create(&self, order: &Order) -> Result<Created, StoreError> {
         let order = order.clone();
         let write = move |connection: &Connection| {

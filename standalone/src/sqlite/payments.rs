@@ -7,11 +7,7 @@ use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use rusqlite::{Connection, params};
 
-use super::database::Database;
-use super::{Json, Statements};
-
-/// Payments in a table.
-pub struct SqlitePayments(pub Database);
+use super::{Json, SqliteStores, Statements};
 
 fn find(connection: &Connection, order: OrderId) -> rusqlite::Result<Option<Payment>> {
     let sql = "SELECT body FROM payments WHERE order_id = ?1";
@@ -21,7 +17,7 @@ fn find(connection: &Connection, order: OrderId) -> rusqlite::Result<Option<Paym
 }
 
 #[async_trait]
-impl PaymentStore for SqlitePayments {
+impl PaymentStore for SqliteStores {
     async fn find(&self, order: OrderId) -> Result<Option<Payment>, StoreError> {
         self.0.read(move |connection| find(connection, order)).await
     }

@@ -9,11 +9,7 @@ use ticket_service::flight::{Flight, Offer};
 use ticket_service::reservation::{Hold, Reservation};
 use ticket_service::store::{FlightPut, Held, TicketStore};
 
-use super::database::Database;
-use super::{Json, Statements};
-
-/// Flights and reservations, in two tables that change together.
-pub struct SqliteTickets(pub Database);
+use super::{Json, SqliteStores, Statements};
 
 fn find(connection: &Connection, order: OrderId) -> rusqlite::Result<Option<Reservation>> {
     let sql = "SELECT body FROM reservations WHERE order_id = ?1";
@@ -28,7 +24,7 @@ fn insert(connection: &Connection, order: OrderId, record: &Reservation) -> rusq
 }
 
 #[async_trait]
-impl TicketStore for SqliteTickets {
+impl TicketStore for SqliteStores {
     async fn hold(&self, order: OrderId, flight: &FlightId, seats: SeatCount) -> Result<Held, StoreError> {
         let flight_id = flight.clone();
         let write = move |connection: &Connection| {

@@ -1,0 +1,122 @@
+//! The Email Service's records, and a mailbox.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::Client;
+use email_service::mail::Mail;
+use email_service::mailer::{Mailer, MailerError};
+use email_service::store::MailStore;
+use email_service_contract::Inbox;
+use messaging::store::StoreError;
+use protocol::ids::OrderId;
+use protocol::messages::NoticeOutcome;
+use protocol::passenger::EmailAddress;
+use protocol::topic::Topic;
+use testkit::dynamodb;
+
+use super::Intercepted;
+use crate::memory::Memory;
+use crate::memory::contents::{DeliveredMail, Stored};
+use crate::port_call::{PortCall, port_calls};
+use crate::simulation::task::intercept;
+use crate::stores::Contents;
+
+/// The topic of the service that owns it.
+pub const OWNER: Topic = Topic::Email;
+
+port_calls! {
+    order_path {
+        MAIL_STORE_LAST = MailStore::last, Reads;
+        MAIL_STORE_LAST_OF_MANY = MailStore::last_of_many, Reads;
+        MAIL_STORE_MARK = MailStore::mark, Writes;
+    }
+    elsewhere {}
+}
+
+/// The Email Service's records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Records {
+    /// The last outcome that each order's customer was mailed.
+    pub last: BTreeMap<OrderId, NoticeOutcome>,
+    /// The mails that arrived. One that was sent twice is here once: this mailer can tell.
+    pub mailbox: Vec<DeliveredMail>,
+}
+
+/// The store of AWS, with a table of its own.
+pub async fn on_dynamodb(client: &Client) -> Arc<dyn MailStore> {
+    let table = dynamodb::table(client, "EmailsTable").await;
+    Arc::new(email_service_lambda::dynamodb::DynamoMails { client: client.clone(), table })
+}
+
+#[async_trait]
+impl MailStore for Memory {
+    async fn last(&self, order: OrderId) -> Result<Option<NoticeOutcome>, StoreError> {
+        self.read(PortCall::MAIL_STORE_LAST, |contents| contents.mails.last.get(&order).copied()).await
+    }
+
+    async fn last_of_many(&self, orders: &[OrderId]) -> Result<HashMap<OrderId, NoticeOutcome>, StoreError> {
+        let orders = orders.to_vec();
+        let find = move |contents: &Contents| {
+            let last = |order: OrderId| Some((order, *contents.mails.last.get(&order)?));
+            orders.into_iter().filter_map(last).collect()
+        };
+        self.read(PortCall::MAIL_STORE_LAST_OF_MANY, find).await
+    }
+
+    async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError> {
+        self.write(PortCall::MAIL_STORE_MARK, |contents| {
+            let last = contents.mails.last.entry(order).or_insert(outcome);
+            if last.step() < outcome.step() {
+                *last = outcome;
+            }
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Mailer for Memory {
+    async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+        self.write(PortCall::MAILER_SEND, |contents| {
+            let same = |mail: &DeliveredMail| (mail.order, mail.outcome) == (order, outcome);
+            if !contents.mails.mailbox.iter().any(same) {
+                contents.mails.mailbox.push(DeliveredMail {
+                    order,
+                    outcome,
+                    mail: Stored::new(mail.clone()),
+                });
+                contents.mails.mailbox.sort_by_key(|mail| (mail.order, mail.outcome as u8));
+            }
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl Inbox for Memory {
+    async fn mails(&self, address: &EmailAddress) -> Vec<Mail> {
+        let delivered = self.contents().mails.mailbox;
+        delivered
+            .iter()
+            .map(|delivered| (*delivered.mail).clone())
+            .filter(|mail| mail.to == *address)
+            .collect()
+    }
+}
+
+#[async_trait]
+impl MailStore for Intercepted<dyn MailStore> {
+    async fn last(&self, order: OrderId) -> Result<Option<NoticeOutcome>, StoreError> {
+        intercept(PortCall::MAIL_STORE_LAST, self.0.last(order)).await
+    }
+
+    async fn last_of_many(&self, orders: &[OrderId]) -> Result<HashMap<OrderId, NoticeOutcome>, StoreError> {
+        intercept(PortCall::MAIL_STORE_LAST_OF_MANY, self.0.last_of_many(orders)).await
+    }
+
+    async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError> {
+        intercept(PortCall::MAIL_STORE_MARK, self.0.mark(order, outcome)).await
+    }
+}
