@@ -1,4 +1,5 @@
-//! Every port's contract, kept by the SQLite adapters.
+//! The contracts of the topics, the provider and the mailer, kept by the SQLite adapters. Those of the stores:
+//! `proofs/src/stores`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use standalone::sqlite::mailbox::Mailbox;
 use standalone::sqlite::topics::{Receipt, SqliteTopics};
-use standalone::sqlite::{self, SqliteStores, database::Database};
+use standalone::sqlite::{self, database::Database};
 use tempfile::TempDir;
 
 fn clock() -> Arc<ManualClock> {
@@ -29,45 +30,6 @@ fn clock() -> Arc<ManualClock> {
 fn database() -> (Database, TempDir, Arc<ManualClock>) {
     let (directory, clock) = (tempfile::tempdir().unwrap(), clock());
     (sqlite::open(directory.path(), clock.clone()).unwrap().0, directory, clock)
-}
-
-mod orders {
-    use booking_gateway::store::OrderStore;
-
-    use super::*;
-
-    async fn fresh() -> (Arc<dyn OrderStore>, TempDir) {
-        let (database, directory, _) = database();
-        (Arc::new(SqliteStores(database)), directory)
-    }
-
-    booking_gateway_contract::order_store_contract!(fresh);
-}
-
-mod tickets {
-    use ticket_service::store::TicketStore;
-
-    use super::*;
-
-    async fn fresh() -> (Arc<dyn TicketStore>, TempDir) {
-        let (database, directory, _) = database();
-        (Arc::new(SqliteStores(database)), directory)
-    }
-
-    ticket_service_contract::ticket_store_contract!(fresh);
-}
-
-mod payments {
-    use billing_service::store::PaymentStore;
-
-    use super::*;
-
-    async fn fresh() -> (Arc<dyn PaymentStore>, TempDir) {
-        let (database, directory, _) = database();
-        (Arc::new(SqliteStores(database)), directory)
-    }
-
-    billing_service_contract::payment_store_contract!(fresh);
 }
 
 mod provider {
@@ -82,19 +44,6 @@ mod provider {
     }
 
     billing_service_contract::payment_provider_contract!(fresh);
-}
-
-mod mails {
-    use email_service::store::MailStore;
-
-    use super::*;
-
-    async fn fresh() -> (Arc<dyn MailStore>, TempDir) {
-        let (database, directory, _) = database();
-        (Arc::new(SqliteStores(database)), directory)
-    }
-
-    email_service_contract::mail_store_contract!(fresh);
 }
 
 mod mailer {

@@ -20,9 +20,7 @@ use messaging::topics::Outgoing;
 use protocol::event::{Event, TraceParent};
 use protocol::flight::{FlightId, SeatCount};
 use protocol::ids::OrderId;
-use protocol::messages::{
-    BillingCommand, EmailCommand, Message, Notice, NoticeOutcome, OrderUpdate, Payload, TicketCommand,
-};
+use protocol::messages::{self, Message, Notice, NoticeOutcome, OrderUpdate, Payload};
 use protocol::money::Money;
 use protocol::passenger::Passenger;
 use protocol::payment::PaymentMethod;
@@ -492,25 +490,25 @@ fn cancel(order: &Order, input: &Input, undoing: Undoing, reason: Reason, now: T
 
 fn reserve(order: &Order) -> Command {
     let Request { flight_id, seats, .. } = order.request.clone();
-    Command(TicketCommand::Reserve { flight_id, seats }.into())
+    Command(messages::TicketCommand::Reserve { flight_id, seats }.into())
 }
 
 fn release(order: &Order) -> Command {
-    Command(TicketCommand::Release { flight_id: order.request.flight_id.clone() }.into())
+    Command(messages::TicketCommand::Release { flight_id: order.request.flight_id.clone() }.into())
 }
 
 fn charge(order: &Order, amount: &Money) -> Command {
     let (amount, payment_method) = (amount.clone(), order.request.payment_method.clone());
-    Command(BillingCommand::Charge { amount, payment_method, not_after: order.not_after }.into())
+    Command(messages::BillingCommand::Charge { amount, payment_method, not_after: order.not_after }.into())
 }
 
 fn reverse() -> Command {
-    Command(BillingCommand::Reverse.into())
+    Command(messages::BillingCommand::Reverse.into())
 }
 
 fn mail(order: &Order, outcome: NoticeOutcome) -> Command {
     let Request { flight_id, seats, passenger, .. } = order.request.clone();
     let (amount, departs_at) = (order.amount.clone(), order.departs_at);
     let notice = Notice { outcome, reason: order.reason, passenger, flight_id, seats, amount, departs_at };
-    Command(EmailCommand::Send(notice).into())
+    Command(messages::EmailCommand::Send(notice).into())
 }

@@ -1,5 +1,6 @@
-//! Adapters of every port that hold everything in memory and keep the contracts of the ports
-//! (`tests/memory.rs`).
+//! Adapters of every port that hold everything in memory and keep the contracts of the ports: beside each
+//! adapter are its tests. The topics have no suite here: the model is their other end, and promises less
+//! than the contract does.
 //!
 //! | noun | module |
 //! |---|---|

@@ -107,3 +107,16 @@ impl PaymentProvider for Memory {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    async fn fresh() -> (Arc<dyn PaymentProvider>, ()) {
+        (Arc::new(Memory::default()), ())
+    }
+
+    billing_service_contract::payment_provider_contract!(fresh);
+}

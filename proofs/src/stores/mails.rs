@@ -120,3 +120,38 @@ impl MailStore for Intercepted<dyn MailStore> {
         intercept(PortCall::MAIL_STORE_MARK, self.0.mark(order, outcome)).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stores::tests::{in_memory, on_sqlite};
+
+    mod memory {
+        use super::*;
+
+        async fn fresh() -> (Arc<dyn MailStore>, ()) {
+            (in_memory().mails, ())
+        }
+
+        email_service_contract::mail_store_contract!(fresh);
+    }
+
+    mod sqlite {
+        use super::*;
+
+        async fn fresh() -> (Arc<dyn MailStore>, tempfile::TempDir) {
+            let (stores, directory) = on_sqlite();
+            (stores.mails, directory)
+        }
+
+        email_service_contract::mail_store_contract!(fresh);
+    }
+
+    mod mailer_in_memory {
+        async fn fresh() -> (super::Memory, ()) {
+            (super::Memory::default(), ())
+        }
+
+        email_service_contract::mailer_contract!(fresh);
+    }
+}

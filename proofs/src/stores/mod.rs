@@ -74,3 +74,26 @@ impl Contents {
 
 /// A store whose calls wait and may go wrong.
 struct Intercepted<P: ?Sized>(Arc<P>);
+
+/// Every adapter keeps the contract of its port: here those in memory and on SQLite, beside each adapter those
+/// on DynamoDB.
+#[cfg(test)]
+mod tests {
+    use messaging::clock::SystemClock;
+    use standalone::sqlite::{self, SqliteStores};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::memory::Memory;
+
+    pub(super) fn in_memory() -> Stores {
+        Stores::of(Memory::default())
+    }
+
+    #[expect(clippy::expect_used, reason = "tests only")]
+    pub(super) fn on_sqlite() -> (Stores, TempDir) {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (database, _) = sqlite::open(directory.path(), Arc::new(SystemClock)).expect("a database");
+        (Stores::of(SqliteStores(database)), directory)
+    }
+}

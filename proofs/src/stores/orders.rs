@@ -192,3 +192,30 @@ impl OrderStore for Intercepted<dyn OrderStore> {
         intercept(PortCall::ORDER_STORE_POSTPONE, self.0.postpone(check, next)).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stores::tests::{in_memory, on_sqlite};
+
+    mod memory {
+        use super::*;
+
+        async fn fresh() -> (Arc<dyn OrderStore>, ()) {
+            (in_memory().orders, ())
+        }
+
+        booking_gateway_contract::order_store_contract!(fresh);
+    }
+
+    mod sqlite {
+        use super::*;
+
+        async fn fresh() -> (Arc<dyn OrderStore>, tempfile::TempDir) {
+            let (stores, directory) = on_sqlite();
+            (stores.orders, directory)
+        }
+
+        booking_gateway_contract::order_store_contract!(fresh);
+    }
+}

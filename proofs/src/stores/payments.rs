@@ -94,3 +94,30 @@ impl PaymentStore for Intercepted<dyn PaymentStore> {
         intercept(PortCall::PAYMENT_STORE_REPLACE, self.0.replace(order, from, to)).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stores::tests::{in_memory, on_sqlite};
+
+    mod memory {
+        use super::*;
+
+        async fn fresh() -> (Arc<dyn PaymentStore>, ()) {
+            (in_memory().payments, ())
+        }
+
+        billing_service_contract::payment_store_contract!(fresh);
+    }
+
+    mod sqlite {
+        use super::*;
+
+        async fn fresh() -> (Arc<dyn PaymentStore>, tempfile::TempDir) {
+            let (stores, directory) = on_sqlite();
+            (stores.payments, directory)
+        }
+
+        billing_service_contract::payment_store_contract!(fresh);
+    }
+}

@@ -172,3 +172,30 @@ impl TicketStore for Intercepted<dyn TicketStore> {
         intercept(PortCall::TICKET_STORE_PUT_FLIGHT, self.0.put_flight(flight)).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stores::tests::{in_memory, on_sqlite};
+
+    mod memory {
+        use super::*;
+
+        async fn fresh() -> (Arc<dyn TicketStore>, ()) {
+            (in_memory().tickets, ())
+        }
+
+        ticket_service_contract::ticket_store_contract!(fresh);
+    }
+
+    mod sqlite {
+        use super::*;
+
+        async fn fresh() -> (Arc<dyn TicketStore>, tempfile::TempDir) {
+            let (stores, directory) = on_sqlite();
+            (stores.tickets, directory)
+        }
+
+        ticket_service_contract::ticket_store_contract!(fresh);
+    }
+}
