@@ -24,7 +24,7 @@ mod shape;
 mod standalone;
 
 pub use self::client::{Request, Response};
-pub use self::standalone::Charge;
+pub use self::standalone::{Charge, services};
 pub use app::{Setup, TestApp};
 pub use booking::Booking;
 pub use flight::{Flight, NewFlight};

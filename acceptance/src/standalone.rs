@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use protocol::topic::Topic;
 use serde_json::{Value, json};
 
 use crate::shape::{assert_keys, count, text};
@@ -16,15 +17,20 @@ pub struct Charge {
     pub refunded: u64,
 }
 
-/// Fails unless there are four topics, each with its five numbers.
+/// Fails unless all topics are there, each with its five numbers.
 fn assert_topics(topics: &Value) {
-    assert_keys(topics, &["tickets", "billing", "email", "order-updates"]);
+    assert_keys(topics, &Topic::ALL.map(Topic::name));
     for topic in topics.as_object().into_iter().flat_map(|topics| topics.values()) {
         assert_keys(topic, &["waiting", "in_flight", "delayed", "dead_lettered", "oldest_age_seconds"]);
         for number in ["waiting", "in_flight", "delayed", "dead_lettered"] {
             count(topic, number);
         }
     }
+}
+
+/// The switches of all consumers.
+pub fn services() -> [&'static str; Topic::COUNT] {
+    Topic::ALL.map(Topic::switch)
 }
 
 impl TestApp {

@@ -17,10 +17,8 @@ use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
-use billing_service_lambda::billing_consumer;
 use booking_gateway::gateway::Gateway;
-use booking_gateway_lambda::{bookings_api, order_updates_consumer, reconciler};
-use email_service_lambda::email_consumer;
+use booking_gateway_lambda::{bookings_api, reconciler};
 use lambda_http::tower::Service;
 use lambda_http::{Adapter, LambdaEvent};
 use lambda_runtime::Context;
@@ -33,7 +31,7 @@ use testkit::tables::create_table;
 use testkit::template::Template;
 use ticket_service::catalogue;
 use ticket_service_lambda::dynamodb::DynamoTickets;
-use ticket_service_lambda::{flights_api, tickets_consumer};
+use ticket_service_lambda::flights_api;
 
 use crate::cloud::{Cloud, Line, Message, lock};
 
@@ -74,10 +72,10 @@ pub fn setup(cloud: &Arc<Cloud>, clock: &Arc<ManualClock>, function: &str) -> Se
 /// The configuration is invalid; the error names the variable.
 pub async fn consumer(topic: Topic, setup: &Setup) -> Result<ConsumerFunction, SetupError> {
     match topic {
-        Topic::Tickets => tickets_consumer(setup).await,
-        Topic::OrderUpdates => order_updates_consumer(setup).await,
-        Topic::Billing => billing_consumer(setup).await,
-        Topic::Email => email_consumer(setup).await,
+        Topic::Tickets => ticket_service_lambda::tickets_consumer(setup).await,
+        Topic::OrderUpdates => booking_gateway_lambda::order_updates_consumer(setup).await,
+        Topic::Billing => billing_service_lambda::billing_consumer(setup).await,
+        Topic::Email => email_service_lambda::email_consumer(setup).await,
     }
 }
 

@@ -2,8 +2,6 @@
 //! the mail. Init and polls that find nothing are not counted; a batch's receive and delete are, by
 //! the event source mapping's contract: one call each.
 
-use std::collections::BTreeMap;
-
 use localstack::call::Call;
 use localstack::cloud::lock;
 use localstack::stack::Stack;
@@ -57,6 +55,13 @@ impl Cost {
     }
 }
 
+/// What a booking costs: a mail, five messages, ten decisions. Ten at once, and write units, are limits.
+const SES_CALLS: usize = 1;
+const SQS_CALLS: usize = 15;
+const DYNAMODB_CALLS: usize = 10;
+const CALLS_OF_TEN: usize = 110;
+const WRITE_UNITS: f64 = 13.0;
+
 /// Books, and follows the messages step by step in the largest batches; answers the cost of each step, in
 /// order.
 async fn book(stack: &Stack, bookings: usize) -> Vec<(&'static str, Cost)> {
@@ -71,18 +76,21 @@ async fn book(stack: &Stack, bookings: usize) -> Vec<(&'static str, Cost)> {
         stack.book("OS-900", 1, "pm_card_visa").await;
     }
     steps.push(("accept", taken()));
-    for (step, topic) in [
-        ("hold seats", Topic::Tickets),
-        ("seats are held", Topic::OrderUpdates),
-        ("charge", Topic::Billing),
-        ("it is paid", Topic::OrderUpdates),
-        ("mail", Topic::Email),
-    ] {
-        assert_eq!(stack.deliver(topic, 10).await, bookings, "{step}: one batch");
-        let mut cost = taken();
-        // The mapping receives the batch, and deletes it.
-        cost.sqs += 2;
-        steps.push((step, cost));
+    loop {
+        let before = steps.len();
+        for topic in Topic::ALL {
+            let delivered = stack.deliver(topic, 10).await;
+            if delivered > 0 {
+                assert_eq!(delivered, bookings, "{topic}: one batch");
+                let mut cost = taken();
+                // The mapping receives the batch, and deletes it.
+                cost.sqs += 2;
+                steps.push((topic.name(), cost));
+            }
+        }
+        if steps.len() == before {
+            break;
+        }
     }
     assert_eq!(lock(&stack.cloud.mails).drain(..).count(), bookings);
     steps
@@ -121,16 +129,10 @@ async fn a_booking_takes_no_more_calls_and_units_than_it_must() {
     book(&stack, 1).await;
     let one = print("one booking, batches of 1", 1, &book(&stack, 1).await);
     let ten = print("ten bookings, batches of 10", 10, &book(&stack, 10).await);
-    assert!(one.calls() <= 26, "{} calls", one.calls());
-    assert!(ten.calls() <= 110, "{} calls for ten", ten.calls());
+    assert_eq!((one.ses, one.sqs, one.dynamodb), (SES_CALLS, SQS_CALLS, DYNAMODB_CALLS));
+    assert!(ten.calls() <= CALLS_OF_TEN, "{} calls for ten", ten.calls());
     for (cost, bookings) in [(one, 1.0), (ten, 10.0)] {
         let units = cost.write_units + cost.provider_units;
-        assert!(units <= 13.0 * bookings, "{units} write units for {bookings}");
+        assert!(units <= WRITE_UNITS * bookings, "{units} write units for {bookings}");
     }
-    let by_kind: BTreeMap<_, _> = [("SQS", one.sqs), ("DynamoDB", one.dynamodb), ("SES", one.ses)].into();
-    assert_eq!(
-        by_kind,
-        [("SQS", 15), ("DynamoDB", 10), ("SES", 1)].into(),
-        "five messages, ten decisions, a mail"
-    );
 }

@@ -207,7 +207,7 @@ fn every_queue_variable_of_a_function_is_one_of_the_table_and_refers_to_its_queu
 fn every_table_is_encrypted_can_be_restored_and_outlives_its_stack() {
     let tables = Template::load();
     let tables = tables.of_type("AWS::DynamoDB::Table");
-    assert_eq!(tables.len(), 4);
+    assert!(!tables.is_empty());
     for (id, table) in tables {
         assert!(table["DeletionPolicy"].as_str().unwrap().starts_with("Retain"), "{id}");
         assert_eq!(table["UpdateReplacePolicy"].as_str(), Some("Retain"), "{id}");
@@ -223,7 +223,7 @@ fn every_table_is_encrypted_can_be_restored_and_outlives_its_stack() {
 fn every_function_has_a_role_and_a_log_of_its_own_and_an_alarm() {
     let template = Template::load();
     let functions = template.of_type("AWS::Serverless::Function");
-    assert_eq!(functions.len(), 7);
+    assert!(functions.len() > Topic::COUNT, "a consumer of each topic, and the APIs");
     for (id, function) in functions {
         let (name, function) = (id.strip_suffix("Function").unwrap(), &function["Properties"]);
         assert_eq!(named(&function["Role"]), format!("{name}Role.Arn"));

@@ -3,11 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use acceptance::{Booking, Charge, Order, Request, TestApp};
+use acceptance::{Booking, Charge, Order, Request, TestApp, services};
 use futures_util::future::join_all;
 use serde_json::json;
-
-const SERVICES: [&str; 4] = ["ticket-service", "billing-service", "email-service", "order-updates"];
 
 /// GIVEN a consumer that is down, WHEN three orders come in, THEN they wait in `topic` with `status`, and all of them
 /// are confirmed and mailed once it is up again.
@@ -69,7 +67,7 @@ async fn orders_wait_for_the_gateway_to_read_its_updates() {
 async fn every_service_may_be_down_and_start_in_any_order() {
     let Some(app) = TestApp::standalone("everything down").await else { return };
     let flight = app.open_flight().await;
-    for service in SERVICES {
+    for service in services() {
         app.run_service(service, false).await;
     }
     let orders =
@@ -78,7 +76,7 @@ async fn every_service_may_be_down_and_start_in_any_order() {
     let cancelled = app.book(&Order::new(&flight.id, 3)).await.id;
     app.cancel(&cancelled).await.expect(202);
 
-    for service in SERVICES.iter().rev() {
+    for service in services().into_iter().rev() {
         app.run_service(service, true).await;
     }
 
@@ -97,7 +95,7 @@ async fn a_switch_during_work_delays_no_message() {
         for _ in 0..2 {
             ids.push(app.book(&Order::new(&flight.id, 1)).await.id);
         }
-        for service in SERVICES {
+        for service in services() {
             app.run_service(service, false).await;
             tokio::time::sleep(Duration::from_millis(round % 5)).await;
             app.run_service(service, true).await;
@@ -245,7 +243,7 @@ async fn a_switch_that_does_not_exist_is_not_found() {
     {
         app.put(&format!("/operator/services/{service}"), &good).await.problem(404);
     }
-    for service in SERVICES {
+    for service in services() {
         let path = format!("/operator/services/{service}");
         app.request("DELETE", &path).await.problem(405);
     }

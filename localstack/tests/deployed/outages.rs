@@ -8,10 +8,10 @@ use crate::stack::alone;
 /// card is declined.
 fn stops_at(topic: Topic) -> [&'static str; 2] {
     match topic {
-        Topic::Tickets | Topic::OrderUpdates => ["pending", "pending"],
+        // Only what no order waits for waits, such as the mails.
+        _ if !topic.is_awaited() => ["confirmed", "payment_declined"],
         Topic::Billing => ["tickets_reserved", "tickets_reserved"],
-        // Only the mails wait.
-        Topic::Email => ["confirmed", "payment_declined"],
+        _ => ["pending", "pending"],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use acceptance::{Booking, Order, TestApp, resolve};
+use acceptance::{Booking, Order, TestApp, resolve, services};
 use serde_json::json;
 
 #[tokio::test]
@@ -73,7 +73,7 @@ pub(super) fn assert_uuid_v4(id: &str) {
 #[tokio::test]
 async fn accepting_is_quick_while_every_service_is_down() {
     let Some(app) = TestApp::standalone("accepting is quick").await else { return };
-    for service in ["ticket-service", "billing-service", "email-service", "order-updates"] {
+    for service in services() {
         app.run_service(service, false).await;
     }
     let flight = app.open_flight().await;
