@@ -14,10 +14,11 @@ use messaging::entropy::Entropy;
 use messaging::topics::Topics;
 use protocol::topic::Topic;
 
-/// Declares [`Stores`], and what consumes each topic, from one table.
+/// Declares [`Stores`], and what consumes each topic, from one table. Its first token is a `$`, for the macro
+/// that it declares.
 macro_rules! services {
     (
-        on $ports:ident and $gateway:ident;
+        $dollar:tt on $ports:ident and $gateway:ident;
         $($(#[doc = $doc:literal])+ $store:ident: $port:path, $topic:ident consumed by $service:expr;)+
     ) => {
         /// The store of each service.
@@ -34,6 +35,15 @@ macro_rules! services {
             }
         }
 
+        /// Hands the names of the stores to another macro, so that what is about each of them derives from
+        /// this table.
+        #[macro_export]
+        macro_rules! each_store {
+            ($dollar then:ident) => {
+                $dollar then! { $($store,)+ }
+            };
+        }
+
         /// The service that consumes a topic, on its ports.
         fn consumer(topic: Topic, $ports: &Ports, $gateway: &Gateway) -> Arc<dyn Consume> {
             match topic { $(Topic::$topic => consume($ports, $service),)+ }
@@ -42,7 +52,7 @@ macro_rules! services {
 }
 
 services! {
-    on ports and gateway;
+    $ on ports and gateway;
 
     /// The gateway's orders.
     orders: booking_gateway::store::OrderStore,

@@ -16,7 +16,7 @@ use testkit::dynamodb;
 use crate::memory::contents::SentMessage;
 use crate::port_call::PortCall;
 
-/// Derives from one list of the stores, named like their modules, what is about all of them.
+/// Derives from the wiring's table of the stores, each named like its module here, what is about all of them.
 macro_rules! stores {
     ($($store:ident,)+) => {
         /// All that the adapters in memory hold.
@@ -56,12 +56,7 @@ macro_rules! stores {
     };
 }
 
-stores! {
-    orders,
-    tickets,
-    payments,
-    mails,
-}
+system::each_store!(stores);
 
 impl Contents {
     /// The records of one service, and nothing else.
