@@ -36,7 +36,7 @@ pub struct Cloud {
     pub calls: Mutex<Vec<Call>>,
     /// The secret in Secrets Manager.
     pub secret: Mutex<Option<String>>,
-    /// The tables that do not answer.
+    /// The tables that do not answer, and the mail identities that are refused: `identity/us@example.com`.
     pub away: Mutex<BTreeSet<String>>,
 }
 
@@ -76,7 +76,10 @@ impl HttpConnector for Line {
         let asked = Asked::of(&request);
         let permissions = asked.permissions();
         let away = permissions.iter().any(|(_, resource)| lock(&self.cloud.away).contains(resource));
-        let (response, units) = if away {
+        let (response, units) = if away && asked.service == "ses" {
+            // As for a sender that is not verified.
+            (ses_error("MessageRejected", "Email address is not verified"), (0.0, 0.0))
+        } else if away {
             (
                 answer(400, &json!({"__type": "com.amazonaws#AccessDeniedException", "message": "away"})),
                 (0.0, 0.0),
@@ -149,20 +152,19 @@ impl Cloud {
 
     fn mail(&self, body: &Value) -> HttpResponse {
         let to = body["Destination.ToAddresses.member.1"].as_str().unwrap_or_default();
-        let (status, text) = if to.contains('@') {
-            lock(&self.mails).push(body.clone());
-            (
-                200,
-                "<SendEmailResponse><SendEmailResult><MessageId>1</MessageId></SendEmailResult></SendEmailResponse>",
-            )
-        } else {
-            (
-                400,
-                "<ErrorResponse><Error><Code>InvalidParameterValue</Code><Message>Missing final '@domain'</Message></Error></ErrorResponse>",
-            )
-        };
-        HttpResponse::new(status.try_into().expect("a status"), SdkBody::from(text))
+        if !to.contains('@') {
+            return ses_error("InvalidParameterValue", "Missing final '@domain'");
+        }
+        lock(&self.mails).push(body.clone());
+        let sent = "<SendEmailResponse><SendEmailResult><MessageId>1</MessageId></SendEmailResult></SendEmailResponse>";
+        HttpResponse::new(200.try_into().expect("a status"), SdkBody::from(sent))
     }
+}
+
+fn ses_error(code: &str, message: &str) -> HttpResponse {
+    let body =
+        format!("<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>");
+    HttpResponse::new(400.try_into().expect("a status"), SdkBody::from(body))
 }
 
 fn answer(status: u16, body: &Value) -> HttpResponse {

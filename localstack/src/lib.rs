@@ -3,6 +3,7 @@
 //!
 //! | noun | module |
 //! |---|---|
+//! | an alarm, by CloudWatch's arithmetic | [`alarm`] |
 //! | a call to AWS, and its cost | [`call`] |
 //! | the AWS that answers the calls | [`cloud`] |
 //! | the functions and their triggers | [`stack`] |
@@ -12,6 +13,7 @@
     reason = "tests only: what cannot be made fails the test"
 )]
 
+pub mod alarm;
 pub mod call;
 pub mod cloud;
 pub mod stack;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use messaging::consumer::{Outcome, Service};
+use messaging::metrics;
 use messaging::store::StoreError;
 use protocol::event::Event;
 use protocol::ids::OrderId;
@@ -78,6 +79,9 @@ impl Service for EmailService {
             return Ok(Outcome::Done(Vec::new()));
         }
         let sent = self.mailer.send(order, notice.outcome, &Mail::compose(order, notice)).await;
+        if sent.is_err() {
+            metrics::count(metrics::MAIL_REFUSED, 1, None);
+        }
         if let Err(error @ MailerError::Unavailable(_)) = &sent {
             return Ok(Outcome::Wait(error.to_string()));
         }
