@@ -84,6 +84,14 @@ pub fn consumer_name(topic: Topic) -> String {
     format!("{}Consumer", topic.logical_id())
 }
 
+/// Makes the tables of the template.
+pub async fn create_tables(operator: &Client) {
+    for table in Template::load().tables() {
+        let create = create_table(&table, &table).expect("a table of the template");
+        create.send_with(operator).await.expect("the table is made");
+    }
+}
+
 impl Stack {
     /// Makes the tables, starts all functions, and puts the default flights on offer.
     pub async fn start() -> Self {
@@ -91,10 +99,7 @@ impl Stack {
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
         let of = |function: &str| setup(&cloud, &clock, function);
         let operator = Client::new(&of("TicketsConsumer").config);
-        for table in Template::load().tables() {
-            let create = create_table(&table, &table).expect("a table of the template");
-            create.send_with(&operator).await.expect("the table is made");
-        }
+        create_tables(&operator).await;
         let flights = DynamoTickets::new(operator, "TicketsTable", Arc::new(SeededEntropy::new(2)));
         let seed = catalogue::seed(Timestamp::from_millis(1_800_000_000_000));
         catalogue::upsert(&flights, &seed).await.expect("the flights are put on offer");

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 
 use aws::setup::{Setup, SetupError};
+use aws_sdk_dynamodb::Client;
 use billing_service_lambda::billing_consumer;
 use booking_gateway_lambda::{bookings_api, reconciler};
 use localstack::cloud::{Cloud, lock};
-use localstack::stack::{consumer, consumer_name, setup};
+use localstack::stack::{consumer, consumer_name, create_tables, setup};
 use messaging::clock::ManualClock;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
@@ -18,6 +19,7 @@ use ticket_service_lambda::flights_api;
 async fn start(function: &str, name: &str, value: &str) -> Result<(), SetupError> {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
     let mut setup = setup(&Arc::new(Cloud::default()), &clock, function);
+    create_tables(&Client::new(&setup.config)).await;
     setup.variables.insert(name.to_owned(), value.to_owned());
     setup.start_logs()?;
     run(function, &setup).await
@@ -83,11 +85,37 @@ async fn a_malformed_variable_is_named_with_what_it_must_be() {
     }
 }
 
+/// A parameter such as `OrdersTableName` may name a table that was never restored.
+#[tokio::test]
+async fn a_table_that_does_not_exist_is_named_by_every_function() {
+    for function in Template::load().functions() {
+        let error = start(&function.name, "TABLE", "orders-of-before").await.unwrap_err().to_string();
+        let expected = "the environment variable TABLE must be the name of a table that exists";
+        assert!(error.starts_with(expected) && error.contains("orders-of-before"), "{error}");
+    }
+}
+
+/// SES sends nothing for it, and an alarm names `EmailSender`.
+#[tokio::test]
+async fn a_sender_that_is_not_verified_yet_is_no_failed_start() {
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+    let cloud = Arc::new(Cloud::default());
+    lock(&cloud.away).insert("identity/tickets@example.com".to_owned());
+    let setup = setup(&cloud, &clock, "EmailConsumer");
+    create_tables(&Client::new(&setup.config)).await;
+    run("EmailConsumer", &setup).await.unwrap();
+    let alarms = Template::load();
+    let alarms = alarms.of_type("AWS::CloudWatch::Alarm");
+    let (_, alarm) = alarms.iter().find(|(id, _)| id == "MailRefusedAlarm").unwrap();
+    assert!(alarm["Properties"]["AlarmDescription"].as_str().unwrap().contains("EmailSender"));
+}
+
 #[tokio::test]
 async fn an_invalid_secret_is_named_by_its_variable_and_not_shown() {
     let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
     for (secret, reason) in [(Some("too short"), "must have 32 bytes or more"), (None, "cannot be read: ")] {
         let cloud = Arc::new(Cloud::default());
+        create_tables(&Client::new(&setup(&cloud, &clock, "BookingsApi").config)).await;
         *lock(&cloud.secret) = secret.map(str::to_owned);
         let error =
             bookings_api(&setup(&cloud, &clock, "BookingsApi")).await.map(drop).unwrap_err().to_string();
@@ -115,6 +143,7 @@ async fn stripe_needs_a_stripe_key_which_is_not_shown() {
         let cloud = Arc::new(Cloud::default());
         *lock(&cloud.secret) = secret.map(str::to_owned);
         let mut setup = setup(&cloud, &clock, "BillingConsumer");
+        create_tables(&Client::new(&setup.config)).await;
         setup.variables.insert("PAYMENT_PROVIDER".to_owned(), "stripe".to_owned());
         setup.variables.insert("PAYMENT_PROVIDER_SECRET_ARN".to_owned(), arn.to_owned());
         let error = billing_consumer(&setup).await.map(drop).unwrap_err().to_string();

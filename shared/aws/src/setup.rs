@@ -103,7 +103,11 @@ impl Setup {
             .region(region)
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .timeout_config(timeouts());
-        config.set_endpoint_url(self.variable("AWS_ENDPOINT_URL").map(str::to_owned));
+        let endpoint = self.variable("AWS_ENDPOINT_URL");
+        if !endpoint.is_none_or(is_url) {
+            return Err(self.malformed("AWS_ENDPOINT_URL", "must be a URL"));
+        }
+        config.set_endpoint_url(endpoint.map(str::to_owned));
         Ok(config.build())
     }
 
@@ -186,20 +190,34 @@ impl Setup {
 
     /// Logs a table that does not answer at init. The function starts all the same: its messages wait
     /// until the table answers.
-    pub fn first_answer<T>(&self, answer: Result<T, StoreError>) {
-        if let Err(error) = answer {
-            let table = self.variable("TABLE").unwrap_or_default();
-            warn!("the table {table} does not answer yet: {error}");
+    ///
+    /// # Errors
+    /// There is no such table: waiting does not help.
+    pub fn first_answer<T>(&self, answer: Result<T, StoreError>) -> Result<(), SetupError> {
+        match answer {
+            Err(StoreError::Unavailable(reason)) if reason.contains("ResourceNotFoundException") => {
+                return Err(self.malformed("TABLE", "must be the name of a table that exists"));
+            }
+            Err(error) => {
+                let table = self.variable("TABLE").unwrap_or_default();
+                warn!("the table {table} does not answer yet: {error}");
+            }
+            Ok(_) => {}
         }
+        Ok(())
     }
 
     fn url(&self, name: &str) -> Result<String, SetupError> {
         let value = self.required(name)?;
-        if value.starts_with("https://") || value.starts_with("http://") {
+        if is_url(value) {
             return Ok(value.to_owned());
         }
         Err(self.malformed(name, "must be the URL of a queue"))
     }
+}
+
+fn is_url(value: &str) -> bool {
+    value.starts_with("https://") || value.starts_with("http://")
 }
 
 /// A call that hangs fails well before the invocation's time is over: its message then waits as a

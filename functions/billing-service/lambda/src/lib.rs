@@ -30,7 +30,7 @@ pub async fn billing_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupEr
         setup.topics(&[Topic::OrderUpdates], Some(Topic::Billing)),
         store.find(OrderId::NIL),
     );
-    setup.first_answer(answer);
+    setup.first_answer(answer)?;
     let service =
         BillingService { store: Arc::new(store), providers: providers?, clock: setup.clock.clone() };
     Ok(ConsumerFunction::new(service, setup, topics?))

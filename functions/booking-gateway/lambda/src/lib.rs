@@ -36,7 +36,7 @@ pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
     let sends = topics(|topic| topic.carries_commands() && topic.is_awaited());
     let (secret, topics, answer) =
         tokio::join!(setup.secret(name), setup.topics(&sends, None), orders.get(OrderId::NIL));
-    setup.first_answer(answer);
+    setup.first_answer(answer)?;
     let reason = || SetupError::Secret { name, reason: "must have 32 bytes or more".to_owned() };
     let secret = Secret::new(secret?.as_bytes()).ok_or_else(reason)?;
     let gateway = Gateway { deadlines, ..gateway(setup, orders, topics?) };
@@ -53,7 +53,7 @@ pub async fn order_updates_consumer(setup: &Setup) -> Result<ConsumerFunction, S
     let commands = topics(Topic::carries_commands);
     let (topics, answer) =
         tokio::join!(setup.topics(&commands, Some(Topic::OrderUpdates)), orders.get(OrderId::NIL));
-    setup.first_answer(answer);
+    setup.first_answer(answer)?;
     let topics = topics?;
     let gateway = gateway(setup, orders, topics.clone());
     Ok(ConsumerFunction::new(OrderUpdates(gateway), setup, topics))
@@ -70,7 +70,7 @@ pub async fn reconciler(setup: &Setup) -> Result<Gateway, SetupError> {
     // One shard of the index is enough to open the connection.
     let shard = orders.due(0, Timestamp::from_millis(0), From::Oldest(None), 1);
     let (topics, answer) = tokio::join!(setup.topics(&sends, None), shard);
-    setup.first_answer(answer);
+    setup.first_answer(answer)?;
     Ok(gateway(setup, orders, topics?))
 }
 

@@ -28,7 +28,7 @@ pub async fn email_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupErro
     let mailer = SesMailer::new(&setup.config, sender);
     let (topics, answer, ()) =
         tokio::join!(setup.topics(&[], Some(Topic::Email)), store.last(OrderId::NIL), mailer.connect(),);
-    setup.first_answer(answer);
+    setup.first_answer(answer)?;
     let service = EmailService { store: Arc::new(store), mailer: Arc::new(mailer) };
     Ok(ConsumerFunction::new(service, setup, topics?))
 }

@@ -21,7 +21,7 @@ use crate::dynamodb::DynamoTickets;
 /// Names the part of the configuration that cannot be used.
 pub async fn flights_api(setup: &Setup) -> Result<Router, SetupError> {
     let store = store(setup)?;
-    setup.first_answer(store.offers().await);
+    setup.first_answer(store.offers().await)?;
     Ok(shared_http::close(api::router(Arc::new(store))))
 }
 
@@ -33,7 +33,7 @@ pub async fn tickets_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupEr
     let store = store(setup)?;
     let (topics, answer) =
         tokio::join!(setup.topics(&[Topic::OrderUpdates], Some(Topic::Tickets)), store.find(OrderId::NIL),);
-    setup.first_answer(answer);
+    setup.first_answer(answer)?;
     let service = TicketService { store: Arc::new(store), clock: setup.clock.clone() };
     Ok(ConsumerFunction::new(service, setup, topics?))
 }
