@@ -64,6 +64,28 @@ async fn bookings_api_serves_the_page_at_the_root_of_its_stage_and_knows_no_othe
     }
 }
 
+/// A route is for API Gateway's limits alone: what the function answers depends on the path.
+#[tokio::test]
+async fn bookings_api_answers_the_same_whatever_route_a_request_came_by() {
+    let stack = Stack::start().await;
+    let mut request = event(include_str!("../events/bookings-api.json"));
+    let booked = stack.api(&request).await;
+    let booking = event(booked["body"].as_str().unwrap());
+    let path = format!("/bookings/{}", booking["id"].as_str().unwrap());
+    request["httpMethod"] = "GET".into();
+    request["body"] = Value::Null;
+    for (resource, proxy) in [("/bookings/{proxy+}", &path["/bookings/".len()..]), ("/{proxy+}", &path[1..])] {
+        request["resource"] = resource.into();
+        request["path"] = path.as_str().into();
+        request["pathParameters"] = json!({"proxy": proxy});
+        request["requestContext"]["resourcePath"] = resource.into();
+        request["requestContext"]["path"] = format!("/v1{path}").into();
+        let answer = stack.api(&request).await;
+        assert_eq!(answer["statusCode"], 200, "{resource}: {answer}");
+        assert_eq!(event(answer["body"].as_str().unwrap())["id"], booking["id"], "{resource}");
+    }
+}
+
 #[tokio::test]
 async fn bookings_api_reads_a_body_that_the_gateway_encoded() {
     let stack = Stack::start().await;
