@@ -33,7 +33,8 @@ impl Metrics {
         for about in line["_aws"]["CloudWatchMetrics"].as_array().expect("metrics") {
             for dimensions in about["Dimensions"].as_array().expect("sets of dimensions") {
                 let names = dimensions.as_array().expect("a set").iter().map(text);
-                let dimensions: Vec<_> = names.map(|name| (name.clone(), text(&line[name.as_str()]))).collect();
+                let dimensions: Vec<_> =
+                    names.map(|name| (name.clone(), text(&line[name.as_str()]))).collect();
                 let dimensions: Vec<_> = dimensions.iter().map(|(name, of)| (&**name, &**of)).collect();
                 for metric in about["Metrics"].as_array().expect("a list") {
                     let name = text(&metric["Name"]);
@@ -85,7 +86,8 @@ impl Alarm {
     /// The alarms of a template as it is deployed.
     pub fn all(deployed: &Value) -> Vec<Self> {
         let resources = deployed["Resources"].as_mapping().expect("Resources").iter();
-        let alarms = resources.filter(|(_, resource)| resource["Type"].as_str() == Some("AWS::CloudWatch::Alarm"));
+        let alarms =
+            resources.filter(|(_, resource)| resource["Type"].as_str() == Some("AWS::CloudWatch::Alarm"));
         alarms.map(|(id, alarm)| Self::new(text(id), &alarm["Properties"])).collect()
     }
 
@@ -101,7 +103,8 @@ impl Alarm {
                 (stats.iter().map(|stat| metric(&stat["Metric"])).collect(), stats[0])
             }
         };
-        let statistic = ["Statistic", "ExtendedStatistic", "Stat"].into_iter().find_map(|key| of_metric.get(key));
+        let statistic =
+            ["Statistic", "ExtendedStatistic", "Stat"].into_iter().find_map(|key| of_metric.get(key));
         let number = |of: &Value, key: &str| of[key].as_u64();
         let periods = number(of, "EvaluationPeriods").expect("EvaluationPeriods");
         let to_alarm = number(of, "DatapointsToAlarm").unwrap_or(periods);

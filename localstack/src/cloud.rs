@@ -162,8 +162,9 @@ impl Cloud {
 }
 
 fn ses_error(code: &str, message: &str) -> HttpResponse {
-    let body =
-        format!("<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>");
+    let body = format!(
+        "<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+    );
     HttpResponse::new(400.try_into().expect("a status"), SdkBody::from(body))
 }
 

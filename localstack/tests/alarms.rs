@@ -71,8 +71,9 @@ impl World {
         let (start, metrics) = (stack.clock.now(), Arc::new(Mutex::new(Metrics::default())));
         let (clock, written) = (stack.clock.clone(), metrics.clone());
         let write = move |line: &str| lock(&written).write_emf(seconds(start, clock.now()), line);
-        let captures =
-            tracing::subscriber::set_default(tracing_subscriber::registry().with(Emf::new("bookings", write)));
+        let captures = tracing::subscriber::set_default(
+            tracing_subscriber::registry().with(Emf::new("bookings", write)),
+        );
         let functions = Template::load().functions();
         Self { stack, start, metrics, waiting: Vec::new(), functions, _captures: captures }
     }
@@ -99,7 +100,11 @@ impl World {
         let now = self.now();
         if let Some(table) = &outage.unreliable {
             let mut away = lock(&self.stack.cloud.away);
-            if now / 20 % 2 == 0 { away.insert(table.clone()) } else { away.remove(table) };
+            if now / 20 % 2 == 0 {
+                away.insert(table.clone())
+            } else {
+                away.remove(table)
+            };
         }
         let orders_away = lock(&self.stack.cloud.away).contains("OrdersTable");
         if outage.bookings.is_some_and(|every| now.is_multiple_of(every)) && !orders_away {
@@ -292,7 +297,8 @@ async fn ours() -> Vec<Row> {
 
     let mut world = World::healthy().await;
     let since = world.now();
-    let outage = Outage { unreliable: Some("TicketsTable".to_owned()), bookings: Some(10), ..Outage::default() };
+    let outage =
+        Outage { unreliable: Some("TicketsTable".to_owned()), bookings: Some(10), ..Outage::default() };
     world.run(since + QUARTER, &outage).await;
     rows.push(Row::new("a table answers half of the time", "RetriesAlarm", &world, since));
 
@@ -370,7 +376,9 @@ async fn theirs() -> Vec<Row> {
     rows.push(late);
 
     // https://docs.aws.amazon.com/ses/latest/dg/reputationdashboard-cloudwatch-alarm.html: an hour's average.
-    for (failure, rate, alarm) in [("bounce", "BounceRate", "MailBounces"), ("are spam", "ComplaintRate", "MailComplaints")] {
+    for (failure, rate, alarm) in
+        [("bounce", "BounceRate", "MailBounces"), ("are spam", "ComplaintRate", "MailComplaints")]
+    {
         let mut row = row(format!("a fifth of the mails {failure}"), &format!("{alarm}Alarm"));
         each_minute(&mut row, &|metrics, at| {
             metrics.write(at, "AWS/SES", &format!("Reputation.{rate}"), &[], 0.2);

@@ -74,7 +74,8 @@ async fn bookings_api_answers_the_same_whatever_route_a_request_came_by() {
     let path = format!("/bookings/{}", booking["id"].as_str().unwrap());
     request["httpMethod"] = "GET".into();
     request["body"] = Value::Null;
-    for (resource, proxy) in [("/bookings/{proxy+}", &path["/bookings/".len()..]), ("/{proxy+}", &path[1..])] {
+    for (resource, proxy) in [("/bookings/{proxy+}", &path["/bookings/".len()..]), ("/{proxy+}", &path[1..])]
+    {
         request["resource"] = resource.into();
         request["path"] = path.as_str().into();
         request["pathParameters"] = json!({"proxy": proxy});

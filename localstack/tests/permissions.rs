@@ -161,9 +161,13 @@ fn stripes_key_is_read_by_the_billing_service_alone_and_only_with_stripe() {
     let arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:stripe";
     let stripe = Template::with(&[("PaymentProvider", "stripe"), ("PaymentProviderSecretArn", arn)]);
     for (function, before) in stripe.functions().into_iter().zip(Template::load().functions()) {
-        let added: Vec<_> = function.allowed.difference(&before.allowed).map(|(action, on)| (&**action, &**on)).collect();
-        let wanted: &[_] =
-            if function.name == "BillingConsumer" { &[("secretsmanager:GetSecretValue", "stripe")] } else { &[] };
+        let added: Vec<_> =
+            function.allowed.difference(&before.allowed).map(|(action, on)| (&**action, &**on)).collect();
+        let wanted: &[_] = if function.name == "BillingConsumer" {
+            &[("secretsmanager:GetSecretValue", "stripe")]
+        } else {
+            &[]
+        };
         assert_eq!(added, wanted, "{}", function.name);
     }
 }

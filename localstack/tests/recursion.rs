@@ -55,7 +55,10 @@ fn complaints(document: &Value, loops: &BTreeSet<String>) -> Vec<String> {
         let allows = function["Properties"]["RecursiveLoop"].as_str() == Some("Allow");
         let is_loop = loops.contains(name);
         (allows != is_loop).then(|| {
-            format!("{name} {} RecursiveLoop: Allow", if is_loop { "needs" } else { "is no loop, and needs no" })
+            format!(
+                "{name} {} RecursiveLoop: Allow",
+                if is_loop { "needs" } else { "is no loop, and needs no" }
+            )
         })
     });
     wrong.collect()

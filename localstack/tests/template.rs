@@ -123,19 +123,27 @@ fn complaints(document: &Value, topic: Topic) -> Vec<String> {
     let alarm = |name: &str| alarms.get(name).copied().unwrap_or(&Value::Null);
     let waits = format!("{id}WaitAlarm");
     let of_topic = |metric: &Value, name| {
-        metric["MetricName"].as_str() == Some(name) && named(&metric["Dimensions"][0]["Value"]) == topic.name()
+        metric["MetricName"].as_str() == Some(name)
+            && named(&metric["Dimensions"][0]["Value"]) == topic.name()
     };
     must(of_topic(alarm(&waits), metrics::OLDEST_WAIT), &format!("{waits} watches its oldest wait"));
     let summed = |name: &str, of: &dyn Fn(&Value) -> bool| {
-        alarm(name)["Metrics"].as_sequence().into_iter().flatten().any(|metric| of(&metric["MetricStat"]["Metric"]))
+        alarm(name)["Metrics"]
+            .as_sequence()
+            .into_iter()
+            .flatten()
+            .any(|metric| of(&metric["MetricStat"]["Metric"]))
     };
     must(
         summed("RetriesAlarm", &|metric| of_topic(metric, metrics::RETRIES)),
         "RetriesAlarm counts its retries",
     );
-    for (alarm, metric) in [("ThrottlesAlarm", "Throttles"), ("RecursionAlarm", "RecursiveInvocationsDropped")] {
+    for (alarm, metric) in
+        [("ThrottlesAlarm", "Throttles"), ("RecursionAlarm", "RecursiveInvocationsDropped")]
+    {
         let of_consumer = |other: &Value| {
-            other["MetricName"].as_str() == Some(metric) && named(&other["Dimensions"][0]["Value"]) == function
+            other["MetricName"].as_str() == Some(metric)
+                && named(&other["Dimensions"][0]["Value"]) == function
         };
         must(summed(alarm, &of_consumer), &format!("{alarm} watches {function}"));
     }
@@ -361,7 +369,9 @@ fn a_parameter_with_another_value_makes_a_new_version_of_the_functions_that_have
                     Value::Tagged(tagged) if tagged.tag == "!If" => vec![&tagged.value[1], &tagged.value[2]],
                     value => vec![value],
                 };
-                for parameter in references.into_iter().map(named).filter(|name| parameters.contains_key(*name)) {
+                for parameter in
+                    references.into_iter().map(named).filter(|name| parameters.contains_key(*name))
+                {
                     let said = described.contains(&format!("${{{parameter}}}"));
                     assert!(said, "{id}: {name:?} has {parameter}, VersionDescription does not");
                 }
@@ -389,12 +399,14 @@ fn takes(parameter: &str, value: &str) -> bool {
     let of = &document["Parameters"][parameter];
     assert!(of.is_mapping(), "{parameter}");
     let listed = of["AllowedValues"].as_sequence();
-    let listed = listed.is_none_or(|values| values.iter().any(|allowed| testkit::cloudformation::text(allowed) == value));
+    let listed = listed
+        .is_none_or(|values| values.iter().any(|allowed| testkit::cloudformation::text(allowed) == value));
     let number = || value.parse::<u64>().ok();
     let at_least = of["MinValue"].as_u64().is_none_or(|min| number().is_some_and(|number| number >= min));
     let at_most = of["MaxValue"].as_u64().is_none_or(|max| number().is_some_and(|number| number <= max));
     let pattern = of["AllowedPattern"].as_str();
-    let matches = pattern.is_none_or(|pattern| Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(value));
+    let matches =
+        pattern.is_none_or(|pattern| Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(value));
     listed && at_least && at_most && matches
 }
 
@@ -405,7 +417,11 @@ fn a_parameter_that_cannot_work_is_refused_at_deployment() {
         ("EmailSender", "tickets@example.com", "tickets"),
         ("VerifyEmailSender", "no", "maybe"),
         ("PaymentProvider", "stripe", "cash"),
-        ("PaymentProviderSecretArn", "arn:aws:secretsmanager:eu-west-1:1:secret:stripe", "arn:aws:s3:::stripe"),
+        (
+            "PaymentProviderSecretArn",
+            "arn:aws:secretsmanager:eu-west-1:1:secret:stripe",
+            "arn:aws:s3:::stripe",
+        ),
         ("HoldDeadlineHours", "48", "0"),
         ("LogLevel", "warn", "loud"),
         ("LogRetentionDays", "30", "31"),
@@ -448,7 +464,11 @@ fn parameters_that_do_not_fit_together_are_refused_with_their_names() {
         (vec![stripe, ("PaymentProviderSecretArn", secret), ("AlarmEmail", "duty@example.com")], vec![]),
         (vec![stripe, ("PaymentProviderSecretArn", secret), ("AlarmTopicArn", topic)], vec![]),
         (
-            vec![("PaymentProvider", "simulated"), ("AlarmTopicArn", topic), ("AlarmEmail", "duty@example.com")],
+            vec![
+                ("PaymentProvider", "simulated"),
+                ("AlarmTopicArn", topic),
+                ("AlarmEmail", "duty@example.com"),
+            ],
             vec!["AlarmEmail"],
         ),
     ] {

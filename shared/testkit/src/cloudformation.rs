@@ -24,7 +24,8 @@ impl<'a> Deployment<'a> {
     pub fn resolve(&self) -> Value {
         let mut document = self.document.clone();
         if let Some(resources) = document["Resources"].as_mapping_mut() {
-            resources.retain(|_, resource| resource["Condition"].as_str().is_none_or(|name| self.holds(name)));
+            resources
+                .retain(|_, resource| resource["Condition"].as_str().is_none_or(|name| self.holds(name)));
         }
         document.as_mapping_mut().expect("a template").remove("Conditions");
         document.as_mapping_mut().expect("a template").remove("Rules");
@@ -81,7 +82,9 @@ impl<'a> Deployment<'a> {
         let of = &tagged.value;
         let mut parts = of.as_sequence().into_iter().flatten();
         match tagged.tag.to_string().as_str() {
-            "!Equals" => text(&self.value(&of[0]).expect("a value")) == text(&self.value(&of[1]).expect("a value")),
+            "!Equals" => {
+                text(&self.value(&of[0]).expect("a value")) == text(&self.value(&of[1]).expect("a value"))
+            }
             "!Not" => !self.is_true(&of[0]),
             "!And" => parts.all(|part| self.is_true(part)),
             "!Or" => parts.any(|part| self.is_true(part)),
