@@ -6,6 +6,7 @@
 //! | an alarm, by CloudWatch's arithmetic | [`alarm`] |
 //! | a call to AWS, and its cost | [`call`] |
 //! | the AWS that answers the calls | [`cloud`] |
+//! | template.yaml, as it is written | [`document`] |
 //! | the functions and their triggers | [`stack`] |
 #![expect(
     clippy::expect_used,
@@ -16,4 +17,5 @@
 pub mod alarm;
 pub mod call;
 pub mod cloud;
+pub mod document;
 pub mod stack;

@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use localstack::document::{document, of_type};
 use serde_norway::Value;
-use testkit::template::{Function, TEMPLATE, Template};
+use testkit::template::{Function, Template};
 
 /// The functions that each function can invoke: those whose queue it may send to, by its role.
 fn invokes(functions: &[Function]) -> BTreeMap<&str, BTreeSet<&str>> {
@@ -47,12 +48,10 @@ fn loops() -> BTreeSet<String> {
 
 /// What is wrong in a template for these functions.
 fn complaints(document: &Value, loops: &BTreeSet<String>) -> Vec<String> {
-    let functions = document["Resources"].as_mapping().unwrap().iter();
-    let functions =
-        functions.filter(|(_, resource)| resource["Type"].as_str() == Some("AWS::Serverless::Function"));
+    let functions = of_type(document, "AWS::Serverless::Function").into_iter();
     let wrong = functions.filter_map(|(id, function)| {
-        let name = id.as_str()?.strip_suffix("Function")?;
-        let allows = function["Properties"]["RecursiveLoop"].as_str() == Some("Allow");
+        let name = id.strip_suffix("Function")?;
+        let allows = function["RecursiveLoop"].as_str() == Some("Allow");
         let is_loop = loops.contains(name);
         (allows != is_loop).then(|| {
             format!(
@@ -69,15 +68,14 @@ fn exactly_the_functions_whose_messages_come_back_allow_it() {
     let loops = loops();
     let consumers = ["BillingConsumer", "EmailConsumer", "OrderUpdatesConsumer", "TicketsConsumer"];
     assert_eq!(loops, consumers.map(str::to_owned).into(), "as seen in this system");
-    let document = serde_norway::from_str(TEMPLATE).unwrap();
-    assert_eq!(complaints(&document, &loops), [] as [String; 0]);
+    assert_eq!(complaints(&document(), &loops), [] as [String; 0]);
 }
 
 #[test]
 fn a_function_that_forgets_it_is_named() {
     let loops = loops();
     for function in &loops {
-        let mut document: Value = serde_norway::from_str(TEMPLATE).unwrap();
+        let mut document = document();
         let properties = &mut document["Resources"][format!("{function}Function")]["Properties"];
         properties.as_mapping_mut().unwrap().remove("RecursiveLoop").unwrap();
         assert_eq!(complaints(&document, &loops), [format!("{function} needs RecursiveLoop: Allow")]);

@@ -1,39 +1,18 @@
-//! The promises of template.yaml beside the roles and the alarms: no accepted order is lost, nothing is called
-//! too often at once, and every topic of the one table (`protocol::topic`) has its resources under its names.
+//! The promises of template.yaml beside roles, alarms and parameters: no accepted order is lost, and every topic of
+//! the one table (`protocol::topic`) has its resources under its names.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use localstack::document::{document, named, of_type};
 use messaging::metrics;
 use protocol::topic::Topic;
-use regex_lite::Regex;
 use serde_norway::Value;
-use testkit::cloudformation::Deployment;
-use testkit::template::{TEMPLATE, Template, deploy};
-
-/// A text, or what a `!Ref`, `!GetAtt` or `!Sub` names; empty where there is nothing.
-fn named(value: &Value) -> &str {
-    match value {
-        Value::Tagged(tagged) => tagged.value.as_str(),
-        value => value.as_str(),
-    }
-    .unwrap_or_default()
-}
+use testkit::template::{Template, deploy};
 
 fn properties<'a>(template: &'a Template, kind: &str, id: &str) -> &'a Value {
     let resource = template.of_type(kind).into_iter().find(|(other, _)| other == id);
     &resource.unwrap_or_else(|| panic!("the template has no {id}")).1["Properties"]
-}
-
-fn document() -> Value {
-    serde_norway::from_str(TEMPLATE).unwrap()
-}
-
-/// The resources of that type: their logical ids and properties.
-fn of_type<'a>(document: &'a Value, kind: &str) -> BTreeMap<&'a str, &'a Value> {
-    let resources = document["Resources"].as_mapping().unwrap().iter();
-    let wanted = resources.filter(|(_, resource)| resource["Type"].as_str() == Some(kind));
-    wanted.map(|(id, resource)| (named(id), &resource["Properties"])).collect()
 }
 
 /// The environment variables of a function.
@@ -258,25 +237,6 @@ fn every_table_is_encrypted_can_be_restored_and_outlives_its_stack() {
 }
 
 #[test]
-fn a_key_of_the_customer_encrypts_what_holds_orders() {
-    let key = "arn:aws:kms:eu-central-1:123456789012:key/1";
-    for (parameters, key) in [(&[][..], None), (&[("KmsKeyArn", key)], Some(key))] {
-        let deployed = deploy(&document(), parameters);
-        let of = |kind| of_type(&deployed, kind).into_values().collect::<Vec<_>>();
-        for queue in of("AWS::SQS::Queue") {
-            assert_eq!(queue["KmsMasterKeyId"].as_str(), key);
-            assert_eq!(queue["SqsManagedSseEnabled"].as_bool(), Some(key.is_none()), "one of both");
-        }
-        for table in of("AWS::DynamoDB::Table") {
-            assert_eq!(table["SSESpecification"]["KMSMasterKeyId"].as_str(), key);
-        }
-        for secret in of("AWS::SecretsManager::Secret") {
-            assert_eq!(secret["KmsKeyId"].as_str(), key);
-        }
-    }
-}
-
-#[test]
 fn every_function_has_a_role_and_a_log_of_its_own_and_an_alarm() {
     let template = Template::load();
     let functions = template.of_type("AWS::Serverless::Function");
@@ -290,204 +250,6 @@ fn every_function_has_a_role_and_a_log_of_its_own_and_an_alarm() {
         let alarm = properties(&template, "AWS::CloudWatch::Alarm", &format!("{name}ErrorsAlarm"));
         assert!(watches(alarm, "Errors", &id), "{id}");
     }
-}
-
-/// The stages of an API: the one that it names, and the one called `Stage` that SAM adds unless the API has an
-/// OpenAPI version. `localstack/transform.py` holds this to SAM itself.
-fn stages(document: &Value) -> Vec<String> {
-    let versioned = |of: &Value| of["OpenApiVersion"].is_string();
-    let globally = versioned(&document["Globals"]["Api"]);
-    let apis = of_type(document, "AWS::Serverless::Api").into_values();
-    let of_api = |api: &Value| {
-        let added = (!globally && !versioned(api)).then(|| "Stage".to_owned());
-        added.into_iter().chain([named(&api["StageName"]).to_owned()]).collect::<Vec<_>>()
-    };
-    apis.flat_map(of_api).collect()
-}
-
-#[test]
-fn the_api_has_one_stage_and_all_of_it_is_throttled_and_new_bookings_apart() {
-    let mut document = document();
-    assert_eq!(stages(&document), ["Stage"], "the parameter of that name");
-    let api = of_type(&document, "AWS::Serverless::Api")["Api"];
-    let limits = api["MethodSettings"].as_sequence().unwrap().iter().map(|setting| {
-        ["HttpMethod", "ResourcePath", "ThrottlingRateLimit", "ThrottlingBurstLimit"]
-            .map(|property| named(&setting[property]))
-    });
-    let limits: Vec<_> = limits.collect();
-    assert_eq!(
-        limits,
-        [
-            ["*", "/*", "RequestsPerSecond", "RequestsBurst"],
-            ["POST", "/~1bookings", "BookingsPerSecond", "BookingsBurst"],
-        ]
-    );
-
-    // A limit of its own needs a route of its own, and a route hides others of the same path.
-    let functions = of_type(&document, "AWS::Serverless::Function");
-    let events = functions.iter().flat_map(|(id, function)| {
-        let events = function["Events"].as_mapping().unwrap().values();
-        let api = events.filter(|event| event["Type"].as_str() == Some("Api"));
-        api.map(|event| (named(&event["Properties"]["Path"]), named(&event["Properties"]["Method"]), *id))
-    });
-    let routes: BTreeSet<_> = events.collect();
-    let to_bookings = ["/", "/bookings", "/bookings/{proxy+}", "/{proxy+}"];
-    let mut expected: BTreeSet<_> = to_bookings.map(|path| (path, "ANY", "BookingsApiFunction")).into();
-    expected.insert(("/bookings", "POST", "BookingsApiFunction"));
-    expected.insert(("/flights", "ANY", "FlightsApiFunction"));
-    assert_eq!(routes, expected);
-
-    let api = &mut document["Resources"]["Api"]["Properties"];
-    api.as_mapping_mut().unwrap().remove("OpenApiVersion").unwrap();
-    assert_eq!(stages(&document), ["Stage", "Stage"], "a second one, which nothing throttles");
-}
-
-#[test]
-fn the_api_functions_reserve_concurrency_only_if_asked() {
-    for (parameters, reserved) in [(&[][..], None), (&[("ApiReservedConcurrency", "50")], Some("50"))] {
-        let deployed = deploy(&document(), parameters);
-        for (id, function) in of_type(&deployed, "AWS::Serverless::Function") {
-            let expected = reserved.filter(|_| id.contains("Api"));
-            assert_eq!(function["ReservedConcurrentExecutions"].as_str(), expected, "{id}");
-        }
-    }
-}
-
-/// SAM makes a new version for what changed in the template. A parameter's value is not in there, so without its
-/// name in the version's description the alias would keep the version with the old value.
-#[test]
-fn a_parameter_with_another_value_makes_a_new_version_of_the_functions_that_have_it() {
-    let document = document();
-    let parameters = document["Parameters"].as_mapping().unwrap();
-    let globals = &document["Globals"]["Function"];
-    assert_eq!(globals["AutoPublishAlias"].as_str(), Some("live"));
-    for (id, function) in of_type(&document, "AWS::Serverless::Function") {
-        let described = named(&function["VersionDescription"]);
-        for of in [globals, function] {
-            for (name, value) in of["Environment"]["Variables"].as_mapping().unwrap() {
-                let references = match value {
-                    Value::Tagged(tagged) if tagged.tag == "!If" => vec![&tagged.value[1], &tagged.value[2]],
-                    value => vec![value],
-                };
-                for parameter in
-                    references.into_iter().map(named).filter(|name| parameters.contains_key(*name))
-                {
-                    let said = described.contains(&format!("${{{parameter}}}"));
-                    assert!(said, "{id}: {name:?} has {parameter}, VersionDescription does not");
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn a_gradual_deployment_watches_the_functions_errors_and_is_off_by_default() {
-    let document = document();
-    let gradual = &document["Globals"]["Function"]["DeploymentPreference"]["Enabled"];
-    assert_eq!(named(gradual), "GradualDeployment");
-    assert_eq!(document["Parameters"]["GradualDeployment"]["Default"].as_str(), Some("false"));
-    for (id, function) in of_type(&document, "AWS::Serverless::Function") {
-        let alarms = function["DeploymentPreference"]["Alarms"].as_sequence().unwrap();
-        let errors = format!("{}ErrorsAlarm", id.strip_suffix("Function").unwrap());
-        assert!(alarms.iter().any(|alarm| named(alarm) == errors), "{id}");
-    }
-}
-
-/// Whether a value of a parameter is taken, by its pattern, list and range.
-fn takes(parameter: &str, value: &str) -> bool {
-    let document = document();
-    let of = &document["Parameters"][parameter];
-    assert!(of.is_mapping(), "{parameter}");
-    let listed = of["AllowedValues"].as_sequence();
-    let listed = listed
-        .is_none_or(|values| values.iter().any(|allowed| testkit::cloudformation::text(allowed) == value));
-    let number = || value.parse::<u64>().ok();
-    let at_least = of["MinValue"].as_u64().is_none_or(|min| number().is_some_and(|number| number >= min));
-    let at_most = of["MaxValue"].as_u64().is_none_or(|max| number().is_some_and(|number| number <= max));
-    let pattern = of["AllowedPattern"].as_str();
-    let matches =
-        pattern.is_none_or(|pattern| Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(value));
-    listed && at_least && at_most && matches
-}
-
-#[test]
-fn a_parameter_that_cannot_work_is_refused_at_deployment() {
-    for (parameter, good, bad) in [
-        ("Stage", "v1", "v 1"),
-        ("EmailSender", "tickets@example.com", "tickets"),
-        ("VerifyEmailSender", "no", "maybe"),
-        ("PaymentProvider", "stripe", "cash"),
-        (
-            "PaymentProviderSecretArn",
-            "arn:aws:secretsmanager:eu-west-1:1:secret:stripe",
-            "arn:aws:s3:::stripe",
-        ),
-        ("HoldDeadlineHours", "48", "0"),
-        ("LogLevel", "warn", "loud"),
-        ("LogRetentionDays", "30", "31"),
-        ("AlarmEmail", "duty@example.com", "duty"),
-        ("AlarmTopicArn", "arn:aws:sns:eu-west-1:1:duty", "arn:aws:sqs:eu-west-1:1:duty"),
-        ("AccessLogs", "with-role", "maybe"),
-        ("RequestsPerSecond", "1", "0"),
-        ("RequestsBurst", "1", "0"),
-        ("BookingsPerSecond", "1", "0"),
-        ("BookingsBurst", "1", "0"),
-        ("WafRequests", "10", "9"),
-        ("WafRequests", "0", ""),
-        ("TicketsConcurrency", "2", "1"),
-        ("OrderUpdatesConcurrency", "1000", "1001"),
-        ("BillingConcurrency", "10", "0"),
-        ("EmailConcurrency", "2", "1"),
-        ("ApiReservedConcurrency", "0", "some"),
-        ("DeletionProtection", "yes", "true"),
-        ("KmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:key/1", "alias/orders"),
-        ("OrdersTableName", "orders-2", "o"),
-        ("TicketsTableName", "", "tickets/2"),
-        ("PaymentsTableName", "a.b", "a b"),
-        ("EmailsTableName", "abc", "arn:aws:dynamodb:eu-west-1:1:table/emails"),
-        ("GradualDeployment", "true", "yes"),
-        ("Architecture", "arm64", "arm"),
-    ] {
-        assert!(takes(parameter, good), "{parameter}={good}");
-        assert!(!takes(parameter, bad), "{parameter}={bad}");
-    }
-}
-
-#[test]
-fn parameters_that_do_not_fit_together_are_refused_with_their_names() {
-    let (secret, topic) = ("arn:aws:secretsmanager:eu-west-1:1:secret:s", "arn:aws:sns:eu-west-1:1:duty");
-    let stripe = ("PaymentProvider", "stripe");
-    for (parameters, refused) in [
-        (vec![("PaymentProvider", "simulated")], vec![]),
-        (vec![stripe], vec!["PaymentProviderSecretArn", "AlarmEmail"]),
-        (vec![stripe, ("PaymentProviderSecretArn", secret)], vec!["AlarmEmail"]),
-        (vec![stripe, ("PaymentProviderSecretArn", secret), ("AlarmEmail", "duty@example.com")], vec![]),
-        (vec![stripe, ("PaymentProviderSecretArn", secret), ("AlarmTopicArn", topic)], vec![]),
-        (
-            vec![
-                ("PaymentProvider", "simulated"),
-                ("AlarmTopicArn", topic),
-                ("AlarmEmail", "duty@example.com"),
-            ],
-            vec!["AlarmEmail"],
-        ),
-    ] {
-        let document = document();
-        let broken = Deployment::new(&document, &parameters).broken_rules();
-        assert_eq!(broken.len(), refused.len(), "{parameters:?}: {broken:?}");
-        for (why, name) in broken.iter().zip(refused) {
-            assert!(why.starts_with(name), "{why}");
-        }
-    }
-}
-
-/// Whoever deploys says whether tickets cost money, and where mail comes from.
-#[test]
-fn only_the_payment_provider_and_the_sender_must_be_chosen() {
-    let document = document();
-    let parameters = document["Parameters"].as_mapping().unwrap().iter();
-    let without = parameters.filter(|(_, parameter)| parameter.get("Default").is_none());
-    assert_eq!(without.map(|(name, _)| named(name)).collect::<Vec<_>>(), ["EmailSender", "PaymentProvider"]);
 }
 
 #[test]
