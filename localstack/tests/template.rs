@@ -122,7 +122,7 @@ fn complaints(document: &Value, topic: Topic) -> Vec<String> {
     {
         let of_consumer = |other: &Value| {
             other["MetricName"].as_str() == Some(metric)
-                && named(&other["Dimensions"][0]["Value"]) == function
+                && other["Dimensions"][0]["Value"] == consumer["FunctionName"]
         };
         must(summed(alarm, &of_consumer), &format!("{alarm} watches {function}"));
     }
@@ -248,7 +248,7 @@ fn every_function_has_a_role_and_a_log_of_its_own_and_an_alarm() {
         let logs = properties(&template, "AWS::Logs::LogGroup", &format!("{name}Logs"));
         assert_eq!(named(&logs["RetentionInDays"]), "LogRetentionDays");
         let alarm = properties(&template, "AWS::CloudWatch::Alarm", &format!("{name}ErrorsAlarm"));
-        assert!(watches(alarm, "Errors", &id), "{id}");
+        assert!(watches(alarm, "Errors", named(&function["FunctionName"])), "{id}");
     }
 }
 

@@ -141,7 +141,7 @@ async fn theirs() -> Vec<Row> {
     let mut rows = Vec::new();
 
     for function in Template::load().functions() {
-        let id = format!("{}Function", function.name);
+        let id = format!("bookings-{}", function.binary);
         let of: &[_] = &[("FunctionName", id.as_str())];
         // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
         let mut fails = row(format!("{id} fails"), &format!("{}ErrorsAlarm", function.name));

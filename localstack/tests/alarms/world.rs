@@ -19,7 +19,7 @@ use tracing_subscriber::layer::SubscriberExt;
 
 pub(crate) const MINUTE: u64 = 60;
 /// Until then the stack is healthy. No alarm that must be on looks further back.
-pub(crate) const HEALTHY: u64 = 12 * MINUTE;
+pub(crate) const HEALTHY: u64 = 11 * MINUTE;
 /// The dimensions of the API's metrics.
 pub(crate) const API: &[(&str, &str)] = &[("ApiName", "bookings"), ("Stage", "v1")];
 
@@ -40,7 +40,7 @@ pub(crate) struct Outage {
 
 impl Outage {
     pub(crate) fn none() -> Self {
-        Self { bookings: Some(30), ..Self::default() }
+        Self { bookings: Some(60), ..Self::default() }
     }
 }
 
@@ -180,7 +180,7 @@ impl World {
         }
         for function in &self.functions {
             // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
-            let name = format!("{}Function", function.name);
+            let name = format!("bookings-{}", function.binary);
             for metric in ["Errors", "Throttles"] {
                 self.aws("Lambda", metric, &[("FunctionName", &name)], 0.0);
             }

@@ -115,11 +115,8 @@ impl<'a> Deployment<'a> {
         let mut resolved = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let (name, rest) = part.split_once('}').expect("a closed ${…}");
-            resolved += &match name.strip_prefix('!') {
-                Some(literal) => format!("${{{literal}}}"),
-                None if logical_id(name) == name => self.reference(name),
-                None => logical_id(name).to_owned(),
-            };
+            let resource = logical_id(name);
+            resolved += &if resource == name { self.reference(name) } else { resource.to_owned() };
             resolved += rest;
         }
         resolved
