@@ -66,9 +66,13 @@ function seatsLeft({ seats_left: left, capacity }) {
 
 function order() {
   const fields = new FormData(form);
+  const seats = Number(fields.get("seats"));
+  const flight = departures.find(({ id }) => id === fields.get("flight_id"));
   return {
     flight_id: fields.get("flight_id") ?? "",
-    seats: Number(fields.get("seats")),
+    seats,
+    // What the customer sees: at another price nothing is booked.
+    expected_amount: flight && { value: flight.price.value * seats, currency: flight.price.currency },
     passenger: { name: fields.get("name").trim(), email: fields.get("email").trim() },
     payment_method: fields.get("payment_method"),
   };

@@ -61,12 +61,20 @@ export function headline(booking) {
 }
 
 function unavailable({ reason }) {
-  return { sold_out: "Sold out", unknown_flight: "No such flight" }[reason] ?? "Not booked";
+  const titles = {
+    sold_out: "Sold out",
+    unknown_flight: "No such flight",
+    departed: "Flight has departed",
+    price_changed: "Price has changed",
+  };
+  return titles[reason] ?? "Not booked";
 }
 
 function whyUnavailable({ reason, flight_id: flight, seats: count }) {
   if (reason === "sold_out") return `Flight ${flight} does not have ${seats(count)} left.`;
   if (reason === "unknown_flight") return `There is no flight ${flight}.`;
+  if (reason === "departed") return `Flight ${flight} has left.`;
+  if (reason === "price_changed") return `Flight ${flight} has another price now. You can book again at that price.`;
   return `Flight ${flight} could not be booked.`;
 }
 

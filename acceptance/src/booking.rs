@@ -107,7 +107,9 @@ impl Booking {
 
     fn assert_reason_fits_status(&self) {
         let allowed: &[Option<&str>] = match self.status.as_str() {
-            "rejected" => &[Some("sold_out"), Some("unknown_flight")],
+            "rejected" => {
+                &[Some("sold_out"), Some("unknown_flight"), Some("departed"), Some("price_changed")]
+            }
             "payment_declined" => &[Some("card_declined")],
             "cancelling" | "cancelled" => &[Some("cancelled_by_customer"), Some("expired")],
             _ => &[None],

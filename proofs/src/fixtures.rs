@@ -21,22 +21,30 @@ pub fn start() -> Timestamp {
     Timestamp::from_millis(1_800_000_000_000)
 }
 
-/// A flight that departs long after every deadline.
+/// Long after every deadline.
+pub const DEPARTS_IN: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// A flight that leaves after that time.
 #[expect(clippy::expect_used, reason = "tests only")]
-pub(crate) fn flight(id: FlightId, capacity: u32) -> Flight {
+pub(crate) fn flight(id: FlightId, capacity: u32, departs_in: Duration) -> Flight {
     Flight {
         id,
         from: "VIE".to_owned(),
         to: "LHR".to_owned(),
-        departs_at: start() + Duration::from_secs(90 * 24 * 60 * 60),
+        departs_at: start() + departs_in,
         capacity,
-        price: Money { value: 12_950, currency: Currency::parse("EUR").expect("a currency") },
+        price: euros(12_950),
     }
 }
 
-/// A request for that many seats on that flight.
 #[expect(clippy::expect_used, reason = "tests only")]
-pub(crate) fn request(flight_id: FlightId, seats: u64, card: &str) -> Request {
+fn euros(value: u64) -> Money {
+    Money { value, currency: Currency::parse("EUR").expect("a currency") }
+}
+
+/// A request for that many seats on that flight, for that amount if one is expected.
+#[expect(clippy::expect_used, reason = "tests only")]
+pub(crate) fn request(flight_id: FlightId, seats: u64, card: &str, expected: Option<u64>) -> Request {
     Request {
         flight_id,
         seats: SeatCount::try_from(seats).expect("1 to 9 seats"),
@@ -45,5 +53,6 @@ pub(crate) fn request(flight_id: FlightId, seats: u64, card: &str) -> Request {
             email: EmailAddress::parse("ada@example.com").expect("an address"),
         },
         payment_method: PaymentMethod::parse(card).expect("a payment method"),
+        expected_amount: expected.map(euros),
     }
 }

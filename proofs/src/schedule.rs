@@ -8,7 +8,7 @@ use booking_gateway::order::Status;
 use fastrand::Rng;
 
 use crate::fault::Fault;
-use crate::fixtures::{CARD_DECLINED, CARD_THAT_PAYS};
+use crate::fixtures::{CARD_DECLINED, CARD_THAT_PAYS, DEPARTS_IN};
 use crate::memory::contents::OpenedPayment;
 use crate::port_call::PortCall;
 use crate::simulation::Simulation;
@@ -63,15 +63,25 @@ struct Schedule {
 pub async fn run(pool: &mut StorePool, seed: u64) -> ScheduleRun {
     let mut rng = Rng::with_seed(seed);
     let card = |rng: &mut Rng| if rng.u8(..10) < 7 { CARD_THAT_PAYS } else { CARD_DECLINED };
-    let purchases: Vec<Purchase> =
-        (0..rng.usize(1..=3)).map(|_| Purchase { card: card(&mut rng), seats: rng.u64(1..=2) }).collect();
+    let purchase = |rng: &mut Rng| {
+        let (card, seats) = (card(rng), rng.u64(1..=2));
+        // One in eight expects another price, or the right one.
+        let expected = match rng.u8(..8) {
+            0 => Some(1),
+            1 => Some(12_950 * seats),
+            _ => None,
+        };
+        Purchase { card, seats, expected }
+    };
+    let purchases: Vec<Purchase> = (0..rng.usize(1..=3)).map(|_| purchase(&mut rng)).collect();
     let deadline = if rng.bool() {
         DeadlinePolicy::default().deadline
     } else {
         Duration::from_secs(rng.u64(300..7_200))
     };
     let capacity = rng.u32(1..=4);
-    let simulation = pool.simulation(seed, Setup { capacity, purchases, deadline, seed }).await;
+    let departs_in = if rng.u8(..4) == 0 { Duration::from_secs(rng.u64(60..200_000)) } else { DEPARTS_IN };
+    let simulation = pool.simulation(seed, Setup { capacity, departs_in, purchases, deadline, seed }).await;
     let cancels = rng.bool();
     let mut schedule =
         Schedule { simulation, rng, run: ScheduleRun::default(), running: Vec::new(), cancels };

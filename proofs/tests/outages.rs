@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use booking_gateway::order::Order;
 use proofs::fault::Fault;
-use proofs::fixtures::{CARD_DECLINED, CARD_THAT_PAYS, start};
+use proofs::fixtures::{CARD_DECLINED, CARD_THAT_PAYS, DEPARTS_IN, start};
 use proofs::port_call::PortCall;
 use proofs::simulation::invariants::violations;
 use proofs::simulation::job::{Job, Purchase, Setup};
@@ -219,10 +219,10 @@ impl Run {
 
 async fn run(backend: Backend, outage: Outage) {
     let mut pool = StorePool::new(backend).await;
-    let pays = |seats| Purchase { card: CARD_THAT_PAYS, seats };
+    let pays = |seats| Purchase::new(CARD_THAT_PAYS, seats);
     // The last one asks for more seats than the flight has.
-    let purchases = vec![pays(1), pays(1), Purchase { card: CARD_DECLINED, seats: 1 }, pays(1), pays(9)];
-    let setup = Setup { capacity: 8, purchases, deadline: 48 * HOUR, seed: 1 };
+    let purchases = vec![pays(1), pays(1), Purchase::new(CARD_DECLINED, 1), pays(1), pays(9)];
+    let setup = Setup { capacity: 8, departs_in: DEPARTS_IN, purchases, deadline: 48 * HOUR, seed: 1 };
     let mut simulation = pool.simulation(1, setup).await;
     simulation.provider.set_down(outage == Outage::Provider);
     // Without the orders' store it can do nothing.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use booking_gateway::order::Status;
 use proofs::fault::Fault;
-use proofs::fixtures::CARD_THAT_PAYS;
+use proofs::fixtures::{CARD_THAT_PAYS, DEPARTS_IN};
 use proofs::simulation::invariants::violations;
 use proofs::simulation::job::{Job, JobResult, Purchase, Setup};
 use proofs::simulation::store_pool::{Backend, StorePool};
@@ -17,8 +17,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 /// A simulation with so many orders, which have ten minutes; their first commands wait in the topics.
 async fn ordered(pool: &mut StorePool, number: u64, orders: usize) -> Simulation {
-    let purchases = vec![Purchase { card: CARD_THAT_PAYS, seats: 1 }; orders];
-    let setup = Setup { capacity: 9, purchases, deadline: 10 * MINUTE, seed: 1 };
+    let purchases = vec![Purchase::new(CARD_THAT_PAYS, 1); orders];
+    let setup = Setup { capacity: 9, departs_in: DEPARTS_IN, purchases, deadline: 10 * MINUTE, seed: 1 };
     let mut simulation = pool.simulation(number, setup).await;
     for customer in 0..orders {
         simulation.perform(&Job::Order(customer), &mut |_| None).await;

@@ -8,7 +8,7 @@ use booking_gateway::check::NextCheck;
 use booking_gateway::order::Order;
 use messaging::entropy::{Entropy, SeededEntropy};
 use proofs::fault::Fault;
-use proofs::fixtures::{CARD_THAT_PAYS, start};
+use proofs::fixtures::{CARD_THAT_PAYS, DEPARTS_IN, start};
 use proofs::port_call::PortCall;
 use proofs::simulation::job::{Job, Purchase, Setup};
 use proofs::simulation::store_pool::{Backend, StorePool};
@@ -22,8 +22,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 async fn ordered(pool: &mut StorePool) -> Simulation {
-    let purchases = vec![Purchase { card: CARD_THAT_PAYS, seats: 1 }];
-    let setup = Setup { capacity: 9, purchases, deadline: 48 * HOUR, seed: 1 };
+    let purchases = vec![Purchase::new(CARD_THAT_PAYS, 1)];
+    let setup = Setup { capacity: 9, departs_in: DEPARTS_IN, purchases, deadline: 48 * HOUR, seed: 1 };
     let mut simulation = pool.simulation(0, setup).await;
     simulation.perform(&Job::Order(0), &mut |_| None).await;
     simulation

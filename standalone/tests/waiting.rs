@@ -12,6 +12,7 @@ use booking_gateway::gateway::Gateway;
 use client::ClientError;
 use messaging::clock::{Clock, ManualClock, SystemClock};
 use messaging::topics::{Outgoing, SendError, Topics};
+use protocol::time::Timestamp;
 use serde_json::{Value, json};
 use standalone::{Options, Server};
 use support::{Http, booking};
@@ -234,6 +235,43 @@ async fn a_departed_flight_can_no_longer_be_cancelled() {
     let refused = app.http.0.delete(&format!("/bookings/{id}")).await.unwrap_err();
     assert!(matches!(&refused, ClientError::Refused { status: 409, .. }), "{refused}");
     assert!(refused.to_string().contains("departed"), "{refused}");
+    app.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_departed_flight_is_not_offered_and_cannot_be_booked() {
+    let app = App::start().await;
+    let offered = async || app.http.get("/flights").await.as_array().unwrap().len();
+    assert!(offered().await > 0);
+    app.clock.advance(Duration::from_secs(400 * 24 * 60 * 60));
+    assert_eq!(offered().await, 0);
+    let id = app.book().await;
+    let booking = app.http.settled(&id).await;
+    assert_eq!((&booking["status"], &booking["reason"]), (&json!("rejected"), &json!("departed")));
+    app.server.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_charged_for_a_flight_that_has_left() {
+    let app = App::start().await;
+    app.switch("billing-service", false).await;
+    let flights = app.http.get("/flights").await;
+    let departs_at: Timestamp = flights[0]["departs_at"].as_str().unwrap().parse().unwrap();
+    let first = flights[0]["id"].as_str().unwrap();
+    // It leaves before the order's deadline.
+    app.clock.advance(departs_at.since(app.clock.now()) - Duration::from_secs(600));
+    let id = app.http.book(first, 1, "pm_card_visa").await;
+    app.in_status(&id, "tickets_reserved").await;
+    let booking = app.http.get(&format!("/bookings/{id}")).await;
+    assert_eq!(booking["expires_at"], departs_at.to_string());
+    app.clock.advance(Duration::from_secs(601));
+    app.reconcile().await;
+    app.switch("billing-service", true).await;
+    let booking = app.http.settled(&id).await;
+    assert_eq!((&booking["status"], &booking["reason"]), (&json!("cancelled"), &json!("expired")));
+    for entry in app.http.get("/operator/payments").await.as_array().unwrap() {
+        assert_eq!(entry["captured"], 0);
+    }
     app.server.stop().await;
 }
 

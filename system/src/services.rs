@@ -145,7 +145,7 @@ impl Services {
     /// The bookings API, the page and the flights API. The caller adds the outer layers (`shared_http::close`).
     pub fn router(&self) -> Router {
         booking_gateway::api::router(self.acceptor.clone())
-            .merge(ticket_service::api::router(self.tickets.clone()))
+            .merge(ticket_service::api::router(self.tickets.clone(), self.acceptor.gateway.clock.clone()))
     }
 }
 

@@ -21,6 +21,8 @@ const STATES = {
       { event: "tickets_reserved", next: "tickets_reserved", sets: { amount: { value: 25900, currency: "EUR" } } },
       { event: "tickets_unavailable", next: "rejected", sets: { reason: "sold_out" } },
       { event: "tickets_unavailable", next: "rejected", sets: { reason: "unknown_flight" } },
+      { event: "tickets_unavailable", next: "rejected", sets: { reason: "departed" } },
+      { event: "tickets_unavailable", next: "rejected", sets: { reason: "price_changed" } },
       { event: "cancel_requested", next: "cancelling_tickets", sets: byCustomer },
       { event: "deadline_passed", next: "cancelling_tickets", sets: expired },
     ],

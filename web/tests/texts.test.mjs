@@ -103,6 +103,13 @@ test("rejected says why, and that nothing was charged", () => {
   each(({ reason }) => reason === "unknown_flight", (booking) => {
     assert.equal(textOf(booking), "No such flight. There is no flight OS-101. Nothing was charged.");
   });
+  each(({ reason }) => reason === "departed", (booking) => {
+    assert.equal(textOf(booking), "Flight has departed. Flight OS-101 has left. Nothing was charged.");
+  });
+  each(({ reason }) => reason === "price_changed", (booking) => {
+    const text = "Price has changed. Flight OS-101 has another price now. You can book again at that price. Nothing was charged.";
+    assert.equal(textOf(booking), text);
+  });
 });
 
 test("declined says that nothing was charged, and that the seats are released only after they are", () => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use acceptance::{Booking, Charge, NewFlight, Order, Setup, TestApp, eventually};
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 /// Events up to a cancellation have one order; the release and the refund after it have any.
 fn sorted_tail(events: &[String], head: usize) -> Vec<&str> {
@@ -238,4 +239,26 @@ async fn a_charge_after_the_deadline_is_not_captured() {
     assert_eq!(booking.events, ["accepted", "tickets_reserved", "payment_declined", "tickets_released"]);
     app.assert_paid_and_seated(&[flight], &[&booking.id]).await;
     assert_eq!(app.charged(&booking.id).await.captured, 0);
+}
+
+#[tokio::test]
+async fn an_order_at_another_price_than_expected_is_rejected() {
+    let app = TestApp::start().await;
+    let flight = app.open_flight().await;
+    let expecting = |value: u64, currency: &str| {
+        let mut order = Order::new(&flight.id, 2).json();
+        order["expected_amount"] = json!({"value": value, "currency": currency});
+        order
+    };
+    let price = flight.price * 2;
+    let end = async |order: &Value| {
+        let booking = Booking::read(&app.post(order).await);
+        app.settled(&booking.id).await
+    };
+    for unexpected in [expecting(price - 1, "EUR"), expecting(price + 1, "EUR"), expecting(price, "USD")] {
+        let booking = end(&unexpected).await;
+        assert_eq!((booking.status.as_str(), booking.reason.as_deref()), ("rejected", Some("price_changed")));
+    }
+    let expected = end(&expecting(price, "EUR")).await;
+    assert_eq!((expected.status.as_str(), expected.amount), ("confirmed", Some(price)));
 }

@@ -42,6 +42,9 @@ pub struct Request {
     pub passenger: Passenger,
     /// What it is paid with.
     pub payment_method: PaymentMethod,
+    /// What it costs in all, if the customer has said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected_amount: Option<Money>,
 }
 
 /// One order, as the gateway stores it.
@@ -65,7 +68,7 @@ pub struct Order {
     pub history: Vec<Change>,
     /// When it was accepted.
     pub created_at: Timestamp,
-    /// Past this moment nothing new is captured for it.
+    /// Past this moment nothing new is captured for it: its deadline, or the departure if that comes first.
     pub not_after: Timestamp,
     /// The trace that all its messages share.
     pub traceparent: TraceParent,
@@ -334,7 +337,10 @@ pub fn apply(order: &Order, input: &Input, now: Timestamp) -> Applied {
     match (order.state, input) {
         // Seats were held: used once, released in every state that cannot use them.
         (S::Pending, Input::Update(U::TicketsReserved { amount, departs_at })) => {
-            let held = Order { amount: Some(amount.clone()), departs_at: Some(*departs_at), ..order.clone() };
+            // Nothing is charged for a flight that has left.
+            let not_after = order.not_after.min(*departs_at);
+            let amount = Some(amount.clone());
+            let held = Order { amount, departs_at: Some(*departs_at), not_after, ..order.clone() };
             self::advance(&held, input, S::TicketsReserved, now)
         }
         (S::TicketsReserved, Input::Update(U::TicketsReserved { .. })) => Repeat,
@@ -489,8 +495,8 @@ fn cancel(order: &Order, input: &Input, undoing: Undoing, reason: Reason, now: T
 }
 
 fn reserve(order: &Order) -> Command {
-    let Request { flight_id, seats, .. } = order.request.clone();
-    Command(messages::TicketCommand::Reserve { flight_id, seats }.into())
+    let Request { flight_id, seats, expected_amount, .. } = order.request.clone();
+    Command(messages::TicketCommand::Reserve { flight_id, seats, expected_amount }.into())
 }
 
 fn release(order: &Order) -> Command {

@@ -30,6 +30,11 @@ impl Mail {
                 format!("No seats for you on {flight}"),
                 match notice.reason {
                     Some(Reason::UnknownFlight) => format!("there is no flight {flight}. Nothing was charged."),
+                    Some(Reason::Departed) => format!("flight {flight} has departed. Nothing was charged."),
+                    Some(Reason::PriceChanged) => format!(
+                        "the price of flight {flight} has changed since you chose it. Nothing was charged. \
+                         You are welcome to book again at the new price."
+                    ),
                     None
                     | Some(
                         Reason::SoldOut
@@ -56,6 +61,8 @@ impl Mail {
                         Reason::CancelledByCustomer
                         | Reason::SoldOut
                         | Reason::UnknownFlight
+                        | Reason::Departed
+                        | Reason::PriceChanged
                         | Reason::CardDeclined,
                     ) => "your booking is cancelled, as you asked. No seats are held, and nothing is charged: \
                         a payment that was made is refunded in full."

@@ -5,6 +5,9 @@ use protocol::money::Money;
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::reservation::Hold;
+use crate::store::Wanted;
+
 /// A flight as a flights file describes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,6 +24,32 @@ pub struct Flight {
     pub capacity: u32,
     /// The price of one seat.
     pub price: Money,
+}
+
+/// What a flight offers to an order, free seats apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Terms {
+    /// The seats, if they are free.
+    Seats(Hold),
+    /// It has left.
+    Departed,
+    /// The seats cost another amount.
+    PriceChanged,
+}
+
+impl Flight {
+    /// What it offers at that moment; `None` where the price of so many seats does not fit.
+    pub fn terms(&self, wanted: &Wanted, now: Timestamp) -> Option<Terms> {
+        let (seats, departs_at) = (wanted.seats, self.departs_at);
+        let amount = self.price.times(seats)?;
+        Some(if departs_at <= now {
+            Terms::Departed
+        } else if wanted.expected_amount.as_ref().is_some_and(|expected| *expected != amount) {
+            Terms::PriceChanged
+        } else {
+            Terms::Seats(Hold { flight_id: self.id.clone(), seats, amount, departs_at })
+        })
+    }
 }
 
 /// A flight as it is shown to customers.

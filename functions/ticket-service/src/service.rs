@@ -8,14 +8,13 @@ use messaging::consumer::{Outcome, Service};
 use messaging::store::StoreError;
 use messaging::topics::Outgoing;
 use protocol::event::Event;
-use protocol::flight::{FlightId, SeatCount};
 use protocol::ids::OrderId;
 use protocol::messages::{Message, TicketCommand};
 use protocol::reason::Unavailable;
 use tracing::info;
 
 use crate::reservation::Reservation;
-use crate::store::{Held, TicketStore};
+use crate::store::{Held, TicketStore, Wanted};
 
 /// Holds seats and releases them.
 pub struct TicketService {
@@ -42,7 +41,10 @@ impl Service for TicketService {
     async fn handle(&self, event: &Event<TicketCommand>, (): &()) -> Result<Outcome, StoreError> {
         let order = event.order;
         let record = match &event.message {
-            TicketCommand::Reserve { flight_id, seats } => self.reserve(order, flight_id, *seats).await?,
+            TicketCommand::Reserve { flight_id, seats, expected_amount } => {
+                let (flight_id, expected_amount) = (flight_id.clone(), expected_amount.clone());
+                self.reserve(order, &Wanted { flight_id, seats: *seats, expected_amount }).await?
+            }
             TicketCommand::Release { .. } => self.release(order).await?,
         };
         let answer = record.answer();
@@ -52,17 +54,14 @@ impl Service for TicketService {
 }
 
 impl TicketService {
-    async fn reserve(
-        &self,
-        order: OrderId,
-        flight: &FlightId,
-        seats: SeatCount,
-    ) -> Result<Reservation, StoreError> {
-        let reason = match self.store.hold(order, flight, seats).await? {
+    async fn reserve(&self, order: OrderId, wanted: &Wanted) -> Result<Reservation, StoreError> {
+        let reason = match self.store.hold(order, wanted, self.clock.now()).await? {
             Held::Held(hold) => return Ok(Reservation::Held(hold)),
             Held::Decided(record) => return Ok(record),
-            Held::SoldOut => Unavailable::SoldOut,
             Held::UnknownFlight => Unavailable::UnknownFlight,
+            Held::Departed => Unavailable::Departed,
+            Held::PriceChanged => Unavailable::PriceChanged,
+            Held::SoldOut => Unavailable::SoldOut,
         };
         // A refusal is recorded too: seats that come free later must not change the answer.
         self.store.decide(order, &Reservation::Refused { reason }).await

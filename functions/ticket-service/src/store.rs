@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use messaging::store::StoreError;
 use protocol::flight::{FlightId, SeatCount};
 use protocol::ids::OrderId;
+use protocol::money::Money;
+use protocol::time::Timestamp;
 
 use crate::flight::{Flight, Offer};
 use crate::reservation::{Hold, Reservation};
@@ -15,8 +17,10 @@ use crate::reservation::{Hold, Reservation};
 #[async_trait]
 pub trait TicketStore: Send + Sync {
     /// Takes the seats off the flight and records the hold, in one transaction, if nothing was
-    /// decided about the order before and the seats are free.
-    async fn hold(&self, order: OrderId, flight: &FlightId, seats: SeatCount) -> Result<Held, StoreError>;
+    /// decided about the order before, the flight's terms at `now` are those that are wanted
+    /// ([`Flight::terms`]), and the seats are free. Of several reasons against it the first in [`Held`]
+    /// counts. None rests on a flight as it was some time ago.
+    async fn hold(&self, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Held, StoreError>;
 
     /// Records a decision that touches no flight, unless one was made before; answers the one
     /// that stands.
@@ -36,6 +40,17 @@ pub trait TicketStore: Send + Sync {
     async fn put_flight(&self, flight: &Flight) -> Result<FlightPut, StoreError>;
 }
 
+/// The seats that an order wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// On this flight.
+    pub flight_id: FlightId,
+    /// So many.
+    pub seats: SeatCount,
+    /// For this amount in all, if the customer has said so.
+    pub expected_amount: Option<Money>,
+}
+
 /// What became of a hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Held {
@@ -43,10 +58,14 @@ pub enum Held {
     Held(Hold),
     /// The order was decided before, like this.
     Decided(Reservation),
-    /// The flight has too few free seats; nothing is recorded.
-    SoldOut,
     /// There is no such flight; nothing is recorded.
     UnknownFlight,
+    /// The flight has left; nothing is recorded.
+    Departed,
+    /// The seats cost another amount than the customer expects; nothing is recorded.
+    PriceChanged,
+    /// The flight has too few free seats; nothing is recorded.
+    SoldOut,
 }
 
 /// What became of a flight.

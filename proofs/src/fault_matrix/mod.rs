@@ -44,6 +44,7 @@ pub async fn run(
 ) -> ScenarioRun {
     let setup = Setup {
         capacity: scenario.capacity,
+        departs_in: scenario.departs_in,
         purchases: scenario.purchases.clone(),
         deadline: minutes(scenario.deadline),
         seed: 1,

@@ -1,10 +1,13 @@
 //! The scenarios of the fault matrix.
 
+use std::time::Duration;
+
 use booking_gateway::order::Status;
 use protocol::topic::Topic;
 
+use super::minutes;
 use crate::fault::Fault;
-use crate::fixtures::{CARD_DECLINED, CARD_THAT_PAYS};
+use crate::fixtures::{CARD_DECLINED, CARD_THAT_PAYS, DEPARTS_IN};
 use crate::simulation::job::Purchase;
 
 /// Customers with one flight, what happens to them, and how their orders end.
@@ -14,6 +17,8 @@ pub struct Scenario {
     pub name: &'static str,
     /// The seats of the flight.
     pub(super) capacity: u32,
+    /// How long until it leaves.
+    pub(super) departs_in: Duration,
     /// What each customer wants.
     pub(super) purchases: Vec<Purchase>,
     /// The first customer cancels as soon as the order has this status.
@@ -37,7 +42,8 @@ impl Scenario {
         Self {
             name,
             capacity: 9,
-            purchases: vec![Purchase { card, seats: 2 }],
+            departs_in: DEPARTS_IN,
+            purchases: vec![Purchase::new(card, 2)],
             cancels_at: None,
             deadline: 48 * 60,
             stopped: None,
@@ -49,7 +55,7 @@ impl Scenario {
     }
 
     fn of_two(name: &'static str, capacity: u32, ends: &'static [Status]) -> Self {
-        let purchases = vec![Purchase { card: CARD_THAT_PAYS, seats: 1 }; 2];
+        let purchases = vec![Purchase::new(CARD_THAT_PAYS, 1); 2];
         Self { capacity, purchases, batch: 10, ..Self::new(name, CARD_THAT_PAYS, ends) }
     }
 
@@ -73,6 +79,24 @@ pub fn all() -> Vec<Scenario> {
     vec![
         pays("booked", &[Confirmed]),
         Scenario { capacity: 1, ..pays("sold out", &[Rejected]) },
+        Scenario {
+            purchases: vec![Purchase { expected: Some(25_899), ..Purchase::new(CARD_THAT_PAYS, 2) }],
+            ..pays("the price has changed", &[Rejected])
+        },
+        Scenario {
+            purchases: vec![Purchase { expected: Some(25_900), ..Purchase::new(CARD_THAT_PAYS, 2) }],
+            ..pays("booked at the expected price", &[Confirmed])
+        },
+        Scenario {
+            departs_in: minutes(3),
+            stopped: Some((Topic::Tickets, 5)),
+            ..pays("the flight left while tickets was stopped", &[Rejected])
+        },
+        Scenario {
+            departs_in: minutes(3),
+            stopped: Some((Topic::Billing, 5)),
+            ..pays("the flight left while billing was stopped", &[Cancelled])
+        },
         Scenario::new("declined", CARD_DECLINED, &[PaymentDeclined]),
         cancelled("cancelled at once", Status::Pending),
         cancelled("cancelled while the charge waits", Status::TicketsReserved),

@@ -5,7 +5,7 @@ use protocol::flight::FlightId;
 use ticket_service::flight::Flight;
 
 use super::state::Budget;
-use crate::fixtures::{self, CARD_DECLINED, CARD_THAT_PAYS};
+use crate::fixtures::{self, CARD_DECLINED, CARD_THAT_PAYS, DEPARTS_IN};
 
 /// How far a check goes. Within its bounds it is exhaustive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,10 +69,13 @@ pub struct Customers {
 /// The flight that exists.
 const FLIGHT: &str = "OS-101";
 
-/// One customer: one whose card pays, one whose card is declined, one whose flight does not exist.
+/// One customer: one whose card pays, one whose card is declined, one whose flight does not exist, one who
+/// expects another price.
 pub fn one_order() -> Vec<Customers> {
     let cases = [(FLIGHT, CARD_THAT_PAYS), (FLIGHT, CARD_DECLINED), ("OS-999", CARD_THAT_PAYS)];
-    cases.into_iter().map(|(flight, card)| with_one_seat(vec![request(flight, card)])).collect()
+    let expects_less = fixtures::request(flight_id(FLIGHT), 1, CARD_THAT_PAYS, Some(1));
+    let requests = cases.into_iter().map(|(flight, card)| request(flight, card)).chain([expects_less]);
+    requests.map(|request| with_one_seat(vec![request])).collect()
 }
 
 /// Two customers, and one seat; the first one's card pays, or does not.
@@ -83,11 +86,11 @@ pub fn two_orders() -> Vec<Customers> {
 }
 
 fn with_one_seat(requests: Vec<Request>) -> Customers {
-    Customers { flight: fixtures::flight(flight_id(FLIGHT), 1), requests }
+    Customers { flight: fixtures::flight(flight_id(FLIGHT), 1, DEPARTS_IN), requests }
 }
 
 fn request(flight: &str, card: &str) -> Request {
-    fixtures::request(flight_id(flight), 1, card)
+    fixtures::request(flight_id(flight), 1, card, None)
 }
 
 #[expect(clippy::expect_used, reason = "tests only")]

@@ -10,6 +10,8 @@ use protocol::topic::Topic;
 pub struct Setup {
     /// The seats of its flight.
     pub capacity: u32,
+    /// How long until its flight leaves.
+    pub departs_in: Duration,
     /// What its customers want, one each.
     pub purchases: Vec<Purchase>,
     /// How long an order may take.
@@ -25,6 +27,15 @@ pub struct Purchase {
     pub card: &'static str,
     /// The seats.
     pub seats: u64,
+    /// What the customer expects them to cost, in minor units; `None` to take any price.
+    pub expected: Option<u64>,
+}
+
+impl Purchase {
+    /// That many seats by that card, at any price.
+    pub fn new(card: &'static str, seats: u64) -> Self {
+        Self { card, seats, expected: None }
+    }
 }
 
 /// A customer, and what the services have answered.

@@ -115,9 +115,9 @@ impl Simulation {
     /// those of other simulations on the same stores.
     #[expect(clippy::expect_used, reason = "tests only")]
     async fn new(stores: Stores, number: u64, setup: Setup) -> Self {
-        let Setup { capacity, purchases, deadline, seed } = setup;
+        let Setup { capacity, departs_in, purchases, deadline, seed } = setup;
         let flight_id = FlightId::parse(&format!("OS-{number}")).expect("a flight's id");
-        let flight = fixtures::flight(flight_id.clone(), capacity);
+        let flight = fixtures::flight(flight_id.clone(), capacity, departs_in);
         stores.tickets.put_flight(&flight).await.expect("the flight is stored");
         let clock = Arc::new(ManualClock::at(start()));
         let topics = SimulatedTopics::new(clock.clone());
@@ -181,7 +181,8 @@ impl Simulation {
     #[expect(clippy::expect_used, reason = "tests only")]
     fn order(&self, customer: usize) -> Task<JobResult> {
         let purchase = &self.customers[customer].purchase;
-        let request = fixtures::request(self.flight_id.clone(), purchase.seats, purchase.card);
+        let request =
+            fixtures::request(self.flight_id.clone(), purchase.seats, purchase.card, purchase.expected);
         let key = IdempotencyKey::parse(format!("customer-{customer}").as_bytes()).expect("a key");
         let acceptor = self.services.acceptor.clone();
         Task::new(async move {

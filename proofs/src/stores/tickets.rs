@@ -7,13 +7,14 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use messaging::entropy::SeededEntropy;
 use messaging::store::StoreError;
-use protocol::flight::{FlightId, SeatCount};
+use protocol::flight::FlightId;
 use protocol::ids::OrderId;
+use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use testkit::dynamodb;
-use ticket_service::flight::{Flight, Offer};
-use ticket_service::reservation::{Hold, Reservation};
-use ticket_service::store::{FlightPut, Held, TicketStore};
+use ticket_service::flight::{Flight, Offer, Terms};
+use ticket_service::reservation::Reservation;
+use ticket_service::store::{FlightPut, Held, TicketStore, Wanted};
 
 use super::Intercepted;
 use crate::fault::CallFailure;
@@ -62,29 +63,32 @@ fn find(contents: &Contents, order: OrderId) -> Option<Reservation> {
 fn hold(
     contents: &mut Contents,
     order: OrderId,
-    flight_id: &FlightId,
-    seats: SeatCount,
+    wanted: &Wanted,
+    now: Timestamp,
 ) -> Result<Held, CallFailure> {
     if let Some(record) = find(contents, order) {
         return Ok(Held::Decided(record));
     }
-    let Some(Seats { flight, free }) = contents.tickets.flights.get_mut(flight_id) else {
+    let Some(Seats { flight, free }) = contents.tickets.flights.get_mut(&wanted.flight_id) else {
         return Ok(Held::UnknownFlight);
     };
-    let Some(left) = free.checked_sub(u32::from(seats.get())) else {
+    let hold = match flight.terms(wanted, now).ok_or(CallFailure::Refused)? {
+        Terms::Seats(hold) => hold,
+        Terms::Departed => return Ok(Held::Departed),
+        Terms::PriceChanged => return Ok(Held::PriceChanged),
+    };
+    let Some(left) = free.checked_sub(u32::from(wanted.seats.get())) else {
         return Ok(Held::SoldOut);
     };
-    let amount = flight.price.times(seats).ok_or(CallFailure::Refused)?;
     *free = left;
-    let hold = Hold { flight_id: flight_id.clone(), seats, amount, departs_at: flight.departs_at };
     contents.tickets.reservations.insert(order, Stored::new(Reservation::Held(hold.clone())));
     Ok(Held::Held(hold))
 }
 
 #[async_trait]
 impl TicketStore for Memory {
-    async fn hold(&self, order: OrderId, flight: &FlightId, seats: SeatCount) -> Result<Held, StoreError> {
-        self.call(PortCall::TICKET_STORE_HOLD, None, |contents, _| hold(contents, order, flight, seats)).await
+    async fn hold(&self, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Held, StoreError> {
+        self.call(PortCall::TICKET_STORE_HOLD, None, |contents, _| hold(contents, order, wanted, now)).await
     }
 
     async fn decide(&self, order: OrderId, decision: &Reservation) -> Result<Reservation, StoreError> {
@@ -148,8 +152,8 @@ impl TicketStore for Memory {
 
 #[async_trait]
 impl TicketStore for Intercepted<dyn TicketStore> {
-    async fn hold(&self, order: OrderId, flight: &FlightId, seats: SeatCount) -> Result<Held, StoreError> {
-        intercept(PortCall::TICKET_STORE_HOLD, self.0.hold(order, flight, seats)).await
+    async fn hold(&self, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Held, StoreError> {
+        intercept(PortCall::TICKET_STORE_HOLD, self.0.hold(order, wanted, now)).await
     }
 
     async fn decide(&self, order: OrderId, decision: &Reservation) -> Result<Reservation, StoreError> {

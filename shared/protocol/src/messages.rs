@@ -65,6 +65,9 @@ pub enum TicketCommand {
         flight_id: FlightId,
         /// How many of its seats.
         seats: SeatCount,
+        /// What they cost in all, if the customer has said so: for another amount none are held.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expected_amount: Option<Money>,
     },
     /// Release the seats, or make sure that none will be held. Answered `tickets_released`, or
     /// `tickets_unavailable` where they were refused.

@@ -10,6 +10,10 @@ pub enum Reason {
     SoldOut,
     /// There is no such flight.
     UnknownFlight,
+    /// The flight had left.
+    Departed,
+    /// The seats cost another amount than the customer expected.
+    PriceChanged,
     /// The card was refused.
     CardDeclined,
     /// The customer changed their mind.
@@ -26,6 +30,10 @@ pub enum Unavailable {
     SoldOut,
     /// There was no such flight when the order was decided.
     UnknownFlight,
+    /// The flight had left when the order was decided.
+    Departed,
+    /// The seats cost another amount than the customer expected when the order was decided.
+    PriceChanged,
 }
 
 /// Why no money was captured. Final: the provider holds no open payment any more.
@@ -43,6 +51,8 @@ impl From<Unavailable> for Reason {
         match reason {
             Unavailable::SoldOut => Reason::SoldOut,
             Unavailable::UnknownFlight => Reason::UnknownFlight,
+            Unavailable::Departed => Reason::Departed,
+            Unavailable::PriceChanged => Reason::PriceChanged,
         }
     }
 }

@@ -121,8 +121,11 @@ fn departure() -> Timestamp {
 #[test]
 fn ticket_commands() {
     let flight_id = FlightId::parse("OS-101").unwrap();
-    let reserve =
-        TicketCommand::Reserve { flight_id: flight_id.clone(), seats: SeatCount::try_from(2).unwrap() };
+    let reserve = TicketCommand::Reserve {
+        flight_id: flight_id.clone(),
+        seats: SeatCount::try_from(2).unwrap(),
+        expected_amount: None,
+    };
     golden(reserve, &wire("reserve", "reserve", "booking-gateway", r#"{"flight_id":"OS-101","seats":2}"#));
     let release = TicketCommand::Release { flight_id };
     golden(release, &wire("release", "release", "booking-gateway", r#"{"flight_id":"OS-101"}"#));

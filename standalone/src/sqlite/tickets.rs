@@ -2,12 +2,12 @@
 
 use async_trait::async_trait;
 use messaging::store::StoreError;
-use protocol::flight::{FlightId, SeatCount};
 use protocol::ids::OrderId;
+use protocol::time::Timestamp;
 use rusqlite::{Connection, params};
-use ticket_service::flight::{Flight, Offer};
-use ticket_service::reservation::{Hold, Reservation};
-use ticket_service::store::{FlightPut, Held, TicketStore};
+use ticket_service::flight::{Flight, Offer, Terms};
+use ticket_service::reservation::Reservation;
+use ticket_service::store::{FlightPut, Held, TicketStore, Wanted};
 
 use super::{Json, SqliteStores, Statements};
 
@@ -25,25 +25,26 @@ fn insert(connection: &Connection, order: OrderId, record: &Reservation) -> rusq
 
 #[async_trait]
 impl TicketStore for SqliteStores {
-    async fn hold(&self, order: OrderId, flight: &FlightId, seats: SeatCount) -> Result<Held, StoreError> {
-        let flight_id = flight.clone();
+    async fn hold(&self, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Held, StoreError> {
+        let wanted = wanted.clone();
         let write = move |connection: &Connection| {
             if let Some(record) = find(connection, order)? {
                 return Ok(Held::Decided(record));
             }
+            let (id, seats) = (wanted.flight_id.as_str(), wanted.seats.get());
             let flight = "SELECT body FROM flights WHERE id = ?1";
-            let Some(Json(flight)) =
-                connection.row(flight, [flight_id.as_str()], |row| row.get::<_, Json<Flight>>(0))?
-            else {
-                return Ok(Held::UnknownFlight);
+            let flight = connection.row(flight, [id], |row| row.get::<_, Json<Flight>>(0))?;
+            let Some(Json(flight)) = flight else { return Ok(Held::UnknownFlight) };
+            let hold = match flight.terms(&wanted, now) {
+                None => return Err(rusqlite::Error::IntegralValueOutOfRange(0, i64::MAX)),
+                Some(Terms::Seats(hold)) => hold,
+                Some(Terms::Departed) => return Ok(Held::Departed),
+                Some(Terms::PriceChanged) => return Ok(Held::PriceChanged),
             };
             let take = "UPDATE flights SET seats_left = seats_left - ?2 WHERE id = ?1 AND seats_left >= ?2";
-            if connection.change(take, params![flight_id.as_str(), seats.get()])? == 0 {
+            if connection.change(take, params![id, seats])? == 0 {
                 return Ok(Held::SoldOut);
             }
-            let amount =
-                flight.price.times(seats).ok_or(rusqlite::Error::IntegralValueOutOfRange(0, i64::MAX))?;
-            let hold = Hold { flight_id, seats, amount, departs_at: flight.departs_at };
             insert(connection, order, &Reservation::Held(hold.clone()))?;
             Ok(Held::Held(hold))
         };

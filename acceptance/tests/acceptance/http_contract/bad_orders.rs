@@ -248,3 +248,21 @@ async fn a_flight_id_is_a_short_word() {
         assert_bad(&app, "flight_id", &with("/flight_id", value)).await;
     }
 }
+
+#[tokio::test]
+async fn an_expected_amount_is_money() {
+    let app = TestApp::start().await;
+    for bad in [json!(null), json!(25_900), json!("EUR 259.00"), json!([])] {
+        assert_bad(&app, "expected_amount", &with("/expected_amount", bad)).await;
+    }
+    for (field, amount) in [
+        ("expected_amount.value", json!({"currency": "EUR"})),
+        ("expected_amount.value", json!({"value": 259.5, "currency": "EUR"})),
+        ("expected_amount.value", json!({"value": -1, "currency": "EUR"})),
+        ("expected_amount.currency", json!({"value": 1})),
+        ("expected_amount.currency", json!({"value": 1, "currency": "eur"})),
+        ("expected_amount.cents", json!({"value": 1, "currency": "EUR", "cents": 0})),
+    ] {
+        assert_bad(&app, field, &with("/expected_amount", amount)).await;
+    }
+}

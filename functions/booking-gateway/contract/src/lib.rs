@@ -62,6 +62,7 @@ pub fn order(number: u64, second: u64) -> Order {
             email: EmailAddress::parse("ada@example.com").unwrap(),
         },
         payment_method: PaymentMethod::parse("pm_card_visa").unwrap(),
+        expected_amount: None,
     };
     let now = start() + Duration::from_secs(second);
     Order::accept(entropy.order_id(), request, entropy.traceparent(), now, Duration::from_secs(3600))

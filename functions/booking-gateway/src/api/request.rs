@@ -4,6 +4,7 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, StatusCode, header};
 use protocol::Invalid;
 use protocol::flight::{FlightId, SeatCount};
+use protocol::money::{Currency, Money};
 use protocol::passenger::{EmailAddress, Passenger, PassengerName};
 use protocol::payment::PaymentMethod;
 use serde_json::{Map, Value};
@@ -93,10 +94,11 @@ fn request(body: Map<String, Value>) -> Result<Request, Vec<FieldError>> {
         fields.errors.extend(inner.finish());
         Some(Passenger { name: name?, email: email? })
     });
+    let expected_amount = fields.amount("expected_amount");
     let errors = fields.finish();
     match (flight_id, seats, passenger, payment_method) {
         (Some(flight_id), Some(seats), Some(passenger), Some(payment_method)) if errors.is_empty() => {
-            Ok(Request { flight_id, seats, passenger, payment_method })
+            Ok(Request { flight_id, seats, passenger, payment_method, expected_amount })
         }
         _ => Err(errors),
     }
@@ -133,6 +135,25 @@ impl Fields {
         // A value that is not a whole number is refused as 0 is.
         let parsed = SeatCount::try_from(value.as_u64().unwrap_or(0));
         parsed.map_err(|Invalid(message)| self.refuse(field, message)).ok()
+    }
+
+    /// An amount of money, which may be absent.
+    fn amount(&mut self, field: &'static str) -> Option<Money> {
+        let Value::Object(object) = self.object.remove(field)? else {
+            self.refuse(field, "must be an object with value and currency");
+            return None;
+        };
+        let mut inner = Fields { path: "expected_amount.", object, errors: Vec::new() };
+        let value = inner.take("value").and_then(|value| {
+            let parsed = value.as_u64();
+            if parsed.is_none() {
+                inner.refuse("value", "must be a whole number of minor units");
+            }
+            parsed
+        });
+        let currency = inner.text("currency", Currency::parse);
+        self.errors.extend(inner.finish());
+        Some(Money { value: value?, currency: currency? })
     }
 
     fn finish(mut self) -> Vec<FieldError> {

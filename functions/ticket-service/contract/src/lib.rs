@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use messaging::entropy::{Entropy, SeededEntropy};
+use messaging::store::StoreError;
 use protocol::flight::{FlightId, SeatCount};
 use protocol::ids::OrderId;
 use protocol::money::{Currency, Money};
@@ -19,7 +20,7 @@ use protocol::reason::Unavailable;
 use protocol::time::Timestamp;
 use ticket_service::flight::Flight;
 use ticket_service::reservation::{Hold, Reservation};
-use ticket_service::store::{FlightPut, Held, TicketStore};
+use ticket_service::store::{FlightPut, Held, TicketStore, Wanted};
 use tokio::task::{JoinSet, yield_now};
 
 pub use messaging_contract::contract_tests;
@@ -45,6 +46,10 @@ macro_rules! ticket_store_contract {
             a_flight_that_changes_while_seats_are_held_keeps_count,
             a_change_of_a_flight_that_was_overtaken_keeps_count,
             a_hold_is_for_the_price_of_now,
+            a_hold_for_another_amount_than_expected_records_nothing,
+            a_hold_on_a_flight_that_has_left_records_nothing,
+            a_flight_that_changed_refuses_no_order_by_its_old_terms,
+            an_order_that_was_decided_before_is_answered_from_its_record,
         });
     };
 }
@@ -74,6 +79,25 @@ async fn with_flight(store: &dyn TicketStore, capacity: u32) -> Flight {
     flight
 }
 
+/// What the suite wants by default: that many seats, at any price.
+fn wanted(flight: &FlightId, seats: SeatCount) -> Wanted {
+    Wanted { flight_id: flight.clone(), seats, expected_amount: None }
+}
+
+/// A hold at the suite's moment, long before any of its flights leaves.
+async fn hold(
+    store: &dyn TicketStore,
+    order: OrderId,
+    flight: &FlightId,
+    seats: SeatCount,
+) -> Result<Held, StoreError> {
+    store.hold(order, &wanted(flight, seats), now()).await
+}
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(1_800_000_000_000)
+}
+
 async fn seats_left(store: &dyn TicketStore) -> u32 {
     store.offers().await.unwrap()[0].seats_left
 }
@@ -97,7 +121,7 @@ async fn insist<T, E: Debug, F: Future<Output = Result<T, E>>>(ask: impl Fn() ->
 pub async fn a_hold_takes_its_seats_and_is_recorded(store: Arc<dyn TicketStore>) {
     let flight = with_flight(store.as_ref(), 10).await;
     assert_eq!(store.find(order(1)).await.unwrap(), None);
-    let held = store.hold(order(1), &flight.id, seats(3)).await.unwrap();
+    let held = hold(store.as_ref(), order(1), &flight.id, seats(3)).await.unwrap();
     let amount = Money { value: 3 * 12_950, currency: flight.price.currency.clone() };
     let hold = Hold { flight_id: flight.id.clone(), seats: seats(3), amount, departs_at: flight.departs_at };
     assert_eq!(held, Held::Held(hold.clone()));
@@ -107,28 +131,28 @@ pub async fn a_hold_takes_its_seats_and_is_recorded(store: Arc<dyn TicketStore>)
 
 pub async fn a_repeated_hold_takes_no_more(store: Arc<dyn TicketStore>) {
     let flight = with_flight(store.as_ref(), 10).await;
-    let Held::Held(hold) = store.hold(order(1), &flight.id, seats(3)).await.unwrap() else {
+    let Held::Held(held) = hold(store.as_ref(), order(1), &flight.id, seats(3)).await.unwrap() else {
         panic!("not held")
     };
-    let again = store.hold(order(1), &flight.id, seats(3)).await.unwrap();
-    assert_eq!(again, Held::Decided(Reservation::Held(hold)));
+    let again = hold(store.as_ref(), order(1), &flight.id, seats(3)).await.unwrap();
+    assert_eq!(again, Held::Decided(Reservation::Held(held)));
     assert_eq!(seats_left(store.as_ref()).await, 7);
 }
 
 pub async fn a_hold_of_more_than_is_free_records_nothing(store: Arc<dyn TicketStore>) {
     let flight = with_flight(store.as_ref(), 2).await;
-    assert_eq!(store.hold(order(1), &flight.id, seats(3)).await.unwrap(), Held::SoldOut);
+    assert_eq!(hold(store.as_ref(), order(1), &flight.id, seats(3)).await.unwrap(), Held::SoldOut);
     assert_eq!(store.find(order(1)).await.unwrap(), None);
     assert_eq!(seats_left(store.as_ref()).await, 2);
     assert!(
-        matches!(store.hold(order(2), &flight.id, seats(2)).await.unwrap(), Held::Held(_)),
+        matches!(hold(store.as_ref(), order(2), &flight.id, seats(2)).await.unwrap(), Held::Held(_)),
         "the last seats"
     );
 }
 
 pub async fn a_hold_on_an_unknown_flight_records_nothing(store: Arc<dyn TicketStore>) {
     let unknown = FlightId::parse("XX-000").unwrap();
-    assert_eq!(store.hold(order(1), &unknown, seats(1)).await.unwrap(), Held::UnknownFlight);
+    assert_eq!(hold(store.as_ref(), order(1), &unknown, seats(1)).await.unwrap(), Held::UnknownFlight);
     assert_eq!(store.find(order(1)).await.unwrap(), None);
 }
 
@@ -137,7 +161,7 @@ pub async fn concurrent_holds_never_oversell(store: Arc<dyn TicketStore>) {
     let mut holds = JoinSet::new();
     for number in 0..20 {
         let (store, id) = (store.clone(), flight.id.clone());
-        holds.spawn(async move { insist(|| store.hold(order(number), &id, seats(1))).await });
+        holds.spawn(async move { insist(|| hold(store.as_ref(), order(number), &id, seats(1))).await });
     }
     let outcomes = holds.join_all().await;
     assert_eq!(outcomes.iter().filter(|held| matches!(held, Held::Held(_))).count(), 5);
@@ -150,7 +174,7 @@ pub async fn concurrent_twins_hold_once(store: Arc<dyn TicketStore>) {
     let mut holds = JoinSet::new();
     for _ in 0..16 {
         let (store, id) = (store.clone(), flight.id.clone());
-        holds.spawn(async move { store.hold(order(1), &id, seats(2)).await });
+        holds.spawn(async move { hold(store.as_ref(), order(1), &id, seats(2)).await });
     }
     let outcomes = holds.join_all().await;
     assert_eq!(outcomes.iter().filter(|held| matches!(held, Ok(Held::Held(_)))).count(), 1);
@@ -162,19 +186,22 @@ pub async fn the_first_decision_stands(store: Arc<dyn TicketStore>) {
     let refused = Reservation::Refused { reason: Unavailable::SoldOut };
     assert_eq!(store.decide(order(1), &refused).await.unwrap(), refused);
     assert_eq!(store.decide(order(1), &Reservation::Released).await.unwrap(), refused);
-    assert_eq!(store.hold(order(1), &flight.id, seats(1)).await.unwrap(), Held::Decided(refused.clone()));
+    assert_eq!(
+        hold(store.as_ref(), order(1), &flight.id, seats(1)).await.unwrap(),
+        Held::Decided(refused.clone())
+    );
     assert_eq!(store.release(order(1)).await.unwrap(), Some(refused));
     assert_eq!(seats_left(store.as_ref()).await, 10);
 }
 
 pub async fn a_release_frees_the_seats_once(store: Arc<dyn TicketStore>) {
     let flight = with_flight(store.as_ref(), 10).await;
-    store.hold(order(1), &flight.id, seats(4)).await.unwrap();
+    hold(store.as_ref(), order(1), &flight.id, seats(4)).await.unwrap();
     for _ in 0..3 {
         assert_eq!(store.release(order(1)).await.unwrap(), Some(Reservation::Released));
         assert_eq!(seats_left(store.as_ref()).await, 10);
     }
-    let again = store.hold(order(1), &flight.id, seats(4)).await.unwrap();
+    let again = hold(store.as_ref(), order(1), &flight.id, seats(4)).await.unwrap();
     assert_eq!(again, Held::Decided(Reservation::Released), "a release is final");
 }
 
@@ -182,7 +209,7 @@ pub async fn a_release_before_the_hold_prevents_it(store: Arc<dyn TicketStore>) 
     let flight = with_flight(store.as_ref(), 10).await;
     assert_eq!(store.release(order(1)).await.unwrap(), None);
     assert_eq!(store.decide(order(1), &Reservation::Released).await.unwrap(), Reservation::Released);
-    let held = store.hold(order(1), &flight.id, seats(1)).await.unwrap();
+    let held = hold(store.as_ref(), order(1), &flight.id, seats(1)).await.unwrap();
     assert_eq!(held, Held::Decided(Reservation::Released));
     assert_eq!(seats_left(store.as_ref()).await, 10);
 }
@@ -193,7 +220,7 @@ pub async fn concurrent_holds_and_releases_conserve_the_seats(store: Arc<dyn Tic
     for number in 0..12 {
         let (store, id) = (store.clone(), flight.id.clone());
         work.spawn(async move {
-            insist(|| store.hold(order(number), &id, seats(1))).await;
+            insist(|| hold(store.as_ref(), order(number), &id, seats(1))).await;
             let release = || insist(|| store.release(order(number)));
             tokio::join!(release(), release());
         });
@@ -216,7 +243,7 @@ pub async fn flights_are_offered_by_departure(store: Arc<dyn TicketStore>) {
 
 pub async fn a_changed_flight_keeps_its_held_seats(store: Arc<dyn TicketStore>) {
     let before = with_flight(store.as_ref(), 10).await;
-    store.hold(order(1), &before.id, seats(4)).await.unwrap();
+    hold(store.as_ref(), order(1), &before.id, seats(4)).await.unwrap();
     let after = Flight { capacity: 12, to: "Oslo".to_owned(), ..before };
     assert_eq!(store.put_flight(&after).await.unwrap(), FlightPut::Stored);
     let offers = store.offers().await.unwrap();
@@ -227,7 +254,7 @@ pub async fn a_changed_flight_keeps_its_held_seats(store: Arc<dyn TicketStore>) 
 
 pub async fn a_capacity_below_what_is_held_is_refused(store: Arc<dyn TicketStore>) {
     let before = with_flight(store.as_ref(), 10).await;
-    store.hold(order(1), &before.id, seats(4)).await.unwrap();
+    hold(store.as_ref(), order(1), &before.id, seats(4)).await.unwrap();
     let after = Flight { capacity: 3, ..before.clone() };
     assert_eq!(store.put_flight(&after).await.unwrap(), FlightPut::BelowHeld { held: 4 });
     assert_eq!(store.offers().await.unwrap()[0].flight, before);
@@ -252,7 +279,7 @@ pub async fn a_flight_that_changes_while_seats_are_held_keeps_count(store: Arc<d
                     (store.clone(), flight.id.clone(), order(round * 8 + u64::from(number)));
                 work.spawn(async move {
                     let hold = || async {
-                        match store.hold(order, &id, seats(1)).await {
+                        match hold(store.as_ref(), order, &id, seats(1)).await {
                             Ok(Held::Held(_)) => Ok(()),
                             not => Err(format!("{not:?}")),
                         }
@@ -283,7 +310,10 @@ pub async fn a_change_of_a_flight_that_was_overtaken_keeps_count(store: Arc<dyn 
         }
         // Now as many seats are free as before, though not of as many.
         assert_eq!(store.put_flight(&larger(11)).await.unwrap(), FlightPut::Stored);
-        assert!(matches!(store.hold(order(waits), &flight.id, seats(1)).await.unwrap(), Held::Held(_)));
+        assert!(matches!(
+            hold(store.as_ref(), order(waits), &flight.id, seats(1)).await.unwrap(),
+            Held::Held(_)
+        ));
         let stored = if let Poll::Ready(stored) = stored { stored } else { put.await };
         assert_eq!(stored.unwrap(), FlightPut::Stored);
 
@@ -294,11 +324,72 @@ pub async fn a_change_of_a_flight_that_was_overtaken_keeps_count(store: Arc<dyn 
 
 pub async fn a_hold_is_for_the_price_of_now(store: Arc<dyn TicketStore>) {
     let flight = with_flight(store.as_ref(), 10).await;
-    store.hold(order(1), &flight.id, seats(1)).await.unwrap();
+    hold(store.as_ref(), order(1), &flight.id, seats(1)).await.unwrap();
     let price = Money { value: flight.price.value + 1, ..flight.price.clone() };
     store.put_flight(&Flight { price: price.clone(), ..flight.clone() }).await.unwrap();
-    let Held::Held(hold) = store.hold(order(2), &flight.id, seats(2)).await.unwrap() else {
+    let Held::Held(held) = hold(store.as_ref(), order(2), &flight.id, seats(2)).await.unwrap() else {
         panic!("there are seats")
     };
-    assert_eq!(hold.amount.value, 2 * price.value);
+    assert_eq!(held.amount.value, 2 * price.value);
+}
+
+fn expecting(flight: &Flight, seats: SeatCount, value: u64) -> Wanted {
+    let expected_amount = Some(Money { value, currency: flight.price.currency.clone() });
+    Wanted { expected_amount, ..wanted(&flight.id, seats) }
+}
+
+pub async fn a_hold_for_another_amount_than_expected_records_nothing(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    let dollars = Money { value: 25_900, currency: Currency::parse("USD").unwrap() };
+    let in_dollars = Wanted { expected_amount: Some(dollars), ..wanted(&flight.id, seats(2)) };
+    for unexpected in [expecting(&flight, seats(2), 25_899), expecting(&flight, seats(9), 25_900), in_dollars]
+    {
+        assert_eq!(store.hold(order(1), &unexpected, now()).await.unwrap(), Held::PriceChanged);
+    }
+    let too_many = expecting(&flight, seats(9), 1);
+    store.put_flight(&Flight { capacity: 2, ..flight.clone() }).await.unwrap();
+    assert_eq!(store.hold(order(1), &too_many, now()).await.unwrap(), Held::PriceChanged, "before sold out");
+    assert_eq!(store.find(order(1)).await.unwrap(), None);
+    let expected = expecting(&flight, seats(2), 25_900);
+    assert!(matches!(store.hold(order(1), &expected, now()).await.unwrap(), Held::Held(_)));
+}
+
+pub async fn a_hold_on_a_flight_that_has_left_records_nothing(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    let unexpected = expecting(&flight, seats(2), 1);
+    let at = |millis| Timestamp::from_millis(flight.departs_at.as_millis() + millis);
+    for wanted in [&wanted(&flight.id, seats(2)), &unexpected] {
+        assert_eq!(store.hold(order(1), wanted, at(0)).await.unwrap(), Held::Departed, "before the price");
+    }
+    assert_eq!(store.find(order(1)).await.unwrap(), None);
+    assert_eq!(seats_left(store.as_ref()).await, 10);
+    let in_time = store.hold(order(1), &wanted(&flight.id, seats(2)), at(-1)).await.unwrap();
+    assert!(matches!(in_time, Held::Held(_)));
+}
+
+pub async fn a_flight_that_changed_refuses_no_order_by_its_old_terms(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    // The store has seen the flight as it was.
+    hold(store.as_ref(), order(1), &flight.id, seats(1)).await.unwrap();
+    let departs_at = Timestamp::from_millis(flight.departs_at.as_millis() + 3_600_000);
+    let price = Money { value: 9_900, ..flight.price.clone() };
+    store.put_flight(&Flight { departs_at, price, ..flight.clone() }).await.unwrap();
+    let cheaper = expecting(&flight, seats(1), 9_900);
+    let held = store.hold(order(2), &cheaper, flight.departs_at).await.unwrap();
+    assert!(matches!(held, Held::Held(_)), "{held:?}");
+    let before = expecting(&flight, seats(1), 12_950);
+    assert_eq!(store.hold(order(3), &before, now()).await.unwrap(), Held::PriceChanged);
+}
+
+pub async fn an_order_that_was_decided_before_is_answered_from_its_record(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    let Held::Held(held) = hold(store.as_ref(), order(1), &flight.id, seats(3)).await.unwrap() else {
+        panic!("not held")
+    };
+    let decided = Held::Decided(Reservation::Held(held));
+    let unexpected = expecting(&flight, seats(3), 1);
+    assert_eq!(store.hold(order(1), &unexpected, now()).await.unwrap(), decided);
+    let late = wanted(&flight.id, seats(3));
+    assert_eq!(store.hold(order(1), &late, flight.departs_at).await.unwrap(), decided);
+    assert_eq!(seats_left(store.as_ref()).await, 7);
 }

@@ -23,9 +23,10 @@ use messaging::entropy::Entropy;
 use messaging::store::StoreError;
 use protocol::flight::{FlightId, SeatCount};
 use protocol::ids::OrderId;
-use ticket_service::flight::{Flight, Offer};
+use protocol::time::Timestamp;
+use ticket_service::flight::{Flight, Offer, Terms};
 use ticket_service::reservation::{Hold, Reservation};
-use ticket_service::store::{FlightPut, Held, TicketStore};
+use ticket_service::store::{FlightPut, Held, TicketStore, Wanted};
 
 /// The index of the flights.
 pub const CATALOGUE: &str = "catalogue";
@@ -267,20 +268,34 @@ fn cancellation(
 
 #[async_trait]
 impl TicketStore for DynamoTickets {
-    async fn hold(&self, order: OrderId, flight: &FlightId, seats: SeatCount) -> Result<Held, StoreError> {
+    async fn hold(&self, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Held, StoreError> {
         let mut reread = false;
         loop {
-            let Some((seen, revision)) = self.flight(flight, reread).await? else {
-                let decided = self.find(order).await?;
-                return Ok(decided.map_or(Held::UnknownFlight, Held::Decided));
+            let found = self.flight(&wanted.flight_id, reread).await?;
+            let terms = match &found {
+                None => Err(Held::UnknownFlight),
+                Some((flight, _)) => match flight.terms(wanted, now) {
+                    None => return Err(StoreError::unreadable("a price beyond all bounds")),
+                    Some(Terms::Seats(hold)) => Ok(hold),
+                    Some(Terms::Departed) => Err(Held::Departed),
+                    Some(Terms::PriceChanged) => Err(Held::PriceChanged),
+                },
             };
-            let amount =
-                seen.price.times(seats).ok_or_else(|| StoreError::unreadable("a price beyond all bounds"))?;
-            let hold = Hold { flight_id: flight.clone(), seats, amount, departs_at: seen.departs_at };
-            let attempt = || self.try_hold(order, &hold, revision);
-            match retry_collisions(self.entropy.as_ref(), attempt).await? {
-                Attempt::Over(held) => return Ok(held),
-                Attempt::Changed => reread = true,
+            match (terms, found) {
+                (Ok(hold), Some((_, revision))) => {
+                    let attempt = || self.try_hold(order, &hold, revision);
+                    match retry_collisions(self.entropy.as_ref(), attempt).await? {
+                        Attempt::Over(held) => return Ok(held),
+                        Attempt::Changed => reread = true,
+                    }
+                }
+                // A refusal rests on the flight as it is now.
+                (Err(_), Some(_)) if !reread => reread = true,
+                (Err(refused), _) => {
+                    let decided = self.find(order).await?;
+                    return Ok(decided.map_or(refused, Held::Decided));
+                }
+                (Ok(_), None) => return Ok(Held::UnknownFlight),
             }
         }
     }

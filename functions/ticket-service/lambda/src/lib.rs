@@ -22,7 +22,7 @@ use crate::dynamodb::DynamoTickets;
 pub async fn flights_api(setup: &Setup) -> Result<Router, SetupError> {
     let store = store(setup)?;
     setup.first_answer(store.offers().await)?;
-    Ok(shared_http::close(api::router(Arc::new(store))))
+    Ok(shared_http::close(api::router(Arc::new(store), setup.clock.clone())))
 }
 
 /// The consumer of tickets.

@@ -11,8 +11,9 @@ use protocol::time::Timestamp;
 use serde_json::{Value, json};
 use testkit::dynamodb::{self, InProcess};
 use ticket_service::catalogue;
+use ticket_service::flight::Flight;
 use ticket_service::reservation::Reservation;
-use ticket_service::store::{Held, TicketStore};
+use ticket_service::store::{Held, TicketStore, Wanted};
 use ticket_service_lambda::dynamodb::DynamoTickets;
 
 async fn fresh() -> (Arc<dyn TicketStore>, ()) {
@@ -24,7 +25,7 @@ async fn fresh() -> (Arc<dyn TicketStore>, ()) {
 ticket_service_contract::ticket_store_contract!(fresh);
 
 /// One flight of the default ones, on a DynamoDB that can be made to collide.
-async fn popular() -> (InProcess, DynamoTickets, ticket_service::flight::Flight) {
+async fn popular() -> (InProcess, DynamoTickets, Flight) {
     let database = InProcess::default();
     let table = dynamodb::table(&database.client(), "TicketsTable").await;
     let tickets = DynamoTickets::new(database.client(), table, Arc::new(SeededEntropy::new(1)));
@@ -39,6 +40,16 @@ fn error(kind: &str, reasons: &[&str]) -> Value {
     json!({"__type": kind, "message": "refused", "CancellationReasons": reasons})
 }
 
+fn two_seats(flight: &Flight) -> Wanted {
+    let seats = SeatCount::try_from(2).unwrap();
+    Wanted { flight_id: flight.id.clone(), seats, expected_amount: None }
+}
+
+/// Before any flight leaves.
+fn now() -> Timestamp {
+    Timestamp::from_millis(0)
+}
+
 fn order() -> OrderId {
     OrderId::from_bytes([7; 16])
 }
@@ -50,7 +61,7 @@ async fn a_hold_or_a_release_that_collides_is_retried() {
     for _ in 0..3 {
         database.refuse("TransactWriteItems", &collides);
     }
-    let held = tickets.hold(order(), &flight.id, SeatCount::try_from(2).unwrap()).await.unwrap();
+    let held = tickets.hold(order(), &two_seats(&flight), now()).await.unwrap();
     assert!(matches!(held, Held::Held(_)), "{held:?}");
     for _ in 0..3 {
         database.refuse("TransactWriteItems", &collides);
@@ -72,7 +83,8 @@ async fn a_decision_that_collides_is_retried() {
 #[tokio::test]
 async fn a_hold_that_keeps_colliding_or_is_throttled_holds_nothing_and_can_be_retried() {
     let (database, tickets, flight) = popular().await;
-    let hold = || tickets.hold(order(), &flight.id, SeatCount::try_from(2).unwrap());
+    let wanted = two_seats(&flight);
+    let hold = || tickets.hold(order(), &wanted, now());
     for _ in 0..6 {
         database
             .refuse("TransactWriteItems", &error("TransactionCanceledException", &["TransactionConflict"]));
