@@ -50,7 +50,7 @@ test("every booking has a text, without a name of the API or a missing value in 
 const TITLES = {
   accepted: ["Booking received"],
   tickets_reserved: ["Seats held"],
-  tickets_unavailable: ["Sold out", "No such flight", "No seats were held"],
+  tickets_unavailable: ["Sold out", "No such flight", "Flight has departed", "Price has changed", "No seats were held"],
   tickets_released: ["Seats released"],
   payment_captured: ["Paid"],
   payment_declined: ["Card declined", "Not paid in time", "No charge was made"],
