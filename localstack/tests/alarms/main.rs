@@ -213,9 +213,9 @@ async fn each_failure_sets_off_its_alarm_within_a_quarter_of_an_hour() {
 #[tokio::test]
 async fn no_alarm_goes_off_in_a_healthy_hour_with_a_hiccup() {
     let mut world = World::healthy().await;
-    // Forty seconds without its table: a few messages wait a little.
+    // A minute and a half without its table: a few messages wait a little.
     world.away("TicketsTable");
-    world.run(HEALTHY + 40, &Outage::none()).await;
+    world.run(HEALTHY + 90, &Outage::none()).await;
     lock(&world.stack.cloud.away).clear();
     world.run(HEALTHY + 60 * MINUTE, &Outage::none()).await;
     let metrics = lock(&world.metrics);
