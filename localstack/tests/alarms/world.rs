@@ -9,7 +9,6 @@ use localstack::alarm::Metrics;
 use localstack::cloud::{Message, lock};
 use localstack::stack::Stack;
 use messaging::clock::Clock;
-use messaging::metrics;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use serde_json::Value as Json;
@@ -110,7 +109,7 @@ impl World {
         }
         if now.is_multiple_of(MINUTE) {
             if !outage.no_reconciler && !orders_away {
-                self.reconcile().await;
+                self.stack.reconcile().await;
             }
             self.aws_metrics().await;
         }
@@ -137,32 +136,9 @@ impl World {
         let due = self.waiting.extract_if(.., |(visible, of, _)| *of == topic && *visible <= now);
         let due: Vec<_> = due.map(|(_, _, message)| message).collect();
         for batch in due.chunks(10) {
-            let before = lock(&self.metrics).samples(metrics::OLDEST_WAIT);
             lock(&self.stack.cloud.queues).insert(topic.queue(), batch.to_vec());
             self.stack.deliver(topic, 10).await;
-            if lock(&self.metrics).samples(metrics::OLDEST_WAIT) == before {
-                self.oldest_wait(topic, batch);
-            }
             self.collect(outage);
-        }
-    }
-
-    fn oldest_wait(&self, topic: Topic, batch: &[Message]) {
-        let since = |message: &Message| {
-            let event: Json = serde_json::from_str(&message.body).ok()?;
-            event["time"].as_str()?.parse::<Timestamp>().ok()
-        };
-        if let Some(since) = batch.iter().filter_map(since).min() {
-            let wait = Duration::from_secs(seconds(since, self.stack.clock.now()));
-            metrics::time(metrics::OLDEST_WAIT, wait, Some(("Topic", topic.name())));
-        }
-    }
-
-    async fn reconcile(&self) {
-        let before = lock(&self.metrics).samples(metrics::RECONCILER_LATENESS);
-        self.stack.reconcile().await;
-        if lock(&self.metrics).samples(metrics::RECONCILER_LATENESS) == before {
-            metrics::time(metrics::RECONCILER_LATENESS, Duration::ZERO, None);
         }
     }
 
