@@ -10,7 +10,7 @@
 # AWS_ENDPOINT_URL   LocalStack; AWS itself if it is not set
 #
 # It pays with test cards, so the provider must be `simulated`, or Stripe with a test key. It leaves the stack as it was:
-# it cancels its bookings, and starts billing again whatever happens. Exit 0 if everything holds. Needs aws, curl, jq.
+# it cancels its bookings, and always starts billing again. Exit 0 if everything holds. Needs aws, curl, jq.
 set -euo pipefail
 
 usage() { sed -n 's/^#   \(acceptance.*\)/usage: \1/p' "$0" >&2; exit 2; }

@@ -94,7 +94,7 @@ fn parameters_that_do_not_fit_together_are_refused_with_their_names() {
     }
 }
 
-/// Whoever deploys says whether tickets cost money, and where mail comes from.
+/// A deployment says whether tickets cost money, and where mail comes from.
 #[test]
 fn only_the_payment_provider_and_the_sender_must_be_chosen() {
     let document = document();

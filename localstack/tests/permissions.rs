@@ -123,7 +123,7 @@ fn no_role_has_a_wildcard_but_that_of_mail_from_one_sender() {
 const KEY: &str = "arn:aws:kms:eu-central-1:123456789012:key/1";
 
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html>: senders
-/// need both, receivers `kms:Decrypt`, as does whoever uses a table or reads a secret.
+/// need both, receivers `kms:Decrypt`, as does a function that uses a table or reads a secret.
 #[test]
 fn a_key_of_the_customer_may_be_used_by_every_function_for_what_it_does() {
     let without = Template::load().functions();

@@ -78,7 +78,7 @@ pub enum Updated {
 /// What a change does to the order's entry in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watch {
-    /// It enters, or its check is set anew, whatever the reconciler has made of it.
+    /// It enters, or its check is set anew, wherever the reconciler has moved it.
     Enter(NextCheck),
     /// It stays as it is: the reconciler may have moved the check meanwhile.
     Keep,

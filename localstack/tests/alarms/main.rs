@@ -65,7 +65,7 @@ async fn ours() -> Vec<Row> {
             since,
         ));
 
-        // One order, and nobody else who books.
+        // One order, and no other customer.
         let mut world = World::healthy().await;
         world.book_until(topic).await;
         let name = consumer_name(topic);
@@ -197,7 +197,7 @@ async fn each_failure_sets_off_its_alarm_within_a_quarter_of_an_hour() {
             Ok(after) => println!("{:>5} s  {:<28} {}", after, row.alarm, row.failure),
             Err(why) => missed.push(why),
         }
-        // Without the alarm nobody is told. Others refer to it, so what is left of it is not an alarm.
+        // Without the alarm no operator is told. Others refer to it, so what is left of it is not an alarm.
         let mut without = document.clone();
         without["Resources"][row.alarm.as_str()]["Type"] = "Removed".into();
         assert!(row.verdict(&without).is_err(), "{} is not missed", row.alarm);

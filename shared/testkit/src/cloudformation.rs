@@ -1,7 +1,7 @@
 //! A template with its parameters: what CloudFormation makes of it, as far as the tests ask.
 //!
 //! Conditions are decided, and the functions `!Ref`, `!GetAtt`, `!Sub` and `!If` carried out. Resources go by
-//! their logical ids, whatever attribute is asked for.
+//! their logical ids, for every attribute.
 
 use std::collections::BTreeMap;
 
