@@ -25,7 +25,6 @@ pub fn start() -> Timestamp {
 pub const DEPARTS_IN: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// A flight that leaves after that time.
-#[expect(clippy::expect_used, reason = "tests only")]
 pub(crate) fn flight(id: FlightId, capacity: u32, departs_in: Duration) -> Flight {
     Flight {
         id,
