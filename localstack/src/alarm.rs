@@ -61,8 +61,7 @@ impl Metrics {
 pub struct Alarm {
     /// Its logical id.
     pub name: String,
-    /// One, or those that are summed.
-    metrics: Vec<Metric>,
+    metric: Metric,
     statistic: String,
     period: u64,
     periods: usize,
@@ -92,27 +91,15 @@ impl Alarm {
     }
 
     fn new(name: String, of: &Value) -> Self {
-        let (metrics, of_metric) = match of["Metrics"].as_sequence() {
-            None => (vec![metric(of)], of),
-            Some(metrics) => {
-                let (sum, metrics) = metrics.split_first().expect("metrics");
-                assert_eq!(sum["Expression"].as_str(), Some("SUM(METRICS())"), "{name}");
-                let stats: Vec<_> = metrics.iter().map(|metric| &metric["MetricStat"]).collect();
-                let hidden = metrics.iter().all(|metric| metric["ReturnData"].as_bool() == Some(false));
-                assert!(hidden && stats.iter().all(|stat| stat["Period"] == stats[0]["Period"]), "{name}");
-                (stats.iter().map(|stat| metric(&stat["Metric"])).collect(), stats[0])
-            }
-        };
-        let statistic =
-            ["Statistic", "ExtendedStatistic", "Stat"].into_iter().find_map(|key| of_metric.get(key));
+        let statistic = ["Statistic", "ExtendedStatistic"].into_iter().find_map(|key| of.get(key));
         let number = |of: &Value, key: &str| of[key].as_u64();
         let periods = number(of, "EvaluationPeriods").expect("EvaluationPeriods");
         let to_alarm = number(of, "DatapointsToAlarm").unwrap_or(periods);
         let count = |number: u64| usize::try_from(number).expect("a count");
         Self {
-            metrics,
+            metric: metric(of),
             statistic: text(statistic.expect("a statistic")),
-            period: number(of_metric, "Period").expect("Period"),
+            period: number(of, "Period").expect("Period"),
             periods: count(periods),
             to_alarm: count(to_alarm),
             threshold: of["Threshold"].as_f64().expect("Threshold"),
@@ -154,9 +141,8 @@ impl Alarm {
     }
 
     fn datapoint(&self, metrics: &Metrics, from: u64, to: u64) -> Option<f64> {
-        let values = self.metrics.iter().map(|metric| metrics.within(metric, from, to));
-        let values = values.filter(|values| !values.is_empty()).map(|values| self.statistic(values));
-        values.reduce(|sum, value| sum + value)
+        let values = metrics.within(&self.metric, from, to);
+        (!values.is_empty()).then(|| self.statistic(values))
     }
 
     fn statistic(&self, mut values: Vec<f64>) -> f64 {

@@ -100,31 +100,23 @@ fn complaints(document: &Value, topic: Topic) -> Vec<String> {
 
     let id = topic.logical_id();
     let alarm = |name: &str| alarms.get(name).copied().unwrap_or(&Value::Null);
-    let waits = format!("{id}WaitAlarm");
-    let of_topic = |metric: &Value, name| {
-        metric["MetricName"].as_str() == Some(name)
-            && named(&metric["Dimensions"][0]["Value"]) == topic.name()
+    let of_topic = |alarm: &Value, metric| {
+        alarm["MetricName"].as_str() == Some(metric)
+            && named(&alarm["Dimensions"][0]["Value"]) == topic.name()
     };
-    must(of_topic(alarm(&waits), metrics::OLDEST_WAIT), &format!("{waits} watches its oldest wait"));
-    let summed = |name: &str, of: &dyn Fn(&Value) -> bool| {
-        alarm(name)["Metrics"]
-            .as_sequence()
-            .into_iter()
-            .flatten()
-            .any(|metric| of(&metric["MetricStat"]["Metric"]))
-    };
-    must(
-        summed("RetriesAlarm", &|metric| of_topic(metric, metrics::RETRIES)),
-        "RetriesAlarm counts its retries",
-    );
-    for (alarm, metric) in
-        [("ThrottlesAlarm", "Throttles"), ("RecursionAlarm", "RecursiveInvocationsDropped")]
+    for (name, metric) in [("WaitAlarm", metrics::OLDEST_WAIT), ("RetriesAlarm", metrics::RETRIES)] {
+        let name = format!("{id}{name}");
+        must(of_topic(alarm(&name), metric), &format!("{name} watches its {metric}"));
+    }
+    for (name, metric) in [("ThrottlesAlarm", "Throttles"), ("RecursionAlarm", "RecursiveInvocationsDropped")]
     {
-        let of_consumer = |other: &Value| {
-            other["MetricName"].as_str() == Some(metric)
-                && other["Dimensions"][0]["Value"] == consumer["FunctionName"]
-        };
-        must(summed(alarm, &of_consumer), &format!("{alarm} watches {function}"));
+        let name = format!("{id}Consumer{name}");
+        let watched = alarm(&name);
+        must(
+            watched["MetricName"].as_str() == Some(metric)
+                && watched["Dimensions"][0]["Value"] == consumer["FunctionName"],
+            &format!("{name} watches {metric} of {function}"),
+        );
     }
     complaints
 }

@@ -70,12 +70,25 @@ async fn ours() -> Vec<Row> {
         world.book_until(topic).await;
         let name = consumer_name(topic);
         let consumer = world.functions.iter().find(|function| function.name == name).unwrap();
-        world.away(&consumer.environment["TABLE"]);
+        let table = consumer.environment["TABLE"].clone();
+        world.away(&table);
         let since = world.now();
         world.run(since + QUARTER, &Outage::default()).await;
         rows.push(Row::new(
             format!("what the consumer of {topic} calls is away"),
             format!("{}WaitAlarm", topic.logical_id()),
+            &world,
+            since,
+        ));
+
+        let mut world = World::healthy().await;
+        let since = world.now();
+        let unreliable = Some(table);
+        let outage = Outage { unreliable, bookings: Some(7), ..Outage::default() };
+        world.run(since + QUARTER, &outage).await;
+        rows.push(Row::new(
+            format!("the table of the consumer of {topic} answers half of the time"),
+            format!("{}RetriesAlarm", topic.logical_id()),
             &world,
             since,
         ));
@@ -92,13 +105,6 @@ async fn ours() -> Vec<Row> {
             since,
         ));
     }
-
-    let mut world = World::healthy().await;
-    let since = world.now();
-    let outage =
-        Outage { unreliable: Some("TicketsTable".to_owned()), bookings: Some(10), ..Outage::default() };
-    world.run(since + QUARTER, &outage).await;
-    rows.push(Row::new("a table answers half of the time", "RetriesAlarm", &world, since));
 
     let mut world = World::healthy().await;
     let since = world.now();
@@ -147,12 +153,13 @@ async fn theirs() -> Vec<Row> {
         let mut fails = row(format!("{id} fails"), &format!("{}ErrorsAlarm", function.name));
         fails.metrics.write(since + 30, "AWS/Lambda", "Errors", of, 1.0);
         rows.push(fails);
-        let mut throttled = row(format!("{id} is throttled"), "ThrottlesAlarm");
+        let mut throttled = row(format!("{id} is throttled"), &format!("{}ThrottlesAlarm", function.name));
         each_minute(&mut throttled, &|metrics, at| metrics.write(at, "AWS/Lambda", "Throttles", of, 1.0));
         rows.push(throttled);
         // https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
         if function.consumes.is_some() {
-            let mut dropped = row(format!("a chain of {id} is ended"), "RecursionAlarm");
+            let mut dropped =
+                row(format!("a chain of {id} is ended"), &format!("{}RecursionAlarm", function.name));
             dropped.metrics.write(since + 30, "AWS/Lambda", "RecursiveInvocationsDropped", of, 1.0);
             rows.push(dropped);
         }
