@@ -2,10 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use localstack::document::{document, named, of_type};
+use protocol::topic::Topic;
 use regex_lite::Regex;
 use serde_norway::Value;
 use testkit::cloudformation::{Deployment, text};
-use testkit::template::deploy;
+use testkit::template::{Template, deploy};
 
 /// Whether a value of a parameter is taken, by its pattern, list and range.
 fn takes(parameter: &str, value: &str) -> bool {
@@ -47,22 +48,25 @@ fn a_parameter_that_cannot_work_is_refused_at_deployment() {
         ("BookingsBurst", "1", "0"),
         ("WafRequests", "10", "9"),
         ("WafRequests", "0", ""),
-        ("TicketsConcurrency", "2", "1"),
-        ("OrderUpdatesConcurrency", "1000", "1001"),
-        ("BillingConcurrency", "10", "0"),
-        ("EmailConcurrency", "2", "1"),
         ("ApiReservedConcurrency", "0", "some"),
         ("DeletionProtection", "yes", "true"),
         ("KmsKeyArn", "arn:aws:kms:eu-west-1:123456789012:key/1", "alias/orders"),
-        ("OrdersTableName", "orders-2", "o"),
-        ("TicketsTableName", "", "tickets/2"),
-        ("PaymentsTableName", "a.b", "a b"),
-        ("EmailsTableName", "abc", "arn:aws:dynamodb:eu-west-1:1:table/emails"),
         ("GradualDeployment", "true", "yes"),
         ("Architecture", "arm64", "arm"),
     ] {
         assert!(takes(parameter, good), "{parameter}={good}");
         assert!(!takes(parameter, bad), "{parameter}={bad}");
+    }
+    let refuses = |parameter: &str, bad: &[&str]| {
+        bad.iter().for_each(|bad| assert!(!takes(parameter, bad), "{parameter}={bad}"));
+    };
+    for parameter in Topic::ALL.map(|topic| format!("{}Concurrency", topic.logical_id())) {
+        assert!(["2", "1000"].iter().all(|good| takes(&parameter, good)), "{parameter}");
+        refuses(&parameter, &["0", "1", "1001"]);
+    }
+    for parameter in Template::load().tables().iter().map(|table| format!("{table}Name")) {
+        assert!(["", "abc", "a.b", "orders-2"].iter().all(|good| takes(&parameter, good)), "{parameter}");
+        refuses(&parameter, &["o", "a b", "tickets/2", "arn:aws:dynamodb:eu-west-1:1:table/emails"]);
     }
 }
 
