@@ -83,9 +83,9 @@ took() { field '[.history[0, -1].at | (.[:19] + "Z" | fromdate) * 1000 + (.[20:2
 percentile() { local p=$1; shift; printf '%s\n' "$@" | sort -n | sed -n "$((($# * p + 99) / 100))p"; }
 
 dead_letters() {
-    local topic letters=0
-    for topic in Tickets OrderUpdates Billing Email; do
-        letters=$((letters + $(cloud sqs get-queue-attributes --queue-url "$(output ${topic}DeadLetterQueueUrl)" \
+    local queue letters=0
+    for queue in $(jq --raw-output '.[] | select(.key | endswith("DeadLetterQueueUrl")).value' <<< "$outputs"); do
+        letters=$((letters + $(cloud sqs get-queue-attributes --queue-url "$queue" \
             --attribute-names ApproximateNumberOfMessages --query Attributes.ApproximateNumberOfMessages)))
     done
     echo $letters
