@@ -233,6 +233,7 @@ fn a_mail_that_waits_for_a_week_is_dead_lettered() {
         let mut given_up = None;
         while let Some(job) = simulation.next(10, |_| None).await {
             simulation.perform(&job, &mut |site| no_mail(site)).await;
+            assert!(simulation.now() < start() + HOUR * 24 * 8, "it waits for more than a week");
             if let (None, [letter]) = (given_up, &simulation.topics.dead_letters()[..]) {
                 assert!(letter.failure.starts_with("waited in vain since"), "{}", letter.failure);
                 given_up = Some(simulation.now());
