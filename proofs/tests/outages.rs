@@ -238,10 +238,14 @@ async fn run(backend: Backend, outage: Outage) {
             run.perform(&job).await;
             continue;
         }
+        if waiting.is_none() {
+            run.simulation.horizon = requests.peek().map_or(outage.end(), |(at, _)| *at);
+        }
         let stopped_until = |topic| outage.stops(topic).then_some(outage.end());
         let job = run.simulation.next(1, stopped_until).await;
         if waiting.is_none() && (run.is_over() || job.is_none() && requests.peek().is_none()) {
             run.simulation.clock.advance(outage.end().since(run.simulation.now()));
+            run.simulation.horizon = start() + 1000 * HOUR;
             run.simulation.provider.set_down(false);
             let orders = run.simulation.orders().await;
             waiting = Some(orders.into_iter().filter(|order| !order.state.is_settled()).collect());

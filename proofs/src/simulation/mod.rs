@@ -105,6 +105,8 @@ pub struct Simulation {
     pub flight_id: FlightId,
     /// The reconciler does not run before.
     pub reconciler_absent_until: Timestamp,
+    /// [`Simulation::next`] lets no time pass beyond this.
+    pub horizon: Timestamp,
     services: Services,
     /// What [`Simulation::next_check`] found.
     next_check: Option<Option<Timestamp>>,
@@ -135,9 +137,10 @@ impl Simulation {
         let services = Services::new(&ports, Settings { secret, deadlines });
         let customer = |purchase| Customer { purchase, order: None, cancel_answered: false };
         let customers = purchases.into_iter().map(customer).collect();
-        let (next_check, reconciler_absent_until) = (None, start());
+        let (next_check, reconciler_absent_until, horizon) = (None, start(), end_of_time());
         Self {
             reconciler_absent_until,
+            horizon,
             clock,
             topics,
             provider,
@@ -286,7 +289,7 @@ impl Simulation {
     }
 
     /// What happens next by itself: the oldest messages that can be received are delivered, or else time
-    /// passes. `None` at rest. A topic is not consumed before the time that `stopped_until` answers.
+    /// passes. `None` at rest, or if nothing happens before the horizon. A topic is not consumed before the time that `stopped_until` answers.
     pub async fn next(
         &mut self,
         batch: usize,
@@ -310,7 +313,7 @@ impl Simulation {
             let visible = messages.iter().map(|message| {
                 stopped_until(message.topic).map_or(message.visible_at, |until| until.max(message.visible_at))
             });
-            let next = visible.chain(check).min()?;
+            let next = visible.chain(check).min().filter(|next| *next <= self.horizon)?;
             self.clock.advance(next.since(now));
         }
     }
