@@ -151,8 +151,8 @@ pub trait Consume: Send + Sync {
         for (record, error) in unsent {
             warn!(message_id = batch[record].id, %error, "could not send: the record will be handled again");
             match self.copy(&batch[record]) {
-                Some(copy) if !redeliver.contains(&record) => copies.push((record, copy)),
-                _ => {
+                Some(copy) => copies.push((record, copy)),
+                None => {
                     redeliver.insert(record);
                 }
             }
