@@ -70,7 +70,8 @@ impl TestApp {
     async fn start_standalone(setup: Setup) -> Self {
         let directory = tempfile::tempdir().expect("a directory for the data");
         let mut standalone = Standalone { server: None, setup, directory };
-        let server = standalone.start().await.expect("the standalone server starts");
+        let url = standalone.start().await.expect("the standalone server starts");
+        let server = Bookings::at(&url).expect("a server has an http URL");
         Self { server, standalone: Some(standalone) }
     }
 
@@ -81,7 +82,8 @@ impl TestApp {
     /// Stops the standalone server with SIGTERM and starts another one on the same data.
     pub async fn restart(&mut self) {
         self.own().stop().await;
-        self.server = self.own().start().await.expect("the standalone server starts again");
+        let url = self.own().start().await.expect("the standalone server starts again");
+        self.moved_to(&url);
     }
 
     /// As [`TestApp::restart`], with other flights in the flights file, which the server may refuse.
@@ -89,8 +91,14 @@ impl TestApp {
         let own = self.own();
         own.stop().await;
         own.setup.flights = flights.to_vec();
-        self.server = own.start().await.map_err(|error| error.to_string())?;
+        let url = own.start().await.map_err(|error| error.to_string())?;
+        self.moved_to(&url);
         Ok(())
+    }
+
+    /// The customers keep the keys to their bookings over a restart.
+    fn moved_to(&mut self, url: &str) {
+        self.server = self.server.moved_to(url).expect("a server has an http URL");
     }
 
     /// Starts a second server on the same data beside the first; that must fail.
@@ -136,14 +144,14 @@ impl TestApp {
 }
 
 impl Standalone {
-    /// Starts a server on the data of the one before, with the flights of the setup.
-    async fn start(&mut self) -> Result<Bookings, standalone::StartError> {
+    /// Starts a server on the data of the one before, with the flights of the setup; answers its URL.
+    async fn start(&mut self) -> Result<String, standalone::StartError> {
         let mut options = self.options();
         options.flights = self.flights_file();
         let server = standalone::Server::start(options).await?;
-        let bookings = Bookings::at(server.url()).expect("a server has an http URL");
+        let url = server.url().to_owned();
         self.server = Some(server);
-        Ok(bookings)
+        Ok(url)
     }
 
     fn options(&self) -> standalone::Options {

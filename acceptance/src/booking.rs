@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::shape::{assert_keys, count, money, text, time};
-use crate::{Order, Response, TestApp, eventually};
+use crate::{Order, Request, Response, TestApp, eventually};
 
 const KEYS: [&str; 14] = [
     "id",
@@ -50,19 +50,42 @@ pub struct Booking {
     pub created_at: Timestamp,
     /// `expires_at`.
     pub expires_at: Timestamp,
-    /// The whole body.
+    /// `manage_token`, which the answer to a `POST` has.
+    pub token: Option<String>,
+    /// The whole body but for the token.
     pub json: Value,
 }
 
 impl Booking {
-    /// Fails unless the answer is a booking with exactly the promised keys, and consistent with itself.
+    /// As its customer sees it: fails unless the answer is a booking with exactly the promised keys, and consistent
+    /// with itself.
     pub fn read(response: &Response) -> Self {
-        assert_eq!(response.media_type(), "application/json", "{response}");
-        let json = response.json();
-        assert_keys(&json, &KEYS);
+        let booking = Self::read_view(response);
+        let json = &booking.json;
         assert_keys(&json["passenger"], &["name", "email"]);
         text(&json["passenger"], "name");
         text(&json["passenger"], "email");
+        booking
+    }
+
+    /// As everybody else sees it: without its passenger.
+    pub fn read_public(response: &Response) -> Self {
+        let booking = Self::read_view(response);
+        assert_eq!(booking.json["passenger"], Value::Null, "{response}");
+        assert_eq!(booking.token, None, "{response}");
+        booking
+    }
+
+    fn read_view(response: &Response) -> Self {
+        assert_eq!(response.media_type(), "application/json", "{response}");
+        assert_eq!(response.header("cache-control"), Some("no-store"), "{response}");
+        assert_eq!(response.header("vary"), Some("Authorization"), "{response}");
+        let mut json = response.json();
+        let token = json.as_object_mut().and_then(|object| object.shift_remove("manage_token"));
+        let token = token.map(|token| token.as_str().expect("a token is text").to_owned());
+        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        assert!(token.as_ref().is_none_or(|token| token.len() == 22 && token.chars().all(fits)), "{token:?}");
+        assert_keys(&json, &KEYS);
 
         let awaiting =
             json["awaiting"].as_array().unwrap_or_else(|| panic!("`awaiting` is an array: {json:#}"));
@@ -78,6 +101,7 @@ impl Booking {
             events: history(&json),
             created_at: time(&json, "created_at"),
             expires_at: time(&json, "expires_at"),
+            token,
             json: json.clone(),
         };
         assert_eq!(booking.awaiting.len(), awaiting.len(), "each awaited answer once: {json:#}");
@@ -175,7 +199,26 @@ fn history(json: &Value) -> Vec<String> {
 impl TestApp {
     /// `POST /bookings`: the response, of any status.
     pub async fn post(&self, body: &Value) -> Response {
-        self.request("POST", "/bookings").json(body).await
+        self.send_order(self.request("POST", "/bookings").json(body)).await
+    }
+
+    /// Sends a `POST /bookings`, and keeps the key to what was booked.
+    pub async fn send_order(&self, order: Request) -> Response {
+        let response = order.await;
+        self.keep_key(&response);
+        response
+    }
+
+    /// Keeps the key to a booking, if this answer has it.
+    pub fn keep_key(&self, response: &Response) {
+        if response.status == 202 {
+            self.server.keep_key(&response.json());
+        }
+    }
+
+    /// A request about a booking, with its key if it was booked here.
+    pub fn about(&self, method: &str, id: &str) -> Request {
+        Request(self.server.about(method, id))
     }
 
     /// `POST /bookings` of an order that must be accepted.
@@ -185,12 +228,12 @@ impl TestApp {
 
     /// `GET /bookings/{id}`: the response, of any status.
     pub async fn get_booking(&self, id: &str) -> Response {
-        self.get(&format!("/bookings/{id}")).await
+        self.about("GET", id).await
     }
 
     /// `DELETE /bookings/{id}`: the response, of any status.
     pub async fn cancel(&self, id: &str) -> Response {
-        self.request("DELETE", &format!("/bookings/{id}")).await
+        self.about("DELETE", id).await
     }
 
     /// A booking that exists.

@@ -34,8 +34,10 @@ pub struct Cloud {
     pub mails: Mutex<Vec<Value>>,
     /// All calls so far.
     pub calls: Mutex<Vec<Call>>,
-    /// The secret in Secrets Manager.
+    /// The current version of every secret in Secrets Manager.
     pub secret: Mutex<Option<String>>,
+    /// The version before, if they were rotated.
+    pub previous_secret: Mutex<Option<String>>,
     /// The tables that do not answer, and the mail identities that are refused: `identity/us@example.com`.
     pub away: Mutex<BTreeSet<String>>,
 }
@@ -48,6 +50,7 @@ impl Default for Cloud {
             mails: Mutex::default(),
             calls: Mutex::default(),
             secret: Mutex::new(Some("a secret of more than thirty-two bytes".to_owned())),
+            previous_secret: Mutex::default(),
             away: Mutex::default(),
         }
     }
@@ -110,7 +113,9 @@ impl Cloud {
                 (answer(200, &json!({"Attributes": {"QueueArn": queue(body)}})), nothing)
             }
             ("secretsmanager", "GetSecretValue") => {
-                let answer = match lock(&self.secret).as_deref() {
+                let previous = body["VersionStage"] == "AWSPREVIOUS";
+                let secret = if previous { &self.previous_secret } else { &self.secret };
+                let answer = match lock(secret).as_deref() {
                     Some(secret) => answer(200, &json!({"ARN": body["SecretId"], "SecretString": secret})),
                     None => {
                         answer(400, &json!({"__type": "ResourceNotFoundException", "message": "no secret"}))

@@ -2,7 +2,7 @@
 //! triggers: the API's requests, the queues, the schedule.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use aws::http::beneath_its_stage;
@@ -43,12 +43,18 @@ pub struct Stack {
     pub clock: Arc<ManualClock>,
     bookings: Router,
     flights: Router,
+    /// The token of each booking, by its path.
+    keys: Mutex<BTreeMap<String, String>>,
     consumers: BTreeMap<Topic, ConsumerFunction>,
     reconciler: Gateway,
 }
 
 /// The environment of a function in a test.
 pub fn setup(cloud: &Arc<Cloud>, clock: &Arc<ManualClock>, function: &str) -> Setup {
+    setup_of(&Template::load(), cloud, clock, function)
+}
+
+fn setup_of(template: &Template, cloud: &Arc<Cloud>, clock: &Arc<ManualClock>, function: &str) -> Setup {
     let line = Line { function: function.to_owned(), cloud: cloud.clone() };
     let connector = SharedHttpConnector::new(line);
     let config = SdkConfig::builder()
@@ -60,7 +66,7 @@ pub fn setup(cloud: &Arc<Cloud>, clock: &Arc<ManualClock>, function: &str) -> Se
         .retry_config(RetryConfig::disabled())
         .http_client(http_client_fn(move |_, _| connector.clone()))
         .build();
-    let functions = Template::load().functions();
+    let functions = template.functions();
     let function = functions.into_iter().find(|other| other.name == function).expect("the template has it");
     let entropy = Arc::new(SeededEntropy::new(1));
     Setup { config, clock: clock.clone(), entropy, variables: function.environment }
@@ -95,15 +101,32 @@ pub async fn create_tables(operator: &Client) {
 impl Stack {
     /// Makes the tables, starts all functions, and puts the default flights on offer.
     pub async fn start() -> Self {
-        let cloud = Arc::new(Cloud::default());
+        Self::with(&[], Cloud::default()).await
+    }
+
+    /// The same, deployed with these parameters in that account.
+    pub async fn with(parameters: &[(&str, &str)], cloud: Cloud) -> Self {
+        let template = Template::with(parameters);
+        let cloud = Arc::new(cloud);
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
-        let of = |function: &str| setup(&cloud, &clock, function);
-        let operator = Client::new(&of("TicketsConsumer").config);
+        let operator = Client::new(&setup_of(&template, &cloud, &clock, "TicketsConsumer").config);
         create_tables(&operator).await;
         let flights = DynamoTickets::new(operator, "TicketsTable", Arc::new(SeededEntropy::new(2)));
         let seed = catalogue::seed(Timestamp::from_millis(1_800_000_000_000));
         catalogue::upsert(&flights, &seed).await.expect("the flights are put on offer");
         lock(&cloud.calls).clear();
+        Self::functions(&template, cloud, clock).await
+    }
+
+    /// All functions started anew, on the same tables. The customers keep their keys.
+    pub async fn restarted(&self) -> Self {
+        let fresh = Self::functions(&Template::load(), self.cloud.clone(), self.clock.clone()).await;
+        lock(&fresh.keys).clone_from(&lock(&self.keys));
+        fresh
+    }
+
+    async fn functions(template: &Template, cloud: Arc<Cloud>, clock: Arc<ManualClock>) -> Self {
+        let of = |function: &str| setup_of(template, &cloud, &clock, function);
         let mut consumers = BTreeMap::new();
         for topic in Topic::ALL {
             let function = consumer(topic, &of(&consumer_name(topic))).await.expect("it starts");
@@ -114,6 +137,7 @@ impl Stack {
             flights: flights_api(&of("FlightsApi")).await.expect("it starts"),
             reconciler: reconciler(&of("Reconciler")).await.expect("it starts"),
             consumers,
+            keys: Mutex::default(),
             cloud,
             clock,
         }
@@ -129,9 +153,13 @@ impl Stack {
         serde_json::to_value(answer).expect("JSON")
     }
 
-    /// A request to the API, without the detour through Lambda's events.
+    /// A request to the API, without the detour through Lambda's events; with the token of what was booked here.
     pub async fn request(&self, method: &str, path: &str, body: Option<&Value>) -> Value {
         let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+        let request = match lock(&self.keys).get(path) {
+            Some(token) => request.header("authorization", format!("Bearer {token}")),
+            None => request,
+        };
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
         let request = request.body(body).expect("a request");
         let answer = self.bookings.clone().call(request).await.expect("an answer");
@@ -146,7 +174,14 @@ impl Stack {
             "passenger": {"name": "Ada Byron", "email": "ada@example.com"},
         });
         let booking = self.request("POST", "/bookings", Some(&body)).await;
-        booking["id"].as_str().expect("an id").to_owned()
+        let text = |field: &str| booking[field].as_str().expect("it is text").to_owned();
+        lock(&self.keys).insert(format!("/bookings/{}", text("id")), text("manage_token"));
+        text("id")
+    }
+
+    /// The token of a booking made here.
+    pub fn token(&self, id: &str) -> String {
+        lock(&self.keys)[&format!("/bookings/{id}")].clone()
     }
 
     /// A batch, as the function's Lambda entry point takes it; answers the records to be redelivered.

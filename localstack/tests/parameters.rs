@@ -36,6 +36,9 @@ fn a_parameter_that_cannot_work_is_refused_at_deployment() {
             "arn:aws:secretsmanager:eu-west-1:1:secret:stripe",
             "arn:aws:s3:::stripe",
         ),
+        ("PublicUrl", "https://tickets.example.com/v1/", "tickets.example.com"),
+        ("PublicUrl", "", "https://tickets.example.com/#here"),
+        ("ManageSecretRotations", "1", "-1"),
         ("HoldDeadlineHours", "48", "0"),
         ("LogLevel", "warn", "loud"),
         ("LogRetentionDays", "30", "31"),
@@ -117,6 +120,9 @@ fn a_parameter_with_another_value_makes_a_new_version_of_the_functions_that_have
     assert_eq!(globals["AutoPublishAlias"].as_str(), Some("live"));
     for (id, function) in of_type(&document, "AWS::Serverless::Function") {
         let described = named(&function["VersionDescription"]);
+        // A function reads its secrets when it starts.
+        let manages = function["Environment"]["Variables"].get("MANAGE_SECRET_ARN").is_some();
+        assert_eq!(described.contains("${ManageSecretRotations}"), manages, "{id}");
         for of in [globals, function] {
             for (name, value) in of["Environment"]["Variables"].as_mapping().unwrap() {
                 let references = match value {

@@ -171,3 +171,30 @@ fn stripes_key_is_read_by_the_billing_service_alone_and_only_with_stripe() {
         assert_eq!(added, wanted, "{}", function.name);
     }
 }
+
+/// The Email Service reads the secret of the links where its mail has them, and no function reads that of the ids but
+/// the one that makes them.
+#[test]
+fn a_secret_is_read_by_those_who_use_it_alone() {
+    let readers = |template: &Template, secret: &str| -> Vec<String> {
+        let permission = ("secretsmanager:GetSecretValue".to_owned(), secret.to_owned());
+        let functions = template.functions().into_iter();
+        functions.filter(|f| f.allowed.contains(&permission)).map(|f| f.name).collect()
+    };
+    let (without, with) =
+        (Template::load(), Template::with(&[("PublicUrl", "https://tickets.example.com/")]));
+    assert_eq!(readers(&without, "ManageSecret"), ["BookingsApi"]);
+    assert_eq!(readers(&with, "ManageSecret"), ["BookingsApi", "EmailConsumer"]);
+    for template in [without, with] {
+        assert_eq!(readers(&template, "IdempotencySecret"), ["BookingsApi"]);
+        for function in template.functions() {
+            let variable = |name: &str| function.environment.get(name);
+            let (ids, manage) = (variable("IDEMPOTENCY_SECRET_ARN"), variable("MANAGE_SECRET_ARN"));
+            assert!(
+                ids.is_none() || ids != manage,
+                "{}: one secret for both would give tokens away",
+                function.name
+            );
+        }
+    }
+}

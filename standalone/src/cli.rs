@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use protocol::manage::PublicUrl;
 
 /// The arguments of `bookings`.
 #[derive(Debug, Parser)]
@@ -52,6 +53,9 @@ pub(crate) enum Command {
     Drill(Drill),
     /// Book as many customers at once, and report times, rate and failures
     Load(Load),
+    /// Make a new secret for the customers' keys to their bookings: links made with the one before still work, older
+    /// ones do not
+    RotateManageSecret(RotateManageSecret),
 }
 
 /// `serve`
@@ -83,6 +87,9 @@ pub(crate) struct Serve {
     /// The address that mail is sent from
     #[arg(long, value_name = "ADDRESS", requires = "smtp")]
     pub(crate) mail_from: Option<String>,
+    /// Where customers find the page: mail then has a link to the booking
+    #[arg(long, value_name = "URL", value_parser = public_url)]
+    pub(crate) public_url: Option<PublicUrl>,
 }
 
 /// `--payment-provider`
@@ -101,6 +108,14 @@ pub(crate) struct Audit {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `rotate-manage-secret`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RotateManageSecret {
+    /// The data directory of a server that does not run
+    #[arg(long, value_name = "DIR", default_value = "./data")]
+    pub(crate) data: PathBuf,
 }
 
 /// `dead-letters`
@@ -172,6 +187,10 @@ impl Default for Serve {
             _ => unreachable!("`serve` parses as serve"),
         }
     }
+}
+
+fn public_url(text: &str) -> Result<PublicUrl, String> {
+    PublicUrl::parse(text).map_err(|invalid| invalid.to_string())
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

@@ -23,4 +23,4 @@ pub mod server;
 pub mod smtp;
 pub mod sqlite;
 
-pub use server::{Options, Server, StartError};
+pub use server::{Options, Server, StartError, rotate_manage_secret};

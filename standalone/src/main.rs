@@ -50,6 +50,11 @@ fn main() -> ExitCode {
             },
             Command::Drill(drill) => run_drill(&drill).await,
             Command::Load(load) => run_load(load).await,
+            Command::RotateManageSecret(rotate) => match standalone::rotate_manage_secret(&rotate.data).await
+            {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&error.to_string()),
+            },
         }
     })
 }
@@ -106,6 +111,7 @@ async fn run_server(serve: cli::Serve) -> ExitCode {
         host: serve.host,
         port: serve.port,
         flights: serve.flights,
+        public_url: serve.public_url,
         deadlines: DeadlinePolicy { deadline: serve.hold_deadline, ..DeadlinePolicy::default() },
         ..Options::new(serve.data)
     };

@@ -4,14 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use booking_gateway::accept::Secret;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Gateway;
 use messaging::clock::Clock;
 use messaging::entropy::Entropy;
 use messaging::store::StoreError;
+use protocol::manage::PublicUrl;
 use protocol::topic::Topic;
-use rusqlite::{Connection, params};
 use stripe::StripeError;
 use system::operations::{DeadLetter, Operations, SentMail, SimulatedProvider, TopicState};
 use system::{Ports, Services, Settings, Stores};
@@ -26,8 +25,8 @@ use crate::sqlite::SqliteStores;
 use crate::sqlite::database::Database;
 use crate::sqlite::ledger::SqliteProvider;
 use crate::sqlite::mailbox::Mailbox;
-use crate::sqlite::settings;
 use crate::sqlite::topics::SqliteTopics;
+use crate::sqlite::{secrets, settings};
 
 /// How often the reconciler runs.
 const RECONCILE_EVERY: Duration = Duration::from_secs(10);
@@ -48,6 +47,17 @@ pub enum PlatformError {
     Stripe(#[from] StripeError),
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What a deployment chooses.
+#[derive(Clone, Default)]
+pub struct PlatformOptions {
+    /// How long an order may take.
+    pub deadlines: DeadlinePolicy,
+    /// Who moves the money, and who delivers mail.
+    pub integrations: Integrations,
+    /// Where customers find the page; without it mail has no link.
+    pub public_url: Option<PublicUrl>,
 }
 
 /// The running services and their platform.
@@ -74,14 +84,16 @@ impl Platform {
         (database, topics): (Database, SqliteTopics),
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
-        deadlines: DeadlinePolicy,
-        integrations: Integrations,
+        options: PlatformOptions,
     ) -> Result<Self, PlatformError> {
         topics.requeue_in_flight().await?;
         let simulated = Arc::new(SqliteProvider::open(database.clone()).await?);
+        let PlatformOptions { deadlines, integrations, public_url } = options;
         let (providers, simulated) = integrations.payments.providers(simulated, &clock)?;
-        let mailbox = Arc::new(Mailbox { database: database.clone(), clock: clock.clone() });
-        let secret = secret(&database, entropy.as_ref()).await?;
+        let secrets = secrets::load(&database, entropy.as_ref()).await?;
+        let settings = Settings { id_secret: secrets.id, manage: secrets.manage, public_url, deadlines };
+        let mailbox = Mailbox { database: database.clone(), clock: clock.clone(), links: settings.links() };
+        let mailbox = Arc::new(mailbox);
         let ports = Ports {
             stores: Stores::of(SqliteStores(database.clone())),
             providers,
@@ -90,7 +102,7 @@ impl Platform {
             clock,
             entropy,
         };
-        let services = Services::new(&ports, Settings { secret, deadlines });
+        let services = Services::new(&ports, settings);
 
         let mut pollers = JoinSet::new();
         let mut running = [Running::Yes; Topic::COUNT];
@@ -130,22 +142,6 @@ async fn reconcile(gateway: Gateway) {
             warn!(%error, "the reconciler could not run; it runs again in {RECONCILE_EVERY:?}");
         }
     }
-}
-
-/// The deployment's secret; created at the first start.
-async fn secret(database: &Database, entropy: &dyn Entropy) -> Result<Secret, StoreError> {
-    let mut fresh = [0; 32];
-    entropy.fill(&mut fresh);
-    let write = move |connection: &Connection| {
-        connection.execute(
-            "INSERT INTO settings (name, value) VALUES ('secret', ?1) ON CONFLICT DO NOTHING",
-            params![fresh],
-        )?;
-        connection
-            .query_row("SELECT value FROM settings WHERE name = 'secret'", [], |row| row.get::<_, Vec<u8>>(0))
-    };
-    let bytes = database.write(write).await?;
-    Secret::new(&bytes).ok_or_else(|| StoreError::unreadable("the deployment's secret is too short"))
 }
 
 /// The operator's port on this platform.

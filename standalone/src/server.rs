@@ -1,7 +1,7 @@
 //! The server: the platform, and HTTP in front of it.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use booking_gateway::deadline::DeadlinePolicy;
 use messaging::clock::{Clock, SystemClock};
 use messaging::entropy::{Entropy, OsEntropy};
 use messaging::store::StoreError;
+use protocol::manage::PublicUrl;
 use system::operator;
 use thiserror::Error;
 use ticket_service::catalogue::{self, FlightsError};
@@ -20,10 +21,11 @@ use tokio::task::JoinHandle;
 
 use crate::data_dir::{DataDir, DataDirError};
 use crate::integrations::Integrations;
-use crate::platform::{Platform, PlatformError};
+use crate::platform::{Platform, PlatformError, PlatformOptions};
 use crate::sqlite;
 use crate::sqlite::SqliteStores;
 use crate::sqlite::schema::SchemaError;
+use crate::sqlite::secrets;
 
 /// How long a stopping server waits for the requests in progress.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -43,6 +45,8 @@ pub struct Options {
     pub deadlines: DeadlinePolicy,
     /// Who moves the money, and who delivers mail.
     pub integrations: Integrations,
+    /// Where customers find the page; without it mail has no link.
+    pub public_url: Option<PublicUrl>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The source of randomness.
@@ -59,6 +63,7 @@ impl Options {
             flights: None,
             deadlines: DeadlinePolicy::default(),
             integrations: Integrations::default(),
+            public_url: None,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
         }
@@ -94,6 +99,22 @@ pub struct Server {
     _data: DataDir,
 }
 
+/// Makes a new secret for the customers' keys to their bookings. Links made with the one before still work, older
+/// ones do not.
+///
+/// # Errors
+/// The directory has no database, or a server is running on it.
+pub async fn rotate_manage_secret(data: &Path) -> Result<(), StartError> {
+    let data = DataDir::lock(DataDir::find(data)?)?;
+    let path = data.path().join(sqlite::database::FILE);
+    if !path.is_file() {
+        return Err(DataDirError::Missing(path).into());
+    }
+    let opened = sqlite::open(data.path(), Arc::new(SystemClock));
+    let (database, _) = opened.map_err(|error| StartError::Database { path, error })?;
+    Ok(secrets::rotate(&database, &OsEntropy).await?)
+}
+
 impl Server {
     /// Starts a server. It accepts requests once this returns.
     pub async fn start(options: Options) -> Result<Self, StartError> {
@@ -115,8 +136,9 @@ impl Server {
             }
             None => {}
         }
-        let Options { clock, entropy, deadlines, integrations, .. } = options;
-        let platform = Platform::start((database, topics), clock, entropy, deadlines, integrations).await?;
+        let Options { clock, entropy, deadlines, integrations, public_url, .. } = options;
+        let options = PlatformOptions { deadlines, integrations, public_url };
+        let platform = Platform::start((database, topics), clock, entropy, options).await?;
 
         let router = platform.services.router().merge(operator::router(platform.operations.clone()));
         let router = shared_http::close(router);

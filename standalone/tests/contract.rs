@@ -68,7 +68,7 @@ mod mailer {
 
     async fn fresh() -> (Seen, TempDir) {
         let (database, directory, clock) = database();
-        (Seen(Mailbox { database, clock }), directory)
+        (Seen(Mailbox { database, clock, links: None }), directory)
     }
 
     email_service_contract::mailer_contract!(fresh);
@@ -79,6 +79,7 @@ mod mailer {
         email_service_contract::a_mail_arrives_as_it_was_composed(Seen(Mailbox {
             database: mailer.0.database.clone(),
             clock: clock(),
+            links: None,
         }))
         .await;
         email_service_contract::a_mail_arrives_as_it_was_composed(mailer).await;

@@ -55,7 +55,7 @@ type Answers = BTreeMap<(usize, usize), Heard>;
 
 /// Asks to cancel; answers whether that was answered, be it that it is too late.
 async fn cancel(http: &Http, id: &str) -> bool {
-    !matches!(http.0.delete(&format!("/bookings/{id}")).await, Err(ClientError::NoAnswer { .. }))
+    !matches!(http.0.cancel(id).await, Err(ClientError::NoAnswer { .. }))
 }
 
 /// Books; answers the booking's id, unless there is no answer.
@@ -111,9 +111,11 @@ async fn killed_three_times_under_load_every_accepted_order_settles_and_money_an
     std::fs::write(&flights, offered.to_string()).unwrap();
 
     let mut answers = Answers::new();
+    let mut http = Http::new("http://127.0.0.1");
     for round in 0..ROUNDS {
         let mut server = serve(&data, Some(&flights));
-        let (http, ring) = (Http::new(server.url()), Arc::new(Notify::new()));
+        http = http.moved_to(server.url());
+        let ring = Arc::new(Notify::new());
         let ring_at =
             customers_a_round() / 10 + OsEntropy.below(customers_a_round() as u64 * 8 / 10) as usize;
         println!(
@@ -133,7 +135,7 @@ async fn killed_three_times_under_load_every_accepted_order_settles_and_money_an
     // A customer without an answer posts twice more, with the same key. The others do not: an accepted order must
     // settle by itself.
     let server = serve(&data, Some(&flights));
-    let http = Http::new(server.url());
+    let http = http.moved_to(server.url());
     let unanswered = answers.values().filter(|heard| heard.id.is_none()).count();
     println!("{unanswered} of {} got no answer and ask again", answers.len());
     for ((round, number), heard) in &mut answers {

@@ -46,7 +46,7 @@ impl Post {
     fn with(server: SmtpServer) -> Self {
         let kept = tempfile::tempdir().unwrap();
         let database = sqlite::open(kept.path(), clock()).unwrap().0;
-        let mailbox = Arc::new(Mailbox { database, clock: clock() });
+        let mailbox = Arc::new(Mailbox { database, clock: clock(), links: None });
         let mailer = mailer(server.port, None, mailbox.clone());
         Self { server, mailer, mailbox, _kept: kept }
     }
@@ -72,7 +72,7 @@ fn order() -> OrderId {
 
 fn mail(subject: &str, body: &str) -> Mail {
     let to = EmailAddress::parse("ada@example.com").unwrap();
-    Mail { to, subject: subject.to_owned(), body: body.to_owned() }
+    Mail { to, subject: subject.to_owned(), body: body.to_owned(), link: None }
 }
 
 fn plain() -> Mail {
@@ -96,7 +96,7 @@ impl Inbox for Post {
             let subject = parsed.headers.get_first_value("Subject").unwrap();
             // SMTP ends a text with line breaks of its own.
             let body = format!("{}\n", parsed.get_body().unwrap().replace("\r\n", "\n").trim_end());
-            Mail { to: address.clone(), subject, body }
+            Mail { to: address.clone(), subject, body, link: None }
         });
         read.collect()
     }
@@ -280,7 +280,7 @@ fn confirmed(name: &str) -> Event<EmailCommand> {
 async fn the_email_service_waits_for_a_server_and_not_for_an_unknown_address() {
     let post = Post::start().await;
     let store = Arc::new(SqliteStores(post.mailbox.database.clone()));
-    let service = EmailService { store: store.clone(), mailer: post.mailer.clone() };
+    let service = EmailService { store: store.clone(), mailer: post.mailer.clone(), links: None };
     let event = confirmed("Ada \u{2028}Bcc: Byron");
     post.server.script("RCPT", "451 4.7.1 greylisted");
     assert!(matches!(service.handle(&event, &Loaded::default()).await.unwrap(), Outcome::Wait(_)));

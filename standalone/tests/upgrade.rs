@@ -5,10 +5,13 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use billing_service::provider::ProviderName;
-use messaging::clock::{Clock, SystemClock};
+use client::ClientError;
+use messaging::clock::{Clock, ManualClock, SystemClock};
+use protocol::time::Timestamp;
 use serde_json::{Value, json};
 use standalone::sqlite::database::FILE;
 use standalone::sqlite::snapshot::read;
@@ -39,6 +42,11 @@ async fn orders_of_an_earlier_version_settle_and_the_audit_is_clean() {
     let http = Http::new(server.url());
     let redriven = http.0.post("/operator/dead-letters/redrive", &json!({})).await.unwrap();
     assert_eq!(redriven["redriven"], 1);
+    // They have no tokens: the id opens them until departure, and no longer.
+    for order in &orders {
+        let booking = http.0.booking(order["id"].as_str().unwrap()).await.unwrap();
+        assert_ne!(booking["passenger"], Value::Null, "it was {}: {booking}", order["was"]);
+    }
     for order in &orders {
         let booking = http.settled(order["id"].as_str().unwrap()).await;
         assert_eq!(booking["status"], order["ends"], "it was {}: {booking}", order["was"]);
@@ -75,4 +83,30 @@ async fn an_upgrade_names_the_provider_of_each_payment_once() {
     payment(&set.replace("pi_1", "sim_1"));
     Server::start(Options::new(&data)).await.unwrap().stop().await;
     assert_eq!(payment("")["provider"], "stripe");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_of_an_earlier_version_is_cancelled_by_its_id_until_its_flight_leaves() {
+    let (_kept, fixture, data) = copied();
+    let orders: Vec<Value> =
+        serde_json::from_str(&fs::read_to_string(fixture.join("orders.json")).unwrap()).unwrap();
+    let confirmed = orders
+        .iter()
+        .filter(|order| order["was"].as_str().unwrap().starts_with("confirmed"))
+        .map(|order| order["id"].as_str().unwrap());
+    let ids: Vec<_> = confirmed.collect();
+    assert!(ids.len() > 1, "{orders:?}");
+    let clock = Arc::new(ManualClock::at(SystemClock.now()));
+    let server = Server::start(Options { clock: clock.clone(), ..Options::new(&data) }).await.unwrap();
+    let http = Http::new(server.url());
+    let wrong =
+        http.0.request("DELETE", &format!("/bookings/{}", ids[0])).header("authorization", "Bearer x");
+    assert_eq!(wrong.send().await.unwrap().status, 403);
+    http.cancel(ids[0]).await;
+    let after_its_departure: Timestamp = "9999-01-01T00:00:00Z".parse().unwrap();
+    clock.advance(after_its_departure.since(clock.now()));
+    assert_eq!(http.0.booking(ids[1]).await.unwrap()["passenger"], Value::Null);
+    let late = http.0.cancel(ids[1]).await.unwrap_err();
+    assert!(matches!(&late, ClientError::Refused { status: 401, .. }), "{late}");
+    server.stop().await;
 }

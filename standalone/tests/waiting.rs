@@ -232,7 +232,7 @@ async fn a_departed_flight_can_no_longer_be_cancelled() {
     let id = app.book().await;
     app.http.settled(&id).await;
     app.clock.advance(Duration::from_secs(60 * 24 * 60 * 60));
-    let refused = app.http.0.delete(&format!("/bookings/{id}")).await.unwrap_err();
+    let refused = app.http.0.cancel(&id).await.unwrap_err();
     assert!(matches!(&refused, ClientError::Refused { status: 409, .. }), "{refused}");
     assert!(refused.to_string().contains("departed"), "{refused}");
     app.server.stop().await;

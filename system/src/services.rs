@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use billing_service::provider::Providers;
-use booking_gateway::accept::{Acceptor, Secret};
+use booking_gateway::accept::Acceptor;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Gateway;
 use email_service::mailer::Mailer;
@@ -12,13 +12,15 @@ use messaging::clock::Clock;
 use messaging::consumer::{Consume, Consumer, Service};
 use messaging::entropy::Entropy;
 use messaging::topics::Topics;
+use protocol::manage::{ManageLinks, ManageSecrets, PublicUrl};
+use protocol::secret::Secret;
 use protocol::topic::Topic;
 
 /// Declares [`Stores`], and what consumes each topic, from one table. Its first token is a `$`, for the macro
 /// that it declares.
 macro_rules! services {
     (
-        $dollar:tt on $ports:ident and $gateway:ident;
+        $dollar:tt on $ports:ident, $settings:ident and $gateway:ident;
         $($(#[doc = $doc:literal])+ $store:ident: $port:path, $topic:ident consumed by $service:expr;)+
     ) => {
         /// The store of each service.
@@ -45,14 +47,19 @@ macro_rules! services {
         }
 
         /// The service that consumes a topic, on its ports.
-        fn consumer(topic: Topic, $ports: &Ports, $gateway: &Gateway) -> Arc<dyn Consume> {
+        fn consumer(
+            topic: Topic,
+            $ports: &Ports,
+            $settings: &Settings,
+            $gateway: &Gateway,
+        ) -> Arc<dyn Consume> {
             match topic { $(Topic::$topic => consume($ports, $service),)+ }
         }
     };
 }
 
 services! {
-    $ on ports and gateway;
+    $ on ports, settings and gateway;
 
     /// The gateway's orders.
     orders: booking_gateway::store::OrderStore,
@@ -78,6 +85,7 @@ services! {
     Email consumed by email_service::service::EmailService {
         store: ports.stores.mails.clone(),
         mailer: ports.mailer.clone(),
+        links: settings.links(),
     };
 }
 
@@ -101,10 +109,22 @@ pub struct Ports {
 /// The settings of a deployment.
 #[derive(Clone)]
 pub struct Settings {
-    /// The secret for deriving ids from idempotency keys.
-    pub secret: Secret,
+    /// What ids are derived from idempotency keys with.
+    pub id_secret: Secret,
+    /// What the customers' keys to their bookings are derived with.
+    pub manage: ManageSecrets,
+    /// Where customers find the page; without it mail has no link.
+    pub public_url: Option<PublicUrl>,
     /// How long an order may take.
     pub deadlines: DeadlinePolicy,
+}
+
+impl Settings {
+    /// Makes the links in mail.
+    pub fn links(&self) -> Option<ManageLinks> {
+        let (url, secrets) = (self.public_url.clone()?, self.manage.clone());
+        Some(ManageLinks { url, secrets })
+    }
 }
 
 /// The wired services.
@@ -119,15 +139,15 @@ pub struct Services {
 impl Services {
     /// Wires every service to its ports.
     pub fn new(ports: &Ports, settings: Settings) -> Self {
-        let Settings { secret, deadlines } = settings;
         let gateway = Gateway {
             orders: ports.stores.orders.clone(),
             topics: ports.topics.clone(),
             clock: ports.clock.clone(),
-            deadlines,
+            deadlines: settings.deadlines,
         };
-        let consumers = Topic::ALL.map(|topic| consumer(topic, ports, &gateway));
-        let acceptor = Acceptor { gateway, entropy: ports.entropy.clone(), secret };
+        let consumers = Topic::ALL.map(|topic| consumer(topic, ports, &settings, &gateway));
+        let Settings { id_secret, manage, .. } = settings;
+        let acceptor = Acceptor { gateway, entropy: ports.entropy.clone(), id_secret, manage };
         Self { acceptor, tickets: ports.stores.tickets.clone(), consumers }
     }
 

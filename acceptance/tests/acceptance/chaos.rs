@@ -68,7 +68,7 @@ async fn money_and_seats_agree_after_everything_failed_at_random() {
 
 async fn send(app: &TestApp, key: &str, order: &Value) -> String {
     let request = app.request("POST", "/bookings").header("idempotency-key", key).json(order);
-    acceptance::Booking::read(&request.await.expect(202)).id
+    acceptance::Booking::read(&app.send_order(request).await.expect(202)).id
 }
 
 fn some_order(rng: &mut fastrand::Rng) -> Order {

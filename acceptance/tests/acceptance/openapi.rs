@@ -54,8 +54,10 @@ async fn every_documented_answer_is_given_as_documented() {
     }
 
     let (key, mut order) = (unique("key"), Order::for_no_flight());
-    let post =
-        |order: &Order| app.request("POST", "/bookings").header("idempotency-key", &key).json(&order.json());
+    let post = |order: &Order| {
+        let request = app.request("POST", "/bookings").header("idempotency-key", &key);
+        app.send_order(request.json(&order.json()))
+    };
     judge.check("POST", "/bookings", &post(&order).await.expect(202));
     judge.check("POST", "/bookings", &post(&order).await.expect(202));
     order.seats = 2;
@@ -92,9 +94,18 @@ async fn every_kind_of_booking(app: &TestApp, judge: &mut Judge) {
         let current = app.get_booking(id).await.expect(200);
         judge.check("GET", "/bookings/{id}", &current);
         let etag = current.header("etag").expect("an ETag").to_owned();
-        let unchanged = app.get(&format!("/bookings/{id}")).header("if-none-match", etag).await.expect(304);
+        let unchanged = app.about("GET", id).header("if-none-match", etag).await.expect(304);
         judge.check("GET", "/bookings/{id}", &unchanged);
     }
+    let delete = format!("/bookings/{confirmed}");
+    judge.check("DELETE", "/bookings/{id}", &app.request("DELETE", &delete).await.expect(401));
+    let wrong =
+        |method| app.request(method, &delete).header("authorization", "Bearer AAAAAAAAAAAAAAAAAAAAAA");
+    for method in ["GET", "DELETE"] {
+        judge.check(method, "/bookings/{id}", &wrong(method).await.expect(403));
+    }
+    let public = app.get(&delete).await.expect(200);
+    judge.check("GET", "/bookings/{id}", &public);
     for id in [&rejected, &declined] {
         judge.check("DELETE", "/bookings/{id}", &app.cancel(id).await.expect(409));
     }

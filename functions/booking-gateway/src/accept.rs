@@ -2,46 +2,31 @@
 
 use std::sync::Arc;
 
-use hmac::{Hmac, KeyInit, Mac};
 use messaging::entropy::Entropy;
 use messaging::metrics;
 use messaging::store::StoreError;
 use protocol::event::TraceParent;
 use protocol::ids::OrderId;
-use sha2::Sha256;
+use protocol::manage::ManageSecrets;
+use protocol::secret::Secret;
 use tracing::info;
 
 use crate::gateway::Gateway;
-use crate::idempotency::IdempotencyKey;
+use crate::idempotency::{IdempotencyKey, RequestDigest};
 use crate::order::{ACCEPTED, Order, Request};
 use crate::store::Created;
 
-/// Accepts orders for a gateway. Only it knows the deployment's secret.
+/// Accepts orders for a gateway. Only it knows the deployment's id secret.
 #[derive(Clone)]
 pub struct Acceptor {
     /// Where the orders go on.
     pub gateway: Gateway,
     /// Its randomness, which ids are made of.
     pub entropy: Arc<dyn Entropy>,
-    /// The deployment's secret, which ids are derived from idempotency keys with.
-    pub secret: Secret,
-}
-
-/// A secret of at least 32 bytes. `Debug` hides it.
-#[derive(Clone)]
-pub struct Secret(Arc<[u8]>);
-
-impl Secret {
-    /// Takes 32 bytes or more.
-    pub fn new(bytes: &[u8]) -> Option<Self> {
-        (bytes.len() >= 32).then(|| Self(bytes.into()))
-    }
-}
-
-impl std::fmt::Debug for Secret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secret(…)")
-    }
+    /// What ids are derived from idempotency keys with, and requests compared. Never rotated.
+    pub id_secret: Secret,
+    /// What the customers' keys to their bookings are derived with.
+    pub manage: ManageSecrets,
 }
 
 /// What became of a `POST`.
@@ -71,7 +56,9 @@ impl Acceptor {
             None => self.entropy.order_id(),
         };
         let traceparent = traceparent.unwrap_or_else(|| self.entropy.traceparent());
+        let digest = RequestDigest::of(id, &request, &self.id_secret);
         let new = Order::accept(id, request, traceparent, gateway.clock.now(), gateway.deadlines.deadline);
+        let new = Order { digest: Some(digest), ..new };
         let order = match gateway.orders.create(&new).await? {
             Created::Created => {
                 let order = &new.request;
@@ -80,9 +67,7 @@ impl Acceptor {
                 Box::new(new)
             }
             // Without a key this is the order itself, stored by a write whose reply was lost.
-            Created::Exists(order) if order.request != new.request => {
-                return Ok(Acceptance::KeyReused);
-            }
+            Created::Exists(order) if !order.was_asked_for_by(&new) => return Ok(Acceptance::KeyReused),
             Created::Exists(order) => order,
         };
         if order.awaits_first_check_since(ACCEPTED) {
@@ -94,11 +79,6 @@ impl Acceptor {
     /// One key, one id: the store's condition on the id makes concurrent twins one order, and the
     /// key lives as long as its order. Keyed, so that no customer can compute another's id.
     fn id_under(&self, key: &IdempotencyKey) -> OrderId {
-        #[expect(clippy::expect_used, reason = "HMAC takes keys of every length")]
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret.0).expect("a key of any length");
-        mac.update(key.as_str().as_bytes());
-        let mut bytes = [0; 16];
-        bytes.copy_from_slice(&mac.finalize().into_bytes()[..16]);
-        OrderId::from_bytes(bytes)
+        OrderId::from_bytes(self.id_secret.tag(&[key.as_str().as_bytes()]))
     }
 }

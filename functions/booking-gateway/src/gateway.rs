@@ -61,9 +61,9 @@ pub enum Move {
 
 impl Gateway {
     /// Cancels an order, if it still can be. A repeated call sends its commands again, until the order has
-    /// moved on or was checked.
-    pub async fn cancel(&self, id: OrderId) -> Result<Cancellation, StoreError> {
-        match self.advance(id, &Input::CancelRequested, None).await? {
+    /// moved on or was checked. `seen` is the order if the caller has just read it.
+    pub async fn cancel(&self, id: OrderId, seen: Option<Order>) -> Result<Cancellation, StoreError> {
+        match self.advance(id, &Input::CancelRequested, seen).await? {
             Move::Taken(order, commands) => {
                 if order.awaits_first_check_since(Input::CancelRequested.name()) {
                     self.send_within_a_second(&order, commands).await;

@@ -1,6 +1,10 @@
-//! The customer's own name for one `POST`.
+//! The customer's own name for one `POST`, and what tells a repeated one from another.
 
 use protocol::Invalid;
+use protocol::ids::OrderId;
+use protocol::secret::Secret;
+
+use crate::order::Request;
 
 /// An `Idempotency-Key`: 1 to 255 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +23,30 @@ impl IdempotencyKey {
 
     /// The key as it was given.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A keyed digest of the request that an order was accepted for: says whether another is the same, after
+/// parts of the order were dropped or erased, and tells its reader nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestDigest([u8; 16]);
+
+impl RequestDigest {
+    /// The digest of that order's request. No key is like what it is made of, since a key has no NUL.
+    pub fn of(id: OrderId, request: &Request, id_secret: &Secret) -> Self {
+        #[expect(clippy::expect_used, reason = "a request has text keys and finite numbers only")]
+        let request = serde_json::to_vec(request).expect("a request is JSON");
+        Self(id_secret.tag(&[b"request/1\0", id.as_bytes(), &request]))
+    }
+
+    /// As it was stored.
+    pub fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 16 bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }
 }

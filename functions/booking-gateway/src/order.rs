@@ -30,8 +30,9 @@ use protocol::topic::AnyMessage;
 use serde::{Deserialize, Serialize};
 
 use crate::check::NextCheck;
+use crate::idempotency::RequestDigest;
 
-/// What the customer asked for. Never changes.
+/// What the customer asked for. It never changes, but for the payment method, which is dropped at the end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
     /// The flight.
@@ -50,7 +51,7 @@ pub struct Request {
 /// One order, as the gateway stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Order {
-    /// The customer's key to it.
+    /// Names it everywhere.
     pub id: OrderId,
     /// Counts the changes, from 1: what a conditional update rests on.
     pub version: u64,
@@ -76,6 +77,11 @@ pub struct Order {
     /// reconciler moves it on without changing the order.
     #[serde(skip)]
     pub next_check: Option<NextCheck>,
+    /// What a repeated request is compared with; `None` on an order of before there were any, which its id alone
+    /// opens until departure. A store keeps it beside the order, so that an older program, which rewrites the
+    /// order without it, does not turn a new order into one of before.
+    #[serde(skip)]
+    pub digest: Option<RequestDigest>,
 }
 
 /// One change of an order.
@@ -230,7 +236,22 @@ impl Order {
             not_after: now + deadline,
             traceparent,
             next_check: Some(NextCheck::first(now)),
+            digest: None,
         }
+    }
+
+    /// Whether a repeated `POST`, which would have made `other`, is the one that made this order.
+    pub fn was_asked_for_by(&self, other: &Order) -> bool {
+        match self.digest {
+            Some(digest) => other.digest == Some(digest),
+            None => self.request == other.request,
+        }
+    }
+
+    /// Whether its id alone shows and changes everything: it was accepted before customers had keys to their
+    /// bookings, and may not have flown.
+    pub fn is_opened_by_its_id(&self, now: Timestamp) -> bool {
+        self.digest.is_none() && now < self.departs_at.unwrap_or(self.not_after)
     }
 
     /// When it last changed.
@@ -480,6 +501,10 @@ fn advance(order: &Order, input: &Input, state: State, now: Timestamp) -> Applie
     // A clock that was set back must not make the history run backwards.
     let at = now.max(order.updated_at());
     next.history.push(Change { at, status: state.status(), event: input.name().to_owned() });
+    // Nothing is charged from here on. Without a digest a repeated request is still compared with it.
+    if state.is_settled() && order.digest.is_some() {
+        next.request.payment_method = PaymentMethod::dropped();
+    }
     next.next_check = match input {
         _ if state.is_settled() => None,
         // Its commands must not expire as late as those of an order that was checked often.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use booking_gateway::order::{Applied, Command, Ignored, Input, Order, State, Undoing, apply, owed};
+use booking_gateway::order::{Applied, Command, Ignored, Input, Order, Request, State, Undoing, apply, owed};
 use booking_gateway_contract::order as accepted;
 use protocol::messages::{OrderUpdate, Payload};
 use protocol::money::{Currency, Money};
@@ -134,7 +134,11 @@ fn an_advance_counts_a_version_and_adds_one_line_of_history() {
                 assert_eq!(next.history.len(), order.history.len() + 1);
                 let last = next.history.last().unwrap();
                 assert_eq!((last.event.as_str(), last.status), (input.name(), next.state.status()));
-                assert_eq!((&next.request, next.not_after), (&order.request, order.not_after));
+                let kept = |order: &Order| {
+                    let Request { flight_id, seats, passenger, expected_amount, .. } = order.request.clone();
+                    (flight_id, seats, passenger, expected_amount, order.not_after)
+                };
+                assert_eq!(kept(&next), kept(&order));
             }
         }
     }
@@ -245,4 +249,40 @@ fn history_never_runs_backwards_though_the_clock_does() {
         panic!()
     };
     assert_eq!(next.updated_at(), order.updated_at());
+}
+
+#[test]
+fn the_payment_token_is_dropped_when_the_order_settles_and_never_before() {
+    let dropped = |order: &Order| order.request.payment_method.as_str() == "pm_dropped";
+    let mut frontier = vec![accepted(1, 0)];
+    while let Some(order) = frontier.pop() {
+        for (column, input) in inputs() {
+            let Applied::Advance(next) = apply(&order, &input, later()) else { continue };
+            let drops = dropped(&order) || next.state.is_settled();
+            assert_eq!(dropped(&next), drops, "{} by {column}", name(order.state));
+            frontier.push(*next);
+        }
+    }
+}
+
+/// A repeated request is compared with it, since there is no digest.
+#[test]
+fn an_order_of_before_keeps_its_payment_token() {
+    let order = Order { digest: None, ..accepted(1, 0) };
+    let input = Input::Update(OrderUpdate::TicketsUnavailable { reason: Unavailable::SoldOut });
+    let Applied::Advance(rejected) = apply(&order, &input, order.created_at) else { panic!("it moves") };
+    assert_eq!(rejected.request, order.request);
+}
+
+#[test]
+fn an_id_opens_an_order_of_before_until_its_departure_and_no_other() {
+    let new = accepted(1, 0);
+    assert!(!new.is_opened_by_its_id(new.created_at));
+    let before = Order { digest: None, departs_at: Some(departure()), ..new };
+    assert!(before.is_opened_by_its_id(before.created_at));
+    assert!(!before.is_opened_by_its_id(departure()));
+    // Where no seats were held, the departure is not known.
+    let unheld = Order { departs_at: None, ..before };
+    assert!(unheld.is_opened_by_its_id(unheld.created_at));
+    assert!(!unheld.is_opened_by_its_id(unheld.not_after));
 }

@@ -1,6 +1,7 @@
 //! The texts. Plain, short, and true at the moment they are sent.
 
 use protocol::ids::OrderId;
+use protocol::manage::ManageLinks;
 use protocol::messages::{Notice, NoticeOutcome};
 use protocol::passenger::EmailAddress;
 use protocol::reason::Reason;
@@ -13,13 +14,16 @@ pub struct Mail {
     pub to: EmailAddress,
     /// One line.
     pub subject: String,
-    /// Plain text.
+    /// Plain text, without the link.
     pub body: String,
+    /// Leads its customer to the booking, and is the key to it. No mailer keeps it.
+    #[serde(skip)]
+    pub link: Option<String>,
 }
 
 impl Mail {
-    /// The mail that tells `notice` about `order`.
-    pub fn compose(order: OrderId, notice: &Notice) -> Self {
+    /// The mail that tells `notice` about `order`; with a link if there is a page that it can lead to.
+    pub fn compose(order: OrderId, notice: &Notice, links: Option<&ManageLinks>) -> Self {
         let flight = &notice.flight_id;
         let (subject, news) = match notice.outcome {
             NoticeOutcome::Confirmed => (
@@ -72,7 +76,19 @@ impl Mail {
         };
         let name = &notice.passenger.name;
         let body = format!("Dear {name},\n\n{news}\n\nBooking {order}\n");
-        Self { to: notice.passenger.email.clone(), subject, body }
+        let link = links.map(|links| links.link(order));
+        Self { to: notice.passenger.email.clone(), subject, body, link }
+    }
+
+    /// All of its text.
+    pub fn text(&self) -> String {
+        match &self.link {
+            Some(link) => format!(
+                "{}\nSee or cancel it: {link}\nThis link is your key to the booking. Who has it can do the same.\n",
+                self.body
+            ),
+            None => self.body.clone(),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use messaging::metrics;
 use messaging::store::StoreError;
 use protocol::event::Event;
 use protocol::ids::OrderId;
+use protocol::manage::ManageLinks;
 use protocol::messages::{EmailCommand, NoticeOutcome};
 use protocol::time::Timestamp;
 use tracing::{debug, error, info};
@@ -27,6 +28,8 @@ pub struct EmailService {
     pub store: Arc<dyn MailStore>,
     /// The mailer.
     pub mailer: Arc<dyn Mailer>,
+    /// Makes the links in its mails; without it they have none.
+    pub links: Option<ManageLinks>,
 }
 
 /// What a batch's orders were mailed, read in one call. Each is used for one decision.
@@ -78,7 +81,8 @@ impl Service for EmailService {
             debug!("order {order}: {:?} was mailed, or overtaken, before", notice.outcome);
             return Ok(Outcome::Done(Vec::new()));
         }
-        let sent = self.mailer.send(order, notice.outcome, &Mail::compose(order, notice)).await;
+        let mail = Mail::compose(order, notice, self.links.as_ref());
+        let sent = self.mailer.send(order, notice.outcome, &mail).await;
         if sent.is_err() {
             metrics::count(metrics::MAIL_REFUSED, 1, None);
         }

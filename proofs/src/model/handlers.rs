@@ -7,13 +7,14 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use billing_service::provider::{ProviderName, Providers};
-use booking_gateway::accept::Secret;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::idempotency::IdempotencyKey;
 use booking_gateway::order::Request;
 use messaging::consumer::Delivery;
 use messaging::entropy::{Entropy, SeededEntropy};
 use protocol::event::Event;
+use protocol::manage::ManageSecrets;
+use protocol::secret::Secret;
 use protocol::time::Timestamp;
 use protocol::topic::{AnyMessage, Topic};
 use system::{Ports, Services, Settings, Stores};
@@ -193,12 +194,14 @@ fn services(memory: &Memory) -> Services {
         clock: adapter,
         entropy: Arc::new(SeededEntropy::new(0)),
     };
-    Services::new(&ports, Settings { secret: secret(), deadlines: DeadlinePolicy::default() })
+    let manage = ManageSecrets { current: secret(2), previous: None };
+    let deadlines = DeadlinePolicy::default();
+    Services::new(&ports, Settings { id_secret: secret(1), manage, public_url: None, deadlines })
 }
 
 #[expect(clippy::expect_used, reason = "it is long enough")]
-fn secret() -> Secret {
-    Secret::new(&[7; 32]).expect("32 bytes")
+fn secret(number: u8) -> Secret {
+    Secret::new(&[number; 32]).expect("32 bytes")
 }
 
 fn handling(memory: &Memory, work: &Work, requests: &[Request]) -> Handling {
@@ -217,7 +220,7 @@ fn handling(memory: &Memory, work: &Work, requests: &[Request]) -> Handling {
         Work::Delete(order) => {
             let order = *order;
             Box::pin(async move {
-                let _ = services.gateway().cancel(order).await;
+                let _ = services.gateway().cancel(order, None).await;
                 false
             })
         }

@@ -25,7 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use billing_service::provider::{ProviderName, Providers};
-use booking_gateway::accept::{Acceptance, Secret};
+use booking_gateway::accept::Acceptance;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Cancellation;
 use booking_gateway::idempotency::IdempotencyKey;
@@ -38,6 +38,8 @@ use messaging::entropy::SeededEntropy;
 use messaging::store::StoreError;
 use protocol::flight::FlightId;
 use protocol::ids::OrderId;
+use protocol::manage::ManageSecrets;
+use protocol::secret::Secret;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use provider::FaultyProvider;
@@ -132,9 +134,10 @@ impl Simulation {
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(seed)),
         };
-        let secret = Secret::new(&number.to_le_bytes().repeat(4)).expect("32 bytes");
+        let id_secret = Secret::new(&number.to_le_bytes().repeat(4)).expect("32 bytes");
+        let manage = ManageSecrets { current: id_secret.clone(), previous: None };
         let deadlines = DeadlinePolicy { deadline, ..DeadlinePolicy::default() };
-        let services = Services::new(&ports, Settings { secret, deadlines });
+        let services = Services::new(&ports, Settings { id_secret, manage, public_url: None, deadlines });
         let customer = |purchase| Customer { purchase, order: None, cancel_answered: false };
         let customers = purchases.into_iter().map(customer).collect();
         let (next_check, reconciler_absent_until, horizon) = (None, start(), end_of_time());
@@ -199,7 +202,7 @@ impl Simulation {
     fn cancel(&self, order: OrderId) -> Task<JobResult> {
         let gateway = self.services.gateway().clone();
         Task::new(async move {
-            match gateway.cancel(order).await {
+            match gateway.cancel(order, None).await {
                 Ok(Cancellation::Cancelling(_) | Cancellation::Refused(..)) => JobResult::CancelAnswered,
                 Ok(Cancellation::Unknown) | Err(_) => JobResult::NoAnswer,
             }

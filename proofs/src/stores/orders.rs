@@ -103,7 +103,9 @@ impl OrderStore for Memory {
     async fn update(&self, next: &Order, watch: Watch) -> Result<Updated, StoreError> {
         self.write(PortCall::ORDER_STORE_UPDATE, |contents| {
             match contents.orders.by_id.get_mut(&next.id) {
-                Some(order) if order.version + 1 == next.version => *order = stored(next),
+                Some(order) if order.version + 1 == next.version => {
+                    *order = stored(&Order { digest: order.digest, ..next.clone() });
+                }
                 _ => return Updated::Stale,
             }
             match watch {

@@ -1,5 +1,7 @@
 //! A server of bookings, by its URL.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::Uri;
@@ -11,11 +13,13 @@ use crate::request::{Client, ClientError, Request};
 /// The pause between two polls.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// A server of bookings.
+/// A server of bookings. It keeps the keys to what was booked with it, as a customer's browser does.
 #[derive(Clone, Debug)]
 pub struct Bookings {
     base: String,
     client: Client,
+    /// The token of each booking, by its id.
+    keys: Arc<Mutex<HashMap<String, String>>>,
 }
 
 impl Bookings {
@@ -31,7 +35,15 @@ impl Bookings {
         if !is_http {
             return Err(ClientError::BadUrl(url.to_owned()));
         }
-        Ok(Self { base, client: Client::default() })
+        Ok(Self { base, client: Client::default(), keys: Arc::default() })
+    }
+
+    /// The same bookings, served at another URL.
+    ///
+    /// # Errors
+    /// It is not the URL of a server.
+    pub fn moved_to(&self, url: &str) -> Result<Self, ClientError> {
+        Ok(Self { keys: self.keys.clone(), ..Self::at(url)? })
     }
 
     /// Its URL, without a slash at the end.
@@ -62,24 +74,46 @@ impl Bookings {
         self.request("PUT", path).json(body).send().await?.success()
     }
 
-    /// `DELETE`.
-    pub async fn delete(&self, path: &str) -> Result<Value, ClientError> {
-        self.request("DELETE", path).send().await?.success()
+    /// A request about a booking, with its key if there is one.
+    pub fn about(&self, method: &str, id: &str) -> Request {
+        let request = self.request(method, &format!("/bookings/{id}"));
+        match self.keys().get(id) {
+            Some(token) => request.header("Authorization", format!("Bearer {token}")),
+            None => request,
+        }
     }
 
-    /// Books; a repeat under the same key answers the same order.
+    /// Keeps the key to a booking that was just made.
+    pub fn keep_key(&self, booking: &Value) {
+        if let (Some(id), Some(token)) = (booking["id"].as_str(), booking["manage_token"].as_str()) {
+            self.keys().insert(id.to_owned(), token.to_owned());
+        }
+    }
+
+    fn keys(&self) -> MutexGuard<'_, HashMap<String, String>> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Cancels a booking.
+    pub async fn cancel(&self, id: &str) -> Result<Value, ClientError> {
+        self.about("DELETE", id).send().await?.success()
+    }
+
+    /// Books, and keeps the key; a repeat under the same idempotency key answers the same order.
     pub async fn book(&self, booking: &Value, key: Option<&str>) -> Result<Value, ClientError> {
         let request = self.request("POST", "/bookings").json(booking);
         let request = match key {
             Some(key) => request.header("Idempotency-Key", key),
             None => request,
         };
-        request.send().await?.success()
+        let booked = request.send().await?.success()?;
+        self.keep_key(&booked);
+        Ok(booked)
     }
 
     /// A booking.
     pub async fn booking(&self, id: &str) -> Result<Value, ClientError> {
-        self.get(&format!("/bookings/{id}")).await
+        self.about("GET", id).send().await?.success()
     }
 
     /// A booking once it is settled.

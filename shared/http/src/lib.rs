@@ -60,10 +60,14 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry = (status == StatusCode::SERVICE_UNAVAILABLE)
-            .then(|| (header::RETRY_AFTER, HeaderValue::from_static("1")));
+        // What a client does next.
+        let next = match status {
+            StatusCode::SERVICE_UNAVAILABLE => Some((header::RETRY_AFTER, HeaderValue::from_static("1"))),
+            StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+            _ => None,
+        };
         let mut response = json(status, "application/problem+json", &self);
-        response.headers_mut().extend(retry);
+        response.headers_mut().extend(next);
         response
     }
 }

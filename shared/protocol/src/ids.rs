@@ -1,4 +1,4 @@
-//! The id of an order: a UUIDv4, and the customer's key to it.
+//! The id of an order: a UUIDv4.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,8 @@ use crate::Invalid;
 
 /// Names one order everywhere: in the URL, in every message, in every service's records.
 ///
-/// It is unguessable, since it is enough to see and cancel the order.
+/// It is unguessable, since it is enough to see how the order stands. To change it takes a
+/// [`ManageToken`](crate::manage::ManageToken).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrderId(Uuid);

@@ -25,6 +25,11 @@ impl PaymentMethod {
             ))
         }
     }
+
+    /// What stands for the token when it is needed no more.
+    pub fn dropped() -> Self {
+        Self("pm_dropped".to_owned())
+    }
 }
 
 string_value!(PaymentMethod);

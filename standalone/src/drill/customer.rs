@@ -44,8 +44,7 @@ impl Customer {
         if self.number % 20 == 7 {
             // Some time later, in any state of the order; it may be too late.
             tokio::time::sleep(Duration::from_millis(u64::from(self.number % 7) * 500)).await;
-            let path = format!("/bookings/{id}");
-            while let Err(ClientError::NoAnswer { .. }) = self.client.delete(&path).await {
+            while let Err(ClientError::NoAnswer { .. }) = self.client.cancel(&id).await {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }

@@ -152,7 +152,7 @@ impl Customers {
             "payment_method": "pm_card_visa",
         });
         let started = Instant::now();
-        let Ok(booking) = self.client.book(&body, None).await else {
+        let Ok(booking) = self.client.post("/bookings", &body).await else {
             return Seen { accept: None, settle: None };
         };
         let accept = started.elapsed();

@@ -102,7 +102,7 @@ impl SmtpMailer {
             .to(to.into())
             // A subject is one line, also if a customer's text is in it.
             .subject(mail.subject.replace(char::is_control, " "))
-            .singlepart(SinglePart::plain(mail.body.clone()))?;
+            .singlepart(SinglePart::plain(mail.text()))?;
         Ok(message)
     }
 

@@ -8,6 +8,7 @@ use email_service::mailer::{Mailer, MailerError};
 use messaging::clock::Clock;
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
+use protocol::manage::ManageLinks;
 use protocol::messages::NoticeOutcome;
 use protocol::time::Timestamp;
 use rusqlite::{Connection, params};
@@ -22,17 +23,24 @@ pub struct Mailbox {
     pub database: Database,
     /// The time of sending.
     pub clock: Arc<dyn Clock>,
+    /// Makes the links of mails that are shown: no mail is kept with its link, which is its customer's key.
+    pub links: Option<ManageLinks>,
 }
 
 impl Mailbox {
     /// The mails sent, newest first.
     pub async fn sent(&self) -> Result<Vec<SentMail>, StoreError> {
         let sql = "SELECT order_id, outcome, sent_at, body FROM mailbox ORDER BY id DESC";
+        let links = self.links.clone();
         let read = move |connection: &Connection| {
             connection.rows(sql, [], |row| {
-                let (Json(outcome), Json(mail)) = (row.get(1)?, row.get(3)?);
-                let sent_at = Timestamp::from_millis(row.get(2)?);
-                Ok(SentMail { booking_id: OrderId::from_bytes(row.get(0)?), outcome, sent_at, mail })
+                let (booking_id, sent_at) = (row.get(0)?, row.get(2)?);
+                let (booking_id, sent_at) =
+                    (OrderId::from_bytes(booking_id), Timestamp::from_millis(sent_at));
+                let (Json(outcome), Json::<Mail>(kept)) = (row.get(1)?, row.get(3)?);
+                let link = links.as_ref().map(|links| links.link(booking_id));
+                let body = Mail { link, ..kept.clone() }.text();
+                Ok(SentMail { booking_id, outcome, sent_at, mail: Mail { body, ..kept } })
             })
         };
         self.database.scan(read).await

@@ -9,6 +9,7 @@ mod messages;
 mod orders;
 mod payments;
 pub mod schema;
+pub mod secrets;
 pub(crate) mod settings;
 pub mod snapshot;
 mod tickets;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use booking_gateway::check::NextCheck;
+use booking_gateway::idempotency::RequestDigest;
 use booking_gateway::order::Order;
 use booking_gateway::store::{Check, Created, From, OrderStore, Postponed, Updated, Watch};
 use messaging::store::StoreError;
@@ -14,14 +15,15 @@ use rusqlite::{Connection, Row, params};
 use super::{Json, SqliteStores, Statements};
 
 /// How an order is read: [`order`] takes these columns.
-const FIND: &str = "SELECT body, next_check, checks FROM orders WHERE id = ?1";
+const FIND: &str = "SELECT body, next_check, checks, digest FROM orders WHERE id = ?1";
 
 fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
     let Json(order) = row.get::<_, Json<Order>>(0)?;
     let at: Option<i64> = row.get(1)?;
     let count = row.get(2)?;
     let next_check = at.map(|at| NextCheck { at: Timestamp::from_millis(at), count });
-    Ok(Order { next_check, ..order })
+    let digest = row.get::<_, Option<[u8; 16]>>(3)?.map(RequestDigest::from_bytes);
+    Ok(Order { next_check, digest, ..order })
 }
 
 fn find(connection: &Connection, id: OrderId) -> rusqlite::Result<Option<Order>> {
@@ -38,10 +40,11 @@ impl OrderStore for SqliteStores {
     async fn create(&self, order: &Order) -> Result<Created, StoreError> {
         let order = order.clone();
         let write = move |connection: &Connection| {
-            let sql = "INSERT INTO orders (id, version, next_check, checks, body) VALUES (?1, ?2, ?3, ?4, ?5)
-                       ON CONFLICT DO NOTHING";
+            let sql = "INSERT INTO orders (id, version, next_check, checks, digest, body)
+                       VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
             let (at, count) = columns(order.next_check);
-            let params = params![order.id.as_bytes(), order.version, at, count, Json(&order)];
+            let digest = order.digest.as_ref().map(RequestDigest::as_bytes);
+            let params = params![order.id.as_bytes(), order.version, at, count, digest, Json(&order)];
             if connection.change(sql, params)? == 1 {
                 return Ok(Created::Created);
             }
@@ -125,7 +128,7 @@ impl OrderStore for SqliteStores {
         let check = check.clone();
         let write = move |connection: &Connection| {
             let sql = "UPDATE orders SET next_check = ?4, checks = ?5
-                       WHERE id = ?1 AND next_check = ?2 AND checks = ?3 RETURNING body, next_check, checks";
+                       WHERE id = ?1 AND next_check = ?2 AND checks = ?3 RETURNING body, next_check, checks, digest";
             let (id, at) = (check.order.as_bytes(), check.at.as_millis());
             let params = params![id, at, check.count, next.at.as_millis(), next.count];
             let moved = connection.row(sql, params, order)?;

@@ -107,6 +107,8 @@ UPDATE payments SET body = json_set(
 DELETE FROM settings WHERE name LIKE 'payment-provider-%';
 ALTER TABLE dead_letters RENAME COLUMN parked_at TO dead_lettered_at;
 ",
+    // What a repeated request is compared with. An order without it is one that its id alone opens.
+    "ALTER TABLE orders ADD COLUMN digest BLOB;",
 ];
 
 /// This program cannot use the file.

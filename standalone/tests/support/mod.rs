@@ -37,6 +37,11 @@ impl Http {
         Self(Bookings::at(url).unwrap())
     }
 
+    /// The same bookings on another server.
+    pub(crate) fn moved_to(&self, url: &str) -> Self {
+        Self(self.0.moved_to(url).unwrap())
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Value {
         self.0.get(path).await.unwrap()
     }
@@ -52,7 +57,7 @@ impl Http {
     }
 
     pub(crate) async fn cancel(&self, id: &str) {
-        self.0.delete(&format!("/bookings/{id}")).await.unwrap();
+        self.0.cancel(id).await.unwrap();
     }
 
     pub(crate) async fn settled(&self, id: &str) -> Value {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use acceptance::{Booking, Order, Request, Response, TestApp, unique};
+use acceptance::{Booking, Order, Response, TestApp, unique};
 use futures_util::future::join_all;
 
 use super::accepting::assert_uuid_v4;
 
-fn post(app: &TestApp, key: impl AsRef<[u8]>, body: String) -> Request {
-    app.request("POST", "/bookings").header("idempotency-key", key).json_text(body)
+async fn post(app: &TestApp, key: impl AsRef<[u8]>, body: String) -> Response {
+    app.send_order(app.request("POST", "/bookings").header("idempotency-key", key).json_text(body)).await
 }
 
 async fn post_order(app: &TestApp, key: &str, order: &Order) -> Response {

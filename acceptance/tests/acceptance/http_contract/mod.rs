@@ -6,5 +6,6 @@ mod cancelling;
 mod flights_and_page;
 mod hostile_clients;
 mod idempotency;
+mod managing;
 mod methods_and_limits;
 mod reading;

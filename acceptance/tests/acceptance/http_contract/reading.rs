@@ -3,7 +3,7 @@
 use acceptance::{Booking, Order, Response, TestApp};
 
 async fn get_if_none_match(app: &TestApp, id: &str, condition: &str) -> Response {
-    app.get(&format!("/bookings/{id}")).header("if-none-match", condition).await
+    app.about("GET", id).header("if-none-match", condition).await
 }
 
 /// A booking that will not change any more, and its entity tag.
@@ -66,7 +66,7 @@ async fn if_none_match_understands_stars_lists_and_weak_tags() {
 async fn a_condition_may_be_spread_over_header_lines() {
     let Some(app) = TestApp::standalone("repeated header lines").await else { return };
     let (id, etag) = at_rest(&app).await;
-    let request = app.get(&format!("/bookings/{id}"));
+    let request = app.about("GET", &id);
     request.header("if-none-match", "\"other\"").header("if-none-match", &etag).await.expect(304);
 }
 
@@ -150,7 +150,7 @@ async fn percent_encoded_garbage_is_not_found() {
 async fn head_tells_what_get_would_without_its_body() {
     let Some(app) = TestApp::standalone("HEAD, which a stage need not have").await else { return };
     let (id, etag) = at_rest(&app).await;
-    let response = app.request("HEAD", &format!("/bookings/{id}")).await.expect(200);
+    let response = app.about("HEAD", &id).await.expect(200);
     assert!(response.body.is_empty());
     assert_eq!(response.header("etag"), Some(etag.as_str()));
 }

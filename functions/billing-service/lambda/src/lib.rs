@@ -46,8 +46,8 @@ async fn providers(setup: &Setup, store: &DynamoPayments) -> Result<Providers, S
         "stripe" => {
             let name = "PAYMENT_PROVIDER_SECRET_ARN";
             let unusable = |reason: String| SetupError::Secret { name, reason };
-            let key =
-                SecretKey::parse(&setup.secret(name).await?).map_err(|error| unusable(error.to_string()))?;
+            let key = SecretKey::parse(&setup.secret_text(name).await?)
+                .map_err(|error| unusable(error.to_string()))?;
             let options = Options { clock: setup.clock.clone(), ..Options::default() };
             let stripe = StripeProvider::new(&key, aws_lc_rs::default_provider(), options)
                 .map_err(|error| unusable(error.to_string()))?;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use booking_gateway::check::{FIRST_CHECK, NextCheck};
+use booking_gateway::idempotency::RequestDigest;
 use booking_gateway::order::{Applied, Input, Order, Request, apply};
 use booking_gateway::store::{Check, Created, From, OrderStore, Postponed, Updated, Watch};
 use messaging::entropy::{Entropy, SeededEntropy};
@@ -31,6 +32,8 @@ macro_rules! order_store_contract {
     ($make:path) => {
         $crate::contract_tests!($make; $crate {
             an_order_is_read_as_it_was_stored,
+            a_program_that_does_not_know_of_digests_leaves_an_orders_as_it_is,
+            an_order_of_before_has_no_digest,
             an_id_is_taken_once,
             of_concurrent_twins_one_is_stored,
             get_many_answers_what_exists,
@@ -65,7 +68,9 @@ pub fn order(number: u64, second: u64) -> Order {
         expected_amount: None,
     };
     let now = start() + Duration::from_secs(second);
-    Order::accept(entropy.order_id(), request, entropy.traceparent(), now, Duration::from_secs(3600))
+    let order =
+        Order::accept(entropy.order_id(), request, entropy.traceparent(), now, Duration::from_secs(3600));
+    Order { digest: Some(RequestDigest::from_bytes([number.to_le_bytes()[0]; 16])), ..order }
 }
 
 fn advanced(order: &Order, input: &Input) -> Order {
@@ -120,6 +125,21 @@ pub async fn an_order_is_read_as_it_was_stored(store: Arc<dyn OrderStore>) {
     let next = reserved(&order);
     assert_eq!(update(store.as_ref(), &order, &next).await, Updated::Updated);
     assert_eq!(store.get(order.id).await.unwrap(), Some(next));
+}
+
+pub async fn a_program_that_does_not_know_of_digests_leaves_an_orders_as_it_is(store: Arc<dyn OrderStore>) {
+    let order = order(1, 0);
+    store.create(&order).await.unwrap();
+    let next = reserved(&order);
+    let written = Order { digest: None, ..next.clone() };
+    assert_eq!(update(store.as_ref(), &order, &written).await, Updated::Updated);
+    assert_eq!(store.get(order.id).await.unwrap(), Some(next));
+}
+
+pub async fn an_order_of_before_has_no_digest(store: Arc<dyn OrderStore>) {
+    let order = Order { digest: None, ..order(1, 0) };
+    store.create(&order).await.unwrap();
+    assert_eq!(store.get(order.id).await.unwrap(), Some(order));
 }
 
 pub async fn an_id_is_taken_once(store: Arc<dyn OrderStore>) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `id` | the key |
 //! | `version`, `body` | the order; a change rests on the version before |
+//! | `digest` | what a repeated request is compared with; not on orders of before |
 //! | `shard`, `next_check` | only while it is unsettled: the keys of the index `unsettled` |
 //!
 //! `next_check` is `<time>#<count>`: it sorts as time does, and a keys-only index carries both.
@@ -13,8 +14,10 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use aws::dynamodb::{Item, body, get_many, number, record, store_error, string};
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use booking_gateway::check::NextCheck;
+use booking_gateway::idempotency::RequestDigest;
 use booking_gateway::order::Order;
 use booking_gateway::store::{Check, Created, From, OrderStore, Postponed, Updated, Watch};
 use messaging::store::StoreError;
@@ -55,10 +58,14 @@ fn parse(next: &str) -> Option<NextCheck> {
 
 /// The order of an item, with its next check.
 fn order(item: &Item) -> Result<Order, StoreError> {
-    let order: Order = record(item)?;
-    let Some(next) = text(item, "next_check") else { return Ok(order) };
-    let next = parse(next).ok_or_else(|| StoreError::unreadable("the next check of an order"))?;
-    Ok(Order { next_check: Some(next), ..order })
+    let unreadable = |what| StoreError::unreadable(format!("the {what} of an order"));
+    let next_check = text(item, "next_check").map(|next| parse(next).ok_or_else(|| unreadable("next check")));
+    let digest = item.get("digest").map(|digest| parse_digest(digest).ok_or_else(|| unreadable("digest")));
+    Ok(Order { next_check: next_check.transpose()?, digest: digest.transpose()?, ..record(item)? })
+}
+
+fn parse_digest(attribute: &AttributeValue) -> Option<RequestDigest> {
+    Some(RequestDigest::from_bytes(attribute.as_b().ok()?.as_ref().try_into().ok()?))
 }
 
 fn text<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {
@@ -87,6 +94,9 @@ impl OrderStore for DynamoOrders {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if let Some(check) = order.next_check {
             put = put.item("shard", string(shard(order.id))).item("next_check", string(next_check(check)));
+        }
+        if let Some(digest) = order.digest {
+            put = put.item("digest", AttributeValue::B(Blob::new(digest.as_bytes())));
         }
         match put.send().await {
             Ok(_) => Ok(Created::Created),

@@ -9,7 +9,7 @@ use aws::lambda::ConsumerFunction;
 use aws::setup::{Setup, SetupError};
 use aws::sqs::SqsTopics;
 use axum::Router;
-use booking_gateway::accept::{Acceptor, Secret};
+use booking_gateway::accept::Acceptor;
 use booking_gateway::api;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Gateway;
@@ -31,16 +31,18 @@ const LONGEST_DEADLINE: u64 = 365 * 24;
 pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
     let deadlines = DeadlinePolicy { deadline: deadline(setup)?, ..DeadlinePolicy::default() };
     let orders = orders(setup)?;
-    let name = "IDEMPOTENCY_SECRET_ARN";
     // A `POST` owes the seats, a `DELETE` their release and the reversal.
     let sends = topics(|topic| topic.carries_commands() && topic.is_awaited());
-    let (secret, topics, answer) =
-        tokio::join!(setup.secret(name), setup.topics(&sends, None), orders.get(OrderId::NIL));
+    let (id_secret, manage, topics, answer) = tokio::join!(
+        setup.secret("IDEMPOTENCY_SECRET_ARN"),
+        setup.manage_secrets(),
+        setup.topics(&sends, None),
+        orders.get(OrderId::NIL)
+    );
     setup.first_answer(answer)?;
-    let reason = || SetupError::Secret { name, reason: "must have 32 bytes or more".to_owned() };
-    let secret = Secret::new(secret?.as_bytes()).ok_or_else(reason)?;
     let gateway = Gateway { deadlines, ..gateway(setup, orders, topics?) };
-    let acceptor = Acceptor { gateway, entropy: setup.entropy.clone(), secret };
+    let (id_secret, manage) = (id_secret?, manage?);
+    let acceptor = Acceptor { gateway, entropy: setup.entropy.clone(), id_secret, manage };
     Ok(shared_http::close(api::router(acceptor)))
 }
 

@@ -1,5 +1,6 @@
 //! The bookings API, and the page that uses it.
 
+mod access;
 mod booking;
 mod pace;
 mod page;
@@ -11,21 +12,22 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use messaging::store::StoreError;
 use protocol::event::TraceParent;
 use protocol::ids::OrderId;
+use protocol::manage::ManageToken;
 use protocol::time::Timestamp;
 use shared_http::{Problem, json};
 use tracing::error;
 
+use self::access::{Access, access, token_needed};
+use self::booking::Booking;
 use crate::accept::{Acceptance, Acceptor};
 use crate::gateway::Cancellation;
 use crate::order::{Ignored, Order, Status};
-
-pub use booking::Booking;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -57,12 +59,11 @@ async fn accept(
         Acceptance::Accepted(order) => {
             // Relative to /bookings: it resolves under any stage.
             let location = format!("bookings/{}", order.id);
-            let mut response = show_order(StatusCode::ACCEPTED, &order, now);
+            // Who knows the key and the body may manage the booking, however old it is.
+            let view = View { order: &order, access: Access::Managed, now };
+            let mut response = view.answer(StatusCode::ACCEPTED, Some(acceptor.manage.token(order.id)));
             // The answer to a `POST` always has one, also where a repeated one finds the order settled.
-            response
-                .headers_mut()
-                .entry(header::RETRY_AFTER)
-                .or_insert(header::HeaderValue::from_static("1"));
+            response.headers_mut().entry(header::RETRY_AFTER).or_insert(HeaderValue::from_static("1"));
             if let Ok(location) = location.parse() {
                 response.headers_mut().insert(header::LOCATION, location);
             }
@@ -80,22 +81,30 @@ async fn show(
     id: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    let order = acceptor.gateway.orders.get(parse_id(id)?).await.map_err(unavailable)?.ok_or_else(unknown)?;
+    let order = find(&acceptor, id).await?;
     let now = acceptor.gateway.clock.now();
-    if request::if_none_match(&headers, &etag(&order)) {
-        let no_cache = [(header::CACHE_CONTROL, header::HeaderValue::from_static("no-cache"))];
-        return Ok((StatusCode::NOT_MODIFIED, no_cache, headers_of(&order, now)).into_response());
+    let access = access(&headers, &order, &acceptor.manage, now)?;
+    let view = View { order: &order, access, now };
+    if request::if_none_match(&headers, &view.etag()) {
+        return Ok((StatusCode::NOT_MODIFIED, view.headers()).into_response());
     }
-    Ok(show_order(StatusCode::OK, &order, now))
+    Ok(view.answer(StatusCode::OK, None))
 }
 
 async fn cancel(
     State(acceptor): State<Arc<Acceptor>>,
     id: Result<Path<String>, PathRejection>,
+    headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    match acceptor.gateway.cancel(parse_id(id)?).await.map_err(unavailable)? {
+    let order = find(&acceptor, id).await?;
+    let now = acceptor.gateway.clock.now();
+    match access(&headers, &order, &acceptor.manage, now)? {
+        Access::Managed => {}
+        Access::Public => return Err(token_needed()),
+    }
+    match acceptor.gateway.cancel(order.id, Some(order)).await.map_err(unavailable)? {
         Cancellation::Cancelling(order) => {
-            Ok(show_order(StatusCode::ACCEPTED, &order, acceptor.gateway.clock.now()))
+            Ok(View { order: &order, access: Access::Managed, now }.answer(StatusCode::ACCEPTED, None))
         }
         Cancellation::Refused(order, why) => Err(Problem::new(StatusCode::CONFLICT, refusal(&order, why))),
         Cancellation::Unknown => Err(unknown()),
@@ -122,25 +131,45 @@ fn refusal(order: &Order, why: Ignored) -> &'static str {
     }
 }
 
-fn show_order(status: StatusCode, order: &Order, now: Timestamp) -> Response {
-    let mut response = json(status, "application/json", &Booking::of(order));
-    response.headers_mut().extend(headers_of(order, now));
-    response
+/// A booking as one caller sees it at one moment.
+struct View<'a> {
+    order: &'a Order,
+    access: Access,
+    now: Timestamp,
 }
 
-/// Which version of the booking this is, and while it is not settled, when to ask again.
-fn headers_of(order: &Order, now: Timestamp) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if let Ok(etag) = etag(order).parse() {
-        headers.insert(header::ETAG, etag);
+impl View<'_> {
+    fn answer(&self, status: StatusCode, token: Option<ManageToken>) -> Response {
+        let booking = Booking::of(self.order, self.access, token);
+        let mut response = json(status, "application/json", &booking);
+        response.headers_mut().extend(self.headers());
+        response
     }
-    headers.extend(pace::retry_after(order, now).map(|seconds| (header::RETRY_AFTER, seconds.into())));
-    headers
+
+    /// Which version and view this is, and while the order is not settled, when to ask again. No cache keeps it: there
+    /// is a name in it, and what the next caller may see is another question.
+    fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(header::VARY, HeaderValue::from_static("Authorization"));
+        headers.extend(self.etag().parse().ok().map(|etag: HeaderValue| (header::ETAG, etag)));
+        let again = pace::retry_after(self.order, self.now);
+        headers.extend(again.map(|seconds| (header::RETRY_AFTER, seconds.into())));
+        headers
+    }
+
+    /// What is shown depends on the order, and that on its version, and on what the caller may see.
+    fn etag(&self) -> String {
+        let view = match self.access {
+            Access::Managed => "managed",
+            Access::Public => "public",
+        };
+        format!("\"{}-{view}\"", self.order.version)
+    }
 }
 
-/// What is shown depends on the order alone, and that on its version.
-fn etag(order: &Order) -> String {
-    format!("\"{}\"", order.version)
+async fn find(acceptor: &Acceptor, id: Result<Path<String>, PathRejection>) -> Result<Order, Problem> {
+    acceptor.gateway.orders.get(parse_id(id)?).await.map_err(unavailable)?.ok_or_else(unknown)
 }
 
 /// An invalid id, or one that is not text, is answered 404.

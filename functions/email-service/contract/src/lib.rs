@@ -97,7 +97,8 @@ pub async fn of_concurrent_marks_the_latest_step_stands(store: Arc<dyn MailStore
 
 pub async fn a_mail_arrives_as_it_was_composed(mailer: impl Inbox) {
     let to = EmailAddress::parse("ada@example.com").unwrap();
-    let mail = Mail { to: to.clone(), subject: "Grüße".to_owned(), body: "Zwei\nZeilen\n".to_owned() };
+    let mail =
+        Mail { to: to.clone(), subject: "Grüße".to_owned(), body: "Zwei\nZeilen\n".to_owned(), link: None };
     mailer.send(order(1), NoticeOutcome::Confirmed, &mail).await.unwrap();
     assert_eq!(mailer.mails(&to).await, [mail]);
 }

@@ -10,6 +10,7 @@ use aws::setup::{Setup, SetupError};
 use email_service::service::EmailService;
 use email_service::store::MailStore;
 use protocol::ids::OrderId;
+use protocol::manage::{ManageLinks, PublicUrl};
 use protocol::passenger::EmailAddress;
 use protocol::topic::Topic;
 
@@ -26,9 +27,21 @@ pub async fn email_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupErro
     let name = "EMAIL_SENDER";
     let sender = EmailAddress::parse(setup.required(name)?).map_err(|error| setup.malformed(name, error))?;
     let mailer = SesMailer::new(&setup.config, sender);
-    let (topics, answer, ()) =
-        tokio::join!(setup.topics(&[], Some(Topic::Email)), store.last(OrderId::NIL), mailer.connect(),);
+    let (topics, links, answer, ()) = tokio::join!(
+        setup.topics(&[], Some(Topic::Email)),
+        links(setup),
+        store.last(OrderId::NIL),
+        mailer.connect(),
+    );
     setup.first_answer(answer)?;
-    let service = EmailService { store: Arc::new(store), mailer: Arc::new(mailer) };
+    let service = EmailService { store: Arc::new(store), mailer: Arc::new(mailer), links: links? };
     Ok(ConsumerFunction::new(service, setup, topics?))
+}
+
+/// Without a public URL mail has no link, and the function no secret.
+async fn links(setup: &Setup) -> Result<Option<ManageLinks>, SetupError> {
+    let name = "PUBLIC_URL";
+    let Some(url) = setup.variable(name) else { return Ok(None) };
+    let url = PublicUrl::parse(url).map_err(|error| setup.malformed(name, error))?;
+    Ok(Some(ManageLinks { url, secrets: setup.manage_secrets().await? }))
 }

@@ -71,7 +71,7 @@ impl SesMailer {
 #[async_trait]
 impl Mailer for SesMailer {
     async fn send(&self, _: OrderId, _: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
-        self.send_to(mail.to.as_str(), &mail.subject, &mail.body).await.map_err(|error| {
+        self.send_to(mail.to.as_str(), &mail.subject, &mail.text()).await.map_err(|error| {
             // SES answers this for an invalid address. Other errors pass, or an operator fixes them.
             let undeliverable = error.code() == Some("InvalidParameterValue");
             // Not its message, which quotes addresses.
@@ -101,7 +101,7 @@ mod tests {
         let mailer =
             SesMailer { client: mock_client!(aws_sdk_ses, [&rule]), sender: address("us@example.com") };
         let (subject, body) = ("Your booking".to_owned(), "is confirmed".to_owned());
-        let mail = Mail { to: address("ada@example.com"), subject, body };
+        let mail = Mail { to: address("ada@example.com"), subject, body, link: None };
         mailer.send(OrderId::from_bytes([7; 16]), NoticeOutcome::Confirmed, &mail).await.unwrap_err()
     }
 
