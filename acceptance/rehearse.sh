@@ -31,6 +31,7 @@ for tool in aws curl jq; do command -v $tool >/dev/null || { echo "$tool is miss
 
 patience=180         # seconds that anything may take
 accepted=() settled=() # milliseconds
+declare -A tokens=()
 sold=() open=()      # ids: of every booking; of those to be cancelled in the end
 reads=0 cancels=0
 
@@ -62,7 +63,14 @@ book() { # CARD [SEATS FLIGHT [KEY]]
     request POST bookings --header 'Content-Type: application/json' ${4:+--header "Idempotency-Key: $4"} --data "$order"
     [ "$code" = 202 ] || fail accept "the API answers $code: $body"
     id=$(field .id)
+    tokens[$id]=$(field .manage_token)
     accepted+=("$ms") sold+=("$id")
+}
+
+# Asks to cancel a booking, with its token.
+cancel() { # ID
+    curl --silent --show-error --max-time 30 --request DELETE --header "Authorization: Bearer ${tokens[$1]}" \
+        --output /dev/null --write-out '%{http_code}' "${api}bookings/$1"
 }
 
 # Waits until a booking has that status.
@@ -119,7 +127,7 @@ leave() {
     fi
     if [ $result != 0 ] && [ ${#open[@]} != 0 ]; then
         echo "its bookings are cancelled"
-        for id in "${open[@]}"; do curl --silent --max-time 30 --request DELETE "${api}bookings/$id" >/dev/null || true; done
+        for id in "${open[@]}"; do cancel "$id" || true; done
     fi
     exit $result
 }
@@ -219,8 +227,8 @@ done
 ok mail "every confirmed booking is mailed"
 
 for id in "${open[@]}"; do
-    request DELETE "bookings/$id"
-    [ "$code" = 202 ] || fail cancelling "the API answers $code: $body"
+    code=$(cancel "$id")
+    [ "$code" = 202 ] || fail cancelling "the API answers $code for booking $id"
     cancels=$((cancels + 1))
 done
 for id in "${open[@]}"; do becomes cancelling "$id" cancelled; done
