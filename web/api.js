@@ -30,7 +30,7 @@ async function call(method, path, options = {}) {
     const etag = answer.headers.get("ETag");
     const after = milliseconds(answer.headers.get("Retry-After"));
     if (answer.status === 304) return { etag, after };
-    if (answer.status === 429 || answer.status >= 500) throw new Unavailable(`status ${answer.status}`, { after });
+    if (!answer.ok && !isRefusal(answer)) throw new Unavailable(`status ${answer.status}`, { after });
     const content = await answer.json();
     if (!answer.ok) throw new Refusal(answer.status, content);
     return { content, etag, after };
@@ -40,36 +40,27 @@ async function call(method, path, options = {}) {
   }
 }
 
+// A firewall or a hotel's network may answer in the service's place, and not as it does. That says nothing of an
+// order, or of a token.
+const isRefusal = ({ status, headers }) =>
+  status < 500 && status !== 408 && status !== 429 && headers.get("Content-Type")?.startsWith("application/problem+json");
+
 /** The seconds of a `Retry-After`, in milliseconds; undefined without one. */
 const milliseconds = (seconds) => (/^\d+$/.test(seconds ?? "") ? Number(seconds) * 1_000 : undefined);
 
 const bookingPath = (id) => `bookings/${encodeURIComponent(id)}`;
 
-export const cancel = (id) => call("DELETE", bookingPath(id));
+const authorized = (token) => (token ? { Authorization: `Bearer ${token}` } : {});
 
-// The last order without an answer. A retry of the same order keeps its idempotency key, so that an
-// order whose answer was lost is not booked twice.
-let unanswered = null;
+export const cancel = (id, token) => call("DELETE", bookingPath(id), { headers: authorized(token) });
 
-export async function book(order) {
-  const body = JSON.stringify(order);
-  if (unanswered?.body !== body) unanswered = { body, key: freshKey() };
-  const headers = { "Content-Type": "application/json", "Idempotency-Key": unanswered.key };
-  try {
-    const { content } = await call("POST", "bookings", { headers, body });
-    unanswered = null;
-    return content;
-  } catch (error) {
-    if (error instanceof Refusal) unanswered = null;
-    throw error;
-  }
-}
-
-// Not crypto.randomUUID alone: browsers do not offer it on plain-http hosts.
-function freshKey() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+/**
+ * Books. The same key and body are booked once, however often they are sent. A `Refusal` is final: nothing was
+ * booked. After any other error it may have been.
+ */
+export async function book({ key, body }) {
+  const headers = { "Content-Type": "application/json", "Idempotency-Key": key };
+  return (await call("POST", "bookings", { headers, body })).content;
 }
 
 /** The flights. Retries until there is an answer; `onTrouble(true)` while there is none. */
@@ -89,14 +80,15 @@ export async function flights(signal, onTrouble = () => {}) {
 
 /**
  * Polls a booking until it is settled or `signal` aborts: when the server says, and not while the page is
- * hidden. `fresh` is the booking if it was just made. Rejects only with a `Refusal`.
+ * hidden. `fresh` is the booking if it was just made. Without its `token` it has no passenger. Rejects only with
+ * a `Refusal`.
  */
-export async function watch(id, signal, { fresh, onBooking, onTrouble }) {
+export async function watch(id, signal, { token, fresh, onBooking, onTrouble }) {
   let etag = null;
   let retry = FIRST_RETRY_MS;
   if (fresh) await pause(FIRST_RETRY_MS, signal);
   while (!signal.aborted) {
-    const answer = await poll(id, etag);
+    const answer = await poll(id, token, etag);
     if (signal.aborted) return;
     const lost = answer instanceof Unavailable;
     onTrouble(lost);
@@ -110,9 +102,10 @@ export async function watch(id, signal, { fresh, onBooking, onTrouble }) {
 }
 
 /** The booking if it has changed since `etag`; `Unavailable` without a usable answer. */
-async function poll(id, etag) {
+async function poll(id, token, etag) {
+  const headers = { ...authorized(token), ...(etag && { "If-None-Match": etag }) };
   try {
-    return await call("GET", bookingPath(id), { headers: etag ? { "If-None-Match": etag } : {} });
+    return await call("GET", bookingPath(id), { headers });
   } catch (error) {
     if (error instanceof Refusal) throw error;
     return error;

@@ -3,7 +3,9 @@
 
 import { Refusal, book, flights } from "./api.js";
 import { day, hour, money, sentence } from "./formats.js";
+import { insist, prepareNotice, sayInNotice, showNotice } from "./notice.js";
 import { showDraft } from "./pass.js";
+import { drop, keep } from "./unanswered.js";
 
 const form = document.querySelector("#order");
 const board = document.querySelector("#board");
@@ -31,6 +33,7 @@ export async function openForm(signal, booked) {
   departures = [];
   board.replaceChildren();
   trouble.textContent = "";
+  showNotice();
   boardState.textContent = "Loading the departures.";
   refreshDraft();
   const found = await flights(signal, (lost) => {
@@ -93,22 +96,62 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (sending) return;
   trouble.textContent = "";
-  setSending(true);
+  const kept = keep(order());
+  if (!kept) {
+    insist();
+    return;
+  }
   try {
-    onBooked(await book(order()));
+    await send(kept);
     for (const slot of slots) show(slot, "");
   } catch (error) {
+    showNotice();
     if (error instanceof Refusal) refuse(error);
     else trouble.textContent = "The booking service does not answer. Press Buy again: the same order is never booked twice.";
+  }
+});
+
+prepareNotice({
+  async find(kept) {
+    if (sending) return;
+    trouble.textContent = "";
+    sayInNotice("");
+    try {
+      await send(kept);
+    } catch (error) {
+      if (!(error instanceof Refusal)) {
+        sayInNotice("The booking service does not answer. You can safely try again.");
+        return;
+      }
+      trouble.textContent = `Your last order was not booked. ${error.message}`;
+      buy.focus();
+      showNotice();
+    }
+  },
+  forgotten() {
+    trouble.textContent = "";
+    buy.focus();
+  },
+});
+
+/** Sends a kept order, and drops it with its answer. A page that ends before that finds the order again. */
+async function send(kept) {
+  setSending(true);
+  try {
+    onBooked(await book(kept));
+    drop(kept);
+  } catch (error) {
+    if (error instanceof Refusal) drop(kept);
+    throw error;
   } finally {
     setSending(false);
   }
-});
+}
 
 // Not disabled while sending: a disabled button would lose the focus.
 function setSending(now) {
   sending = now;
-  buy.setAttribute("aria-disabled", now);
+  for (const button of [buy, ...document.querySelectorAll("#unanswered .button")]) button.setAttribute("aria-disabled", now);
 }
 
 function refuse({ message, errors }) {

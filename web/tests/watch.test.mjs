@@ -16,8 +16,9 @@ async function asked(context, answers, options = {}) {
   context.mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const seconds = [];
   context.mock.method(AbortSignal, "timeout", () => new AbortController().signal);
-  context.mock.method(globalThis, "fetch", async () => {
+  context.mock.method(globalThis, "fetch", async (path, { headers: sent }) => {
     seconds.push(Date.now() / 1000);
+    options.onRequest?.(sent);
     const { status = 200, after, settled = false } = answers[seconds.length - 1];
     const headers = { ETag: `"${seconds.length}"`, ...(after === undefined ? {} : { "Retry-After": `${after}` }) };
     const body = status === 304 ? null : JSON.stringify({ settled });
@@ -44,6 +45,19 @@ test("it asks when the server says, and not before", async (context) => {
 
 test("a booking that was just made and settles in a second costs one request", async (context) => {
   assert.deepEqual(await asked(context, [SETTLED], { fresh: { settled: false } }), [1]);
+});
+
+test("each request has the booking's token, and the tag of the last answer", async (context) => {
+  const sent = [];
+  await asked(context, [{}, SETTLED], { token: "a-token", onRequest: (headers) => sent.push(headers) });
+  const Authorization = "Bearer a-token";
+  assert.deepEqual(sent, [{ Authorization }, { Authorization, "If-None-Match": '"1"' }]);
+});
+
+test("without a token none is sent", async (context) => {
+  const sent = [];
+  await asked(context, [SETTLED], { onRequest: (headers) => sent.push(headers) });
+  assert.deepEqual(sent, [{}]);
 });
 
 test("a server that fails is asked again as it says, or after 2 s and then every 4 s", async (context) => {

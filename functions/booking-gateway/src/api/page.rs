@@ -10,7 +10,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Where each file is served, as what, and its text.
-const FILES: [(&str, &str, &str); 10] = [
+const FILES: [(&str, &str, &str); 13] = [
     ("/", HTML, include_str!("../../../../web/index.html")),
     ("/app.css", CSS, include_str!("../../../../web/app.css")),
     ("/app.js", JS, include_str!("../../../../web/app.js")),
@@ -18,8 +18,11 @@ const FILES: [(&str, &str, &str); 10] = [
     ("/booking.js", JS, include_str!("../../../../web/booking.js")),
     ("/form.js", JS, include_str!("../../../../web/form.js")),
     ("/formats.js", JS, include_str!("../../../../web/formats.js")),
+    ("/notice.js", JS, include_str!("../../../../web/notice.js")),
     ("/pass.js", JS, include_str!("../../../../web/pass.js")),
+    ("/storage.js", JS, include_str!("../../../../web/storage.js")),
     ("/texts.js", JS, include_str!("../../../../web/texts.js")),
+    ("/unanswered.js", JS, include_str!("../../../../web/unanswered.js")),
     ("/favicon.svg", SVG, include_str!("../../../../web/favicon.svg")),
 ];
 

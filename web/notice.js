@@ -1,0 +1,42 @@
+// The notice of an order that got no answer: it may have been booked, so the customer chooses what becomes of it.
+
+import { seats } from "./formats.js";
+import { drop, onChange, unanswered } from "./unanswered.js";
+
+const $ = (id) => document.querySelector(`#${id}`);
+const notice = $("unanswered");
+
+/** `find` sends the order again; `forgotten` is called after it was dropped, before the notice is hidden. */
+export function prepareNotice({ find, forgotten }) {
+  // What counts is what is stored now: another tab may have found or forgotten the order.
+  $("find").addEventListener("click", () => (unanswered() ? find(unanswered()) : showNotice()));
+  $("forget").addEventListener("click", () => {
+    const kept = unanswered();
+    if (kept) drop(kept);
+    forgotten();
+    showNotice();
+  });
+  onChange(() => showNotice());
+}
+
+/** Shows the notice if an order has no answer, and hides it if none is left. */
+export function showNotice() {
+  const kept = unanswered();
+  notice.hidden = !kept;
+  $("held").hidden = true;
+  sayInNotice("");
+  if (!kept) return;
+  const { seats: count, flight_id: flight } = JSON.parse(kept.body);
+  $("unanswered-order").textContent = `${seats(count)} on ${flight}`;
+}
+
+/** For an order that was not sent because the earlier one has no answer. */
+export function insist() {
+  showNotice();
+  $("held").hidden = false;
+  notice.focus();
+}
+
+export const sayInNotice = (text) => {
+  $("unanswered-trouble").textContent = text;
+};

@@ -1,0 +1,55 @@
+// The order that was sent and has no answer yet, with its idempotency key. It is stored before it is sent: whatever
+// happens to the answer or to the page, the same order goes out under the same key, and is booked once.
+
+import { load, remove, save } from "./storage.js";
+
+const NAME = "unanswered";
+const FORMAT = 1;
+
+/** `{ key, body }`, or null. What an older page or another program left under the name is dropped. */
+export function unanswered() {
+  const kept = load(NAME);
+  if (isOrder(kept)) return kept;
+  remove(NAME);
+  return null;
+}
+
+/**
+ * The order as it is to be sent. It is stored when this returns; the same order gets the key it was sent with.
+ * Null, and nothing is stored, while another order has no answer.
+ */
+export function keep(order) {
+  const body = JSON.stringify(order);
+  const kept = unanswered();
+  if (kept) return kept.body === body ? kept : null;
+  const made = { format: FORMAT, key: freshKey(), body };
+  save(NAME, made);
+  return made;
+}
+
+/** For an order that was answered, or is given up. One that was kept since, by another tab, stays. */
+export function drop({ key }) {
+  if (unanswered()?.key === key) remove(NAME);
+}
+
+/** Calls `changed` when another tab keeps or drops an order. */
+export function onChange(changed) {
+  addEventListener("storage", ({ key }) => (key === NAME || key === null) && changed());
+}
+
+function isOrder(kept) {
+  if (kept?.format !== FORMAT || !/^[\x21-\x7e]{1,255}$/.test(kept.key)) return false;
+  try {
+    const { flight_id: flight, seats } = JSON.parse(kept.body);
+    return typeof flight === "string" && Number.isInteger(seats);
+  } catch {
+    return false;
+  }
+}
+
+// Not crypto.randomUUID alone: browsers do not offer it on plain-http hosts.
+function freshKey() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
