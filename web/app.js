@@ -1,36 +1,55 @@
-// Chooses the view: the form, or the booking whose id follows the `#` in the address.
+// Chooses the view: the form, or the booking whose id follows the `#` in the address. After the id comes the token
+// that gives access to what is personal, and to cancellation.
 
 import { openBooking } from "./booking.js";
 import { openForm } from "./form.js";
+import * as recent from "./recent.js";
 
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const views = ["order", "booking", "missing"].map((id) => document.getElementById(id));
 let leaving = new AbortController();
 let fresh = null;
 
-function route() {
+/** `refused`: the booking was just asked for with a token that is not right. */
+function route({ refused = false } = {}) {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
-  const id = location.hash.slice(1);
-  listRecent(id);
+  const [id, given] = location.hash.slice(1).split("/");
   if (!id) {
     present("order", "Book a flight");
     openForm(signal, booked);
-  } else if (UUID.test(id)) {
-    present("booking", "Your booking");
-    openBooking(id, signal, { fresh: fresh?.id === id ? fresh : null, onMissing: () => missing(id) });
-  } else {
+  } else if (!recent.isId(id)) {
     missing(id);
+  } else if (given && !recent.isToken(given)) {
+    refuse(id, given);
+    return;
+  } else {
+    const token = given || recent.tokenOf(id);
+    address({ id, token });
+    present("booking", "Your booking");
+    const onMissing = () => missing(id);
+    openBooking({ id, token }, signal, { fresh: fresh?.id === id ? fresh : null, refused, onMissing, onRefused: () => refuse(id, token) });
   }
+  listRecent(id);
   fresh = null;
 }
 
 function booked(booking) {
-  recent.keep(booking.id);
+  const reference = { id: booking.id, token: booking.manage_token };
+  recent.keep(reference);
   fresh = booking;
-  location.hash = booking.id;
+  location.hash = recent.fragment(reference);
 }
+
+/** Shows the booking with the token that this browser has kept, if that is another one, or as everyone may see it. */
+function refuse(id, token) {
+  recent.dropToken(id, token);
+  address({ id, token: recent.tokenOf(id) });
+  route({ refused: !recent.tokenOf(id) });
+}
+
+/** The address of a booking with its token is all that a customer needs to keep. */
+const address = (reference) => history.replaceState(null, "", `#${recent.fragment(reference)}`);
 
 function missing(id) {
   recent.drop(id);
@@ -44,37 +63,12 @@ function present(id, title) {
   document.title = `${title} · Gateway`;
 }
 
-const recent = {
-  ids() {
-    // Storage may be blocked, or hold data of another program.
-    try {
-      const ids = JSON.parse(localStorage.getItem("bookings") ?? "[]");
-      return ids.filter((id) => UUID.test(id));
-    } catch {
-      return [];
-    }
-  },
-  save(ids) {
-    try {
-      localStorage.setItem("bookings", JSON.stringify(ids.slice(0, 8)));
-    } catch {
-      // Only a convenience: the address leads to the booking.
-    }
-  },
-  keep(id) {
-    this.save([id, ...this.ids().filter((other) => other !== id)]);
-  },
-  drop(id) {
-    this.save(this.ids().filter((other) => other !== id));
-  },
-};
-
 function listRecent(current) {
-  const items = recent.ids().map((id) => {
+  const items = recent.recent().map((reference) => {
     const link = document.createElement("a");
-    link.href = `#${id}`;
-    link.textContent = id.slice(0, 8);
-    if (id === current) link.setAttribute("aria-current", "page");
+    link.href = `#${recent.fragment(reference)}`;
+    link.textContent = reference.id.slice(0, 8);
+    if (reference.id === current) link.setAttribute("aria-current", "page");
     const item = document.createElement("li");
     item.append(link);
     return item;

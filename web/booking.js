@@ -2,16 +2,18 @@
 
 import { Refusal, cancel, flights, watch } from "./api.js";
 import { showTicket } from "./pass.js";
-import { deadline, headline, label, steps, tone } from "./texts.js";
+import { access, deadline, headline, label, steps, tone } from "./texts.js";
 
 const $ = (id) => document.querySelector(`#${id}`);
 const TROUBLE = "The booking service does not answer. Your booking is stored. We keep trying.";
+const WRONG_KEY = "The key in this link is not right, so the booking is shown without what is personal, and cannot be changed here.";
 
 /**
  * Shows and follows the booking until `signal` aborts. `fresh` is the booking if it was just
- * made: it is shown before the first request. `onMissing` is called if there is no such booking.
+ * made: it is shown before the first request. `refused`: it has been asked for with a token that is not right.
+ * `onMissing` is called if there is no such booking, `onRefused` if the token is not right.
  */
-export function openBooking(id, signal, { fresh, onMissing }) {
+export function openBooking({ id, token }, signal, { fresh, refused, onMissing, onRefused }) {
   let booking = null;
   let departures = [];
   let sending = false;
@@ -29,12 +31,18 @@ export function openBooking(id, signal, { fresh, onMissing }) {
     signal.addEventListener("abort", () => following.abort(), { once: true });
     const onTrouble = (lost) => say("trouble", lost ? TROUBLE : "");
     try {
-      await watch(id, following.signal, { fresh: booking === fresh && fresh, onBooking: show, onTrouble });
+      await watch(id, following.signal, { token, fresh: booking === fresh && fresh, onBooking: show, onTrouble });
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       if (signal.aborted) return;
-      if (error.status === 404) onMissing();
-      else say("trouble", error.message);
+      if (error.status === 404) {
+        onMissing();
+      } else if (error.status === 403 && token) {
+        if ($("booking").contains(document.activeElement)) $("headline").focus(); // not on a button that is to go
+        onRefused();
+      } else {
+        say("trouble", error.message);
+      }
     }
   }
 
@@ -43,7 +51,7 @@ export function openBooking(id, signal, { fresh, onMissing }) {
     sending = true;
     let refusal = "";
     try {
-      const { content } = await cancel(id);
+      const { content } = await cancel(id, token);
       if (!signal.aborted) show(content);
     } catch (error) {
       refusal = error instanceof Refusal ? error.message : "The booking service does not answer. You can safely try again.";
@@ -58,6 +66,7 @@ export function openBooking(id, signal, { fresh, onMissing }) {
   }
 
   clear();
+  if (refused) say("wrong-key", WRONG_KEY);
   if (fresh) show(fresh);
   follow();
   flights(signal).then((found) => {
@@ -77,7 +86,7 @@ function say(id, text) {
 
 function clear() {
   say("headline", "Loading your booking");
-  for (const id of ["summary", "trouble", "refusal", "deadline"]) say(id, "");
+  for (const id of ["summary", "wrong-key", "trouble", "refusal", "deadline", "access"]) say(id, "");
   $("timeline").replaceChildren();
   $("cancel").hidden = $("confirmation").hidden = true;
 }
@@ -95,8 +104,10 @@ function showBooking(booking) {
   say("headline", title);
   say("summary", summary);
   say("deadline", deadline(booking));
+  say("access", access(booking));
   $("booking").dataset.tone = tone(booking);
-  $("cancel").hidden = !["pending", "tickets_reserved", "confirmed"].includes(booking.status);
+  // A view without the passenger may not change anything.
+  $("cancel").hidden = !booking.passenger || !["pending", "tickets_reserved", "confirmed"].includes(booking.status);
   if ($("cancel").hidden) $("confirmation").hidden = true;
   document.title = `${label(booking)} · ${booking.flight_id} · Gateway`;
   showTimeline(steps(booking));

@@ -5,6 +5,7 @@ import { label, tone } from "./texts.js";
 
 const pass = document.querySelector("#pass");
 const bars = document.querySelector("#bars");
+const passenger = document.querySelector("#passenger");
 const reference = document.querySelector("#reference");
 const buy = document.querySelector("#buy");
 
@@ -20,7 +21,7 @@ export function showTicket(booking, flight) {
     flight,
     flightId: booking.flight_id,
     count: booking.seats,
-    name: booking.passenger.name,
+    name: booking.passenger?.name,
     amount: booking.amount,
     tone: tone(booking),
     status: label(booking),
@@ -55,6 +56,7 @@ function fill({ flight, flightId = flight?.id, count, name, amount, tone, status
   pass.hidden = false;
   buy.hidden = Boolean(id);
   reference.hidden = !id;
+  passenger.hidden = Boolean(id && !name); // as everyone may see the booking
   bars.toggleAttribute("hidden", !id);
 }
 

@@ -1,16 +1,19 @@
 // What the page says about a booking: its status, what it waits for, what comes next. Pure: no DOM.
 // A later server may send statuses, reasons and events that are not listed here: they get a plain text.
+// `passenger` is null in the view that everyone may see: its texts name nobody, and do not speak to the customer.
 
 import { moment, money, seats, stamp, words } from "./formats.js";
 
 const PATIENCE = "You do not have to do anything. You can close this page.";
 const UNCHARGED = "Nothing was charged.";
-// An order cancelled while its charge was under way may have been charged for a moment.
-const NOT_KEPT = "Nothing stays charged to your card.";
 
 const wasPaid = ({ history }) => history.some(({ event }) => event === "payment_captured");
 const isExpired = ({ reason }) => reason === "expired";
 const isCancelled = ({ status }) => status === "cancelling" || status === "cancelled";
+const your = ({ passenger }) => (passenger ? "your" : "the");
+const Your = ({ passenger }) => (passenger ? "Your" : "The");
+// An order cancelled while its charge was under way may have been charged for a moment.
+const notKept = (booking) => `Nothing stays charged to ${your(booking)} card.`;
 
 const LABELS = {
   pending: "Pending",
@@ -33,24 +36,24 @@ export function tone({ status }) {
 /** The title and the sentence at the top. */
 export function headline(booking) {
   const { status, awaiting, passenger } = booking;
-  const wait = `${PATIENCE} We write to ${passenger.email}.`;
+  const wait = passenger ? ` ${PATIENCE} We write to ${passenger.email}.` : "";
   switch (status) {
     case "pending":
-      return ["Booking received", `Your seats are requested. ${wait}`];
+      return ["Booking received", `${Your(booking)} seats are requested.${wait}`];
     case "tickets_reserved":
-      return ["Your seats are held", `The payment comes next. ${wait}`];
+      return [`${Your(booking)} seats are held`, `The payment comes next.${wait}`];
     case "confirmed":
-      return ["Booking confirmed", `Your seats are booked and paid. The confirmation goes to ${passenger.email}.`];
+      return ["Booking confirmed", `${Your(booking)} seats are booked and paid.${passenger ? ` The confirmation goes to ${passenger.email}.` : ""}`];
     case "rejected":
       return [unavailable(booking), `${whyUnavailable(booking)} ${UNCHARGED}`];
     case "payment_declined": {
       const released = awaiting.includes("tickets") ? "are being released" : "have been released";
-      return ["Card declined", `Your card was declined. Your seats ${released}. ${UNCHARGED}`];
+      return ["Card declined", `${Your(booking)} card was declined. ${Your(booking)} seats ${released}. ${UNCHARGED}`];
     }
     case "cancelling":
       return isExpired(booking)
         ? ["Booking expired", `It could not be finished in time and is being cancelled. ${moneyOf(booking)}`]
-        : ["Cancelling your booking", `Your booking is being cancelled. ${moneyOf(booking)}`];
+        : [`Cancelling ${your(booking)} booking`, `${Your(booking)} booking is being cancelled. ${moneyOf(booking)}`];
     case "cancelled":
       return isExpired(booking)
         ? ["Booking expired", `It could not be finished in time and was cancelled. ${moneyOf(booking)}`]
@@ -70,24 +73,25 @@ function unavailable({ reason }) {
   return titles[reason] ?? "Not booked";
 }
 
-function whyUnavailable({ reason, flight_id: flight, seats: count }) {
+function whyUnavailable({ reason, flight_id: flight, seats: count, passenger }) {
   if (reason === "sold_out") return `Flight ${flight} does not have ${seats(count)} left.`;
   if (reason === "unknown_flight") return `There is no flight ${flight}.`;
   if (reason === "departed") return `Flight ${flight} has left.`;
-  if (reason === "price_changed") return `Flight ${flight} has another price now. You can book again at that price.`;
+  if (reason === "price_changed") return `Flight ${flight} has another price now.${passenger ? " You can book again at that price." : ""}`;
   return `Flight ${flight} could not be booked.`;
 }
 
-function whyCancelled({ reason }) {
-  return reason === "cancelled_by_customer" ? "Your booking was cancelled as you asked." : "Your booking was cancelled.";
+function whyCancelled(booking) {
+  const asked = booking.passenger && booking.reason === "cancelled_by_customer" ? " as you asked" : "";
+  return `${Your(booking)} booking was cancelled${asked}.`;
 }
 
 /** What happens to the money of a cancelled booking. */
 function moneyOf(booking) {
   if (!booking.amount) return UNCHARGED; // no charge is requested before seats are held
-  if (!wasPaid(booking)) return NOT_KEPT;
+  if (!wasPaid(booking)) return notKept(booking);
   const refunded = booking.awaiting.includes("payment") ? "is being refunded" : "was refunded";
-  return `${money(booking.amount)} ${refunded} to your card.`;
+  return `${money(booking.amount)} ${refunded} to ${your(booking)} card.`;
 }
 
 /** When an unfinished booking expires; empty for every other booking. */
@@ -95,6 +99,12 @@ export function deadline({ status, expires_at: at }) {
   if (status !== "pending" && status !== "tickets_reserved") return "";
   return `We keep trying until ${moment(at)}. Then the booking expires, and nothing stays charged.`;
 }
+
+/** What this view of the booking may do, and how to keep or get more. */
+export const access = ({ passenger }) =>
+  passenger
+    ? "The address of this page is the key to the booking: who has it can see and cancel it. Share it only with people you trust."
+    : "What is personal is not shown here. To change the booking, open the link in its mail, or use the browser it was booked in.";
 
 // The text of each event in the history: title, detail, state. During a cancellation, "unavailable"
 // means that no seats were held, and "declined" that no charge was made.
@@ -104,13 +114,13 @@ const EVENTS = {
   tickets_unavailable: (booking, entry) =>
     entry.status === "rejected" ? [unavailable(booking), UNCHARGED, "stop"] : ["No seats were held"],
   tickets_released: () => ["Seats released"],
-  payment_captured: ({ amount, passenger }) => ["Paid", `${money(amount)} from the card of ${passenger.name}`],
+  payment_captured: ({ amount, passenger }) => ["Paid", passenger ? `${money(amount)} from the card of ${passenger.name}` : money(amount)],
   payment_declined: (booking, entry) => {
     if (!isCancelled(entry)) return ["Card declined", UNCHARGED, "stop"];
     return isExpired(booking) ? ["Not paid in time", UNCHARGED, "stop"] : ["No charge was made"];
   },
-  payment_reversed: (booking) => (wasPaid(booking) ? ["Payment refunded", money(booking.amount)] : ["Charge cancelled", NOT_KEPT]),
-  cancel_requested: () => ["Cancellation requested", "By you", "stop"],
+  payment_reversed: (booking) => (wasPaid(booking) ? ["Payment refunded", money(booking.amount)] : ["Charge cancelled", notKept(booking)]),
+  cancel_requested: ({ passenger }) => ["Cancellation requested", passenger ? "By you" : "By the customer", "stop"],
   deadline_passed: () => ["Deadline passed", "The booking could not be finished in time.", "stop"],
 };
 
@@ -128,25 +138,27 @@ function present(booking) {
   return booking.awaiting.map((what) => ({
     state: "now",
     title: `${titles[what] ?? `Waiting for ${words(what).toLowerCase()}`} since ${moment(booking.waiting_since)}`,
-    detail: PATIENCE,
+    detail: booking.passenger ? PATIENCE : "",
   }));
 }
 
 function future(booking) {
-  const { status, passenger } = booking;
-  const confirmation = { state: "next", title: "Confirmation", detail: `E-mail to ${passenger.email}` };
+  const { status } = booking;
+  const confirmation = { state: "next", title: "Confirmation", detail: mail(booking) };
   const payment = { state: "next", title: "Payment", detail: "Charged only once the seats are held" };
   const end = { state: "next", title: ending(booking), detail: "" };
   return { pending: [payment, confirmation], tickets_reserved: [confirmation], cancelling: [end] }[status] ?? [];
 }
 
 function end(booking) {
-  const { status, passenger, updated_at: at } = booking;
+  const { status, updated_at: at } = booking;
   const close = (title, detail) => [{ state: "done", title, detail, at, time: stamp(at) }];
-  if (status === "confirmed") return close("Confirmed", `E-mail to ${passenger.email}`);
+  if (status === "confirmed") return close("Confirmed", mail(booking));
   if (status === "cancelled") return close(ending(booking), "");
   return [];
 }
+
+const mail = ({ passenger }) => (passenger ? `E-mail to ${passenger.email}` : "By e-mail");
 
 const ending = (booking) => (isExpired(booking) ? "Expired" : "Cancelled");
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { deadline, headline, label, steps, tone } from "../texts.js";
+import { access, deadline, headline, label, steps, tone } from "../texts.js";
 import { bookings, nameOf } from "./bookings.mjs";
 
 const textOf = (booking) => headline(booking).join(". ");
@@ -167,6 +167,30 @@ test("a mail is promised to the passenger's address", () => {
 
 test("one seat is not \"1 seats\"", () => {
   each(() => true, (booking) => assert.doesNotMatch(saysAll({ ...booking, seats: 1 }), /\b1 seats/));
+});
+
+// Without its token a booking has no passenger.
+
+const everyones = bookings.map((booking) => ({ ...booking, passenger: null }));
+
+test("the view for everyone has a text for every booking, names nobody, and does not speak to the customer", () => {
+  for (const booking of everyones) {
+    const text = saysAll(booking);
+    for (const line of [label(booking), ...headline(booking), ...steps(booking).map(({ title }) => title)]) assert.match(line, /^\S.*\S$/);
+    assert.doesNotMatch(text, /undefined|null|NaN|object|_|Ada|@|\byou\b|\byours?\b/i);
+  }
+});
+
+test("the view for everyone has the same status, steps and times as the customer's", () => {
+  for (const [index, booking] of everyones.entries()) {
+    const shape = (one) => [label(one), tone(one), deadline(one), steps(one).map(({ state, title, at }) => [state, title, at])];
+    assert.deepEqual(shape(booking), shape(bookings[index]));
+  }
+});
+
+test("each view says what it may do", () => {
+  assert.match(access(bookings[0]), /key to the booking.*cancel it.*people you trust/);
+  assert.match(access(everyones[0]), /not shown here.*open the link in its mail/);
 });
 
 // A newer server may answer what this version of the page does not know.

@@ -10,7 +10,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Where each file is served, as what, and its text.
-const FILES: [(&str, &str, &str); 13] = [
+const FILES: [(&str, &str, &str); 14] = [
     ("/", HTML, include_str!("../../../../web/index.html")),
     ("/app.css", CSS, include_str!("../../../../web/app.css")),
     ("/app.js", JS, include_str!("../../../../web/app.js")),
@@ -20,6 +20,7 @@ const FILES: [(&str, &str, &str); 13] = [
     ("/formats.js", JS, include_str!("../../../../web/formats.js")),
     ("/notice.js", JS, include_str!("../../../../web/notice.js")),
     ("/pass.js", JS, include_str!("../../../../web/pass.js")),
+    ("/recent.js", JS, include_str!("../../../../web/recent.js")),
     ("/storage.js", JS, include_str!("../../../../web/storage.js")),
     ("/texts.js", JS, include_str!("../../../../web/texts.js")),
     ("/unanswered.js", JS, include_str!("../../../../web/unanswered.js")),
