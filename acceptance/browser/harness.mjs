@@ -1,0 +1,144 @@
+// A customer in a real browser, before a real server. What happens is brought about by the customer's hands, the
+// server and the network between them; no test calls the page's code.
+
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { after } from "node:test";
+import puppeteer from "puppeteer-core";
+
+import { startProxy } from "./proxy.mjs";
+import { startServer } from "./server.mjs";
+
+const CHROMIUM = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(
+  (path) => path && existsSync(path),
+);
+const PATIENCE_MS = 20_000;
+
+export const ORDER = { flight: "OS-101", seats: 2, name: "Ada Byron", email: "ada@example.com" };
+
+const browser = await puppeteer.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+after(() => browser.close());
+
+/** A server, a network and a first customer, who has the page open. All of it ends with the test. */
+export async function start(test) {
+  const server = await startServer();
+  test.after(server.stop);
+  const network = await startProxy(server.url);
+  test.after(network.stop);
+  const customer = await newCustomer(test, network.url);
+  await customer.open("");
+  return { server, network, customer };
+}
+
+/** Somebody with a browser of their own: nothing is stored in it. */
+export async function newCustomer(test, url) {
+  const context = await browser.createBrowserContext();
+  test.after(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  return new Customer(page, url);
+}
+
+class Customer {
+  constructor(page, url) {
+    this.page = page;
+    this.url = url;
+  }
+
+  /** Opens an address; `fragment` is what follows its `#`. A new document, even if only the fragment differs. */
+  async open(fragment) {
+    await this.page.goto("about:blank");
+    await this.page.goto(this.url + (fragment && `#${fragment}`));
+  }
+
+  /** Another tab of the same browser, with the form. */
+  async openTab() {
+    const tab = new Customer(await this.page.browserContext().newPage(), this.url);
+    await tab.open("");
+    return tab;
+  }
+
+  reload() {
+    return this.page.reload();
+  }
+
+  async fillIn({ flight, seats, name, email }) {
+    await this.page.locator(`#board input[value="${flight}"]`).click();
+    await this.page.locator(`#seats input[value="${seats}"]`).click();
+    await this.page.locator("#name").fill(name);
+    await this.page.locator("#email").fill(email);
+  }
+
+  async press(button) {
+    await this.page.locator(`::-p-aria([name="${button}"][role="button"])`).click();
+  }
+
+  async buy(order) {
+    await this.fillIn(order);
+    await this.page.locator("#buy").click();
+  }
+
+  /** All that is on the page for a reader, titles and labels included. */
+  text() {
+    return this.page.evaluate(() => `${document.title}\n${document.body.innerText}\n${document.body.textContent}`);
+  }
+
+  /** Waits until the page shows a text that fits. */
+  sees(pattern) {
+    return eventually(async () => assert.match(await this.page.evaluate(() => document.body.innerText), pattern));
+  }
+
+  isShown(selector) {
+    return this.page.evaluate((one) => document.querySelector(one)?.checkVisibility() ?? false, selector);
+  }
+
+  /** The name of what has the focus, as a screen reader says it. */
+  async focused() {
+    const { nodes } = await (await this.page.createCDPSession()).send("Accessibility.getFullAXTree");
+    const focused = nodes.filter(({ properties = [] }) => properties.some(({ name, value }) => name === "focused" && value.value));
+    return focused.at(-1)?.name?.value ?? "";
+  }
+
+  /** The id and the token in the address. */
+  async address() {
+    const [id, token] = new URL(this.page.url()).hash.slice(1).split("/");
+    return { id, token };
+  }
+
+  /** Goes on with Tab until the thing of this name has the focus. */
+  async tabTo(name) {
+    for (let presses = 0; presses < 40; presses += 1) {
+      if ((await this.focused()) === name) return;
+      await this.page.keyboard.press("Tab");
+    }
+    assert.fail(`no Tab leads to ${name}`);
+  }
+}
+
+/** Waits until `check` no longer fails, and fails as it does if that takes too long. */
+export async function eventually(check) {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await check();
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** Waits until no message is under way, so that nothing more can be charged. */
+export const atRest = (server) =>
+  eventually(async () => {
+    const topics = Object.values(await server.read("/operator/topics"));
+    for (const { waiting, in_flight: inFlight, delayed } of topics) assert.equal(waiting + inFlight + delayed, 0, "at rest");
+  });
+
+const items = (answer) => answer.items ?? answer;
+
+/** What was captured and not refunded, and refunded, of each booking that was charged, by the provider's ledger. */
+export async function charges(server) {
+  await atRest(server);
+  return items(await server.read("/operator/payments"));
+}
