@@ -5,7 +5,7 @@ import { showTicket } from "./pass.js";
 import { access, deadline, headline, label, steps, tone } from "./texts.js";
 
 const $ = (id) => document.querySelector(`#${id}`);
-const TROUBLE = "The booking service does not answer. Your booking is stored. We keep trying.";
+const TROUBLE = "The booking service does not answer. The booking is stored. We keep trying.";
 const WRONG_KEY = "The key in this link is not right, so the booking is shown without what is personal, and cannot be changed here.";
 
 /**
