@@ -128,9 +128,12 @@ prepareNotice({
       showNotice();
     }
   },
-  forgotten() {
+  forget(kept) {
+    if (sending) return;
+    drop(kept);
     trouble.textContent = "";
-    buy.focus();
+    buy.focus(); // not on a button that is to go
+    showNotice();
   },
 });
 

@@ -1,22 +1,18 @@
 // The notice of an order that got no answer: it may have been booked, so the customer chooses what becomes of it.
 
 import { seats } from "./formats.js";
-import { drop, onChange, unanswered } from "./unanswered.js";
+import { onChange, unanswered } from "./unanswered.js";
 
 const $ = (id) => document.querySelector(`#${id}`);
 const notice = $("unanswered");
 
-/** `find` sends the order again; `forgotten` is called after it was dropped, before the notice is hidden. */
-export function prepareNotice({ find, forgotten }) {
+/** Each is called with the order of the notice. */
+export function prepareNotice({ find, forget }) {
   // What counts is what is stored now: another tab may have found or forgotten the order.
-  $("find").addEventListener("click", () => (unanswered() ? find(unanswered()) : showNotice()));
-  $("forget").addEventListener("click", () => {
-    const kept = unanswered();
-    if (kept) drop(kept);
-    forgotten();
-    showNotice();
-  });
-  onChange(() => showNotice());
+  const choose = (choice) => () => (unanswered() ? choice(unanswered()) : showNotice());
+  $("find").addEventListener("click", choose(find));
+  $("forget").addEventListener("click", choose(forget));
+  onChange(showNotice);
 }
 
 /** Shows the notice if an order has no answer, and hides it if none is left. */
