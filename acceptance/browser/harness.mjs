@@ -142,3 +142,9 @@ export async function charges(server) {
   await atRest(server);
   return items(await server.read("/operator/payments"));
 }
+
+/** The mails that were sent, newest first. */
+export async function mails(server) {
+  await atRest(server);
+  return items(await server.read("/operator/mail"));
+}

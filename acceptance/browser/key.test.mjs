@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ORDER, atRest, charges, newCustomer, start } from "./harness.mjs";
+import { ORDER, atRest, charges, mails, newCustomer, start } from "./harness.mjs";
+import { PUBLIC_URL } from "./server.mjs";
 
 const PERSONAL = /Ada|Byron|ada@example\.com/i;
 const NOTICE = /The key in this link is not right/;
@@ -51,6 +52,18 @@ test("the address with the token cancels the booking in any browser", async (con
   await stranger.press("Cancel this booking");
   await stranger.press("Yes, cancel it");
   await stranger.sees(/Booking cancelled/);
+});
+
+test("the link in the mail leads to the booking as its customer sees it", async (context) => {
+  const { server, stranger, id } = await startBooked(context);
+  const [{ body }] = await mails(server);
+  const link = body.split(/\s/).find((word) => word.startsWith(PUBLIC_URL));
+  assert.ok(link, body);
+  await stranger.open(new URL(link).hash.slice(1));
+  await stranger.sees(/Ada Byron/);
+  await stranger.sees(KEY_HINT);
+  assert.equal((await stranger.address()).id, id);
+  assert.equal(await stranger.isShown("#cancel"), true);
 });
 
 test("the reference alone shows status and flight, and nothing personal", async (context) => {

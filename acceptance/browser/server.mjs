@@ -11,10 +11,14 @@ import { fileURLToPath } from "node:url";
 const BINARY = process.env.BOOKINGS ?? fileURLToPath(new URL("../../target/debug/bookings", import.meta.url));
 const START_MS = 30_000;
 
+/** Where the mails say that the page is. */
+export const PUBLIC_URL = "https://tickets.example.com/";
+
 /** `{ url, read, run, stop }`: `read` is `GET` of a path of the server itself, past the proxy; `run` a service's switch. */
 export async function startServer() {
   const directory = await mkdtemp(join(tmpdir(), "bookings-browser-"));
-  const child = spawn(BINARY, ["serve", "--port", "0", "--data", join(directory, "data")], { stdio: ["ignore", "pipe", "pipe"] });
+  const options = ["--port", "0", "--data", join(directory, "data"), "--public-url", PUBLIC_URL];
+  const child = spawn(BINARY, ["serve", ...options], { stdio: ["ignore", "pipe", "pipe"] });
   const exited = new Promise((resolve) => child.once("exit", resolve).once("error", resolve));
   let log = "";
   child.stderr.on("data", (text) => (log += text));
