@@ -243,6 +243,6 @@ say "" alarms "$(alarms | cut -f 1 | sort | uniq -c | awk '{printf "%s%s %s", se
 say "" accept "p50 $(percentile 50 "${accepted[@]}") ms, p99 $(percentile 99 "${accepted[@]}") ms, of ${#accepted[@]} bookings"
 say "" settle "p50 $(percentile 50 "${settled[@]}") ms, p99 $(percentile 99 "${settled[@]}") ms, of ${#settled[@]} bookings"
 # docs/AWS.md, Costs: a booking in batches of 1 with its mail and logs, and a poll. A cancellation has no more steps than a booking.
-say "" cost "at most \$$(jq --null-input "((${#sold[@]} + $cancels) * 122.60 + $reads * 3.89) / 10000 | ceil / 100"), by list prices: \
+say "" cost "at most \$$(jq --null-input "((${#sold[@]} + $cancels) * 123.23 + $reads * 3.89) / 10000 | ceil / 100"), by list prices: \
 ${#sold[@]} bookings, $cancels cancellations, $reads reads"
 say PASSED "" "in $SECONDS s"

@@ -45,7 +45,7 @@ localstack s3 mb "s3://$stack-artifacts" 2>/dev/null || true
 sam deploy --stack-name "$stack" --s3-bucket "$stack-artifacts" --capabilities CAPABILITY_IAM \
     --no-confirm-changeset --no-progressbar --no-fail-on-empty-changeset --parameter-overrides \
     "Architecture=$architecture" "EmailSender=$sender" VerifyEmailSender=no PaymentProvider=simulated \
-    DeletionProtection=no
+    BookingsPerClient=0 BookingsPerClientAndEmail=0 DeletionProtection=no
 
 TABLE=$(output TicketsTable) cargo run --quiet --package ticket-service-lambda --bin put-flights -- "${flights[@]}"
 echo "API $AWS_ENDPOINT_URL/_aws/execute-api/$(output ApiId)/$(output Stage)"

@@ -104,7 +104,7 @@ export function deadline({ status, expires_at: at }) {
 export const access = ({ passenger }) =>
   passenger
     ? "The address of this page is the key to the booking: who has it can see and cancel it. Share it only with people you trust."
-    : "What is personal is not shown here. To change the booking, open the link in its mail, or use the browser it was booked in.";
+    : "What is personal is not shown here. To change the booking, open it with the link in its mail if it has one, or in the browser it was booked in.";
 
 // The text of each event in the history: title, detail, state. During a cancellation, "unavailable"
 // means that no seats were held, and "declined" that no charge was made.

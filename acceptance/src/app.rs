@@ -17,6 +17,8 @@ pub struct Setup {
     pub flights: Vec<NewFlight>,
     /// How long an order may take, when not the default.
     pub deadline: Option<Duration>,
+    /// How many bookings each client may make a minute; without it this machine's are not limited.
+    pub bookings_per_client: Option<u32>,
 }
 
 /// A running system: a standalone server of this test's own, or the deployment at `BOOKING_URL`.
@@ -158,6 +160,10 @@ impl Standalone {
         let mut options = standalone::Options::new(self.directory.path().join("data"));
         if let Some(deadline) = self.setup.deadline {
             options.deadlines.deadline = deadline;
+        }
+        if let Some(limit) = self.setup.bookings_per_client {
+            options.limits.client = limit;
+            options.clients.limit_loopback = true;
         }
         options
     }

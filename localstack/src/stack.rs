@@ -2,6 +2,8 @@
 //! triggers: the API's requests, the queues, the schedule.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -11,13 +13,14 @@ use aws::setup::{Setup, SetupError};
 use aws_config::retry::RetryConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_lambda_events::event::sqs::{SqsBatchResponse, SqsEvent};
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::Client as DynamoDb;
 use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use booking_gateway::gateway::Gateway;
+use booking_gateway::limits::Client;
 use booking_gateway_lambda::{bookings_api, reconciler};
 use lambda_http::tower::Service;
 use lambda_http::{Adapter, LambdaEvent};
@@ -43,6 +46,7 @@ pub struct Stack {
     pub clock: Arc<ManualClock>,
     bookings: Router,
     flights: Router,
+    customers: AtomicU16,
     /// The token of each booking, by its path.
     keys: Mutex<BTreeMap<String, String>>,
     consumers: BTreeMap<Topic, ConsumerFunction>,
@@ -91,7 +95,7 @@ pub fn consumer_name(topic: Topic) -> String {
 }
 
 /// Makes the tables of the template.
-pub async fn create_tables(operator: &Client) {
+pub async fn create_tables(operator: &DynamoDb) {
     for table in Template::load().tables() {
         let create = create_table(&table, &table).expect("a table of the template");
         create.send_with(operator).await.expect("the table is made");
@@ -109,7 +113,7 @@ impl Stack {
         let template = Template::with(parameters);
         let cloud = Arc::new(cloud);
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
-        let operator = Client::new(&setup_of(&template, &cloud, &clock, "TicketsConsumer").config);
+        let operator = DynamoDb::new(&setup_of(&template, &cloud, &clock, "TicketsConsumer").config);
         create_tables(&operator).await;
         let flights = DynamoTickets::new(operator, "TicketsTable", Arc::new(SeededEntropy::new(2)));
         let seed = catalogue::seed(Timestamp::from_millis(1_800_000_000_000));
@@ -137,6 +141,7 @@ impl Stack {
             flights: flights_api(&of("FlightsApi")).await.expect("it starts"),
             reconciler: reconciler(&of("Reconciler")).await.expect("it starts"),
             consumers,
+            customers: AtomicU16::default(),
             keys: Mutex::default(),
             cloud,
             clock,
@@ -161,6 +166,9 @@ impl Stack {
             None => request,
         };
         let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+        // Each customer has an address, and few have the same.
+        let [high, low] = self.customers.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let request = request.extension(Client::from(IpAddr::from([10, 0, high, low])));
         let request = request.body(body).expect("a request");
         let answer = self.bookings.clone().call(request).await.expect("an answer");
         let bytes = to_bytes(answer.into_body(), usize::MAX).await.expect("a body");

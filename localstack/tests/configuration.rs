@@ -77,6 +77,8 @@ async fn a_malformed_variable_is_named_with_what_it_must_be() {
         ("BookingsApi", "HOLD_DEADLINE_HOURS", "two days", "must be from 1 to 8760"),
         ("BookingsApi", "IDEMPOTENCY_SECRET_ARN", "secret", "must be the ARN of a secret"),
         ("BillingConsumer", "PAYMENT_PROVIDER", "cash", "must be simulated or stripe"),
+        ("BookingsApi", "BOOKINGS_PER_CLIENT", "many", "must be a whole number"),
+        ("BookingsApi", "BOOKINGS_PER_CLIENT_AND_EMAIL", "-1", "must be a whole number"),
         ("BookingsApi", "MANAGE_SECRET_ARN", "secret", "must be the ARN of a secret"),
         ("EmailConsumer", "EMAIL_SENDER", "no address", "must be an e-mail address"),
         ("EmailConsumer", "PUBLIC_URL", "tickets.example.com", "must be a URL such as"),

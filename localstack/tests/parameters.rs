@@ -37,6 +37,8 @@ fn a_parameter_that_cannot_work_is_refused_at_deployment() {
             "arn:aws:s3:::stripe",
         ),
         ("PublicUrl", "https://tickets.example.com/v1/", "tickets.example.com"),
+        ("BookingsPerClient", "0", "-1"),
+        ("BookingsPerClientAndEmail", "0", "many"),
         ("PublicUrl", "", "https://tickets.example.com/#here"),
         ("ManageSecretRotations", "1", "-1"),
         ("HoldDeadlineHours", "48", "0"),

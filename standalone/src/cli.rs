@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use booking_gateway::limits::Limits;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use protocol::manage::PublicUrl;
 
@@ -90,6 +91,18 @@ pub(crate) struct Serve {
     /// Where customers find the page: mail then has a link to the booking
     #[arg(long, value_name = "URL", value_parser = public_url)]
     pub(crate) public_url: Option<PublicUrl>,
+    /// How many bookings one address may make a minute (of IPv6 one /64 network); 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = Limits::default().client)]
+    pub(crate) bookings_per_client: u32,
+    /// How many of them for one e-mail address; 0 for no limit
+    #[arg(long, value_name = "N", default_value_t = Limits::default().client_and_email)]
+    pub(crate) bookings_per_client_and_email: u32,
+    /// Limit requests from this machine too
+    #[arg(long)]
+    pub(crate) limit_loopback: bool,
+    /// A proxy in front writes the last address in X-Forwarded-For: believe it
+    #[arg(long)]
+    pub(crate) behind_proxy: bool,
 }
 
 /// `--payment-provider`

@@ -9,13 +9,16 @@
 //! | Stripe and mail servers, if any | [`integrations`], [`smtp`] |
 //! | the data directory | [`data_dir`] |
 //! | the dead-letters command | [`dead_letters`] |
+//! | how many orders a client may place | [`limits`] |
 //! | the load command | [`load`] |
 //! | the outage drill | [`drill`] |
 
+pub mod client_address;
 pub mod data_dir;
 pub mod dead_letters;
 pub mod drill;
 pub mod integrations;
+pub mod limits;
 pub mod load;
 pub mod platform;
 pub mod poller;

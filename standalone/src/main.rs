@@ -12,10 +12,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use booking_gateway::deadline::DeadlinePolicy;
+use booking_gateway::limits::Limits;
 use clap::Parser;
 use cli::{Cli, Command};
 use log_line::{LogLine, span_fields};
 use messaging::clock::{Clock, SystemClock};
+use standalone::client_address::Clients;
 use standalone::dead_letters::{DeadLetters, DeadLettersError};
 use standalone::drill::Drill;
 use standalone::integrations::{IntegrationError, Integrations, Payments};
@@ -112,6 +114,11 @@ async fn run_server(serve: cli::Serve) -> ExitCode {
         port: serve.port,
         flights: serve.flights,
         public_url: serve.public_url,
+        limits: Limits {
+            client: serve.bookings_per_client,
+            client_and_email: serve.bookings_per_client_and_email,
+        },
+        clients: Clients { behind_proxy: serve.behind_proxy, limit_loopback: serve.limit_loopback },
         deadlines: DeadlinePolicy { deadline: serve.hold_deadline, ..DeadlinePolicy::default() },
         ..Options::new(serve.data)
     };

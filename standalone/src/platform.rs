@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Gateway;
+use booking_gateway::limits::Limits;
 use messaging::clock::Clock;
 use messaging::entropy::Entropy;
 use messaging::store::StoreError;
@@ -20,6 +21,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tracing::warn;
 
 use crate::integrations::{self, Integrations};
+use crate::limits::MemoryLimiter;
 use crate::poller::{self, Running};
 use crate::sqlite::SqliteStores;
 use crate::sqlite::database::Database;
@@ -58,6 +60,8 @@ pub struct PlatformOptions {
     pub integrations: Integrations,
     /// Where customers find the page; without it mail has no link.
     pub public_url: Option<PublicUrl>,
+    /// How many orders a client may place.
+    pub limits: Limits,
 }
 
 /// The running services and their platform.
@@ -88,12 +92,13 @@ impl Platform {
     ) -> Result<Self, PlatformError> {
         topics.requeue_in_flight().await?;
         let simulated = Arc::new(SqliteProvider::open(database.clone()).await?);
-        let PlatformOptions { deadlines, integrations, public_url } = options;
+        let PlatformOptions { deadlines, integrations, public_url, limits } = options;
         let (providers, simulated) = integrations.payments.providers(simulated, &clock)?;
         let secrets = secrets::load(&database, entropy.as_ref()).await?;
         let settings = Settings { id_secret: secrets.id, manage: secrets.manage, public_url, deadlines };
         let mailbox = Mailbox { database: database.clone(), clock: clock.clone(), links: settings.links() };
         let mailbox = Arc::new(mailbox);
+        let limiter = MemoryLimiter::new(limits, clock.clone());
         let ports = Ports {
             stores: Stores::of(SqliteStores(database.clone())),
             providers,
@@ -101,6 +106,7 @@ impl Platform {
             topics: Arc::new(topics.clone()),
             clock,
             entropy,
+            limiter: Some(Arc::new(limiter)),
         };
         let services = Services::new(&ports, settings);
 

@@ -1,12 +1,15 @@
 //! The server: the platform, and HTTP in front of it.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::middleware::from_fn_with_state;
 use axum::serve::ListenerExt;
 use booking_gateway::deadline::DeadlinePolicy;
+use booking_gateway::limits::Limits;
 use messaging::clock::{Clock, SystemClock};
 use messaging::entropy::{Entropy, OsEntropy};
 use messaging::store::StoreError;
@@ -19,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::client_address::{Clients, with_client};
 use crate::data_dir::{DataDir, DataDirError};
 use crate::integrations::Integrations;
 use crate::platform::{Platform, PlatformError, PlatformOptions};
@@ -47,6 +51,10 @@ pub struct Options {
     pub integrations: Integrations,
     /// Where customers find the page; without it mail has no link.
     pub public_url: Option<PublicUrl>,
+    /// How many orders a client may place.
+    pub limits: Limits,
+    /// Whose a request is.
+    pub clients: Clients,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The source of randomness.
@@ -64,6 +72,8 @@ impl Options {
             deadlines: DeadlinePolicy::default(),
             integrations: Integrations::default(),
             public_url: None,
+            limits: Limits::default(),
+            clients: Clients::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
         }
@@ -136,12 +146,13 @@ impl Server {
             }
             None => {}
         }
-        let Options { clock, entropy, deadlines, integrations, public_url, .. } = options;
-        let options = PlatformOptions { deadlines, integrations, public_url };
+        let Options { clock, entropy, deadlines, integrations, public_url, limits, clients, .. } = options;
+        let options = PlatformOptions { deadlines, integrations, public_url, limits };
         let platform = Platform::start((database, topics), clock, entropy, options).await?;
 
         let router = platform.services.router().merge(operator::router(platform.operations.clone()));
-        let router = shared_http::close(router);
+        let router = shared_http::close(router).layer(from_fn_with_state(clients, with_client));
+        let router = router.into_make_service_with_connect_info::<SocketAddr>();
         let url = listener.local_addr().map(|address| format!("http://{address}"));
         let url = url.map_err(|error| StartError::Listen { address: String::new(), error })?;
         let (ending, ended) = oneshot::channel();

@@ -234,3 +234,16 @@ mod topics {
         assert_eq!(received[0].body, "kept");
     }
 }
+
+mod limits {
+    use booking_gateway::limits::Limits;
+    use standalone::limits::MemoryLimiter;
+
+    use super::*;
+
+    async fn memory(limits: Limits, clock: Arc<ManualClock>) -> MemoryLimiter {
+        MemoryLimiter::new(limits, clock)
+    }
+
+    booking_gateway_contract::limiter_contract!(memory);
+}

@@ -7,6 +7,7 @@ use billing_service::provider::Providers;
 use booking_gateway::accept::Acceptor;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Gateway;
+use booking_gateway::limits::Limiter;
 use email_service::mailer::Mailer;
 use messaging::clock::Clock;
 use messaging::consumer::{Consume, Consumer, Service};
@@ -104,6 +105,8 @@ pub struct Ports {
     pub clock: Arc<dyn Clock>,
     /// The source of randomness.
     pub entropy: Arc<dyn Entropy>,
+    /// Counts the orders of each client, if there are limits.
+    pub limiter: Option<Arc<dyn Limiter>>,
 }
 
 /// The settings of a deployment.
@@ -147,7 +150,8 @@ impl Services {
         };
         let consumers = Topic::ALL.map(|topic| consumer(topic, ports, &settings, &gateway));
         let Settings { id_secret, manage, .. } = settings;
-        let acceptor = Acceptor { gateway, entropy: ports.entropy.clone(), id_secret, manage };
+        let (entropy, limiter) = (ports.entropy.clone(), ports.limiter.clone());
+        let acceptor = Acceptor { gateway, entropy, id_secret, manage, limiter };
         Self { acceptor, tickets: ports.stores.tickets.clone(), consumers }
     }
 

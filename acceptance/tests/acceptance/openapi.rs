@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use acceptance::{OpenApi, Order, Response, TestApp, unique};
+use acceptance::{OpenApi, Order, Response, Setup, TestApp, unique};
 use serde_json::json;
 
 const NOWHERE: &str = "0b5e7c5a-8f0e-4c43-9f5d-4f1f6f0f2a11";
@@ -80,8 +80,12 @@ async fn every_documented_answer_is_given_as_documented() {
 
     every_kind_of_booking(&app, &mut judge).await;
 
-    let promised: BTreeSet<_> =
-        judge.api.responses().into_iter().filter(|(_, _, status)| status != "default").collect();
+    let promised: BTreeSet<_> = judge
+        .api
+        .responses()
+        .into_iter()
+        .filter(|(_, _, status)| status != "default" && status != "429")
+        .collect();
     assert_eq!(judge.seen, promised, "every documented answer was seen, and no other");
 }
 
@@ -113,6 +117,15 @@ async fn every_kind_of_booking(app: &TestApp, judge: &mut Judge) {
     app.settled(&confirmed).await;
     judge.check("DELETE", "/bookings/{id}", &app.cancel(&confirmed).await.expect(202));
     judge.check("GET", "/bookings/{id}", &app.get_booking(&confirmed).await.expect(200));
+}
+
+#[tokio::test]
+async fn a_client_beyond_its_limit_is_answered_as_documented() {
+    let setup = Setup { bookings_per_client: Some(1), ..Setup::default() };
+    let Some(app) = TestApp::standalone_with("a limit of one booking a minute", setup).await else { return };
+    app.book(&Order::for_no_flight()).await;
+    let refused = app.post(&Order::for_no_flight().json()).await.expect(429);
+    OpenApi::load().check("POST", "/bookings", &refused);
 }
 
 #[tokio::test]

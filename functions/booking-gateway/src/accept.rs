@@ -1,6 +1,7 @@
 //! Accepting orders.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use messaging::entropy::Entropy;
 use messaging::metrics;
@@ -8,11 +9,13 @@ use messaging::store::StoreError;
 use protocol::event::TraceParent;
 use protocol::ids::OrderId;
 use protocol::manage::ManageSecrets;
+use protocol::passenger::EmailAddress;
 use protocol::secret::Secret;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::gateway::Gateway;
 use crate::idempotency::{IdempotencyKey, RequestDigest};
+use crate::limits::{Admission, Client, Limiter, PATIENCE};
 use crate::order::{ACCEPTED, Order, Request};
 use crate::store::Created;
 
@@ -27,6 +30,8 @@ pub struct Acceptor {
     pub id_secret: Secret,
     /// What the customers' keys to their bookings are derived with.
     pub manage: ManageSecrets,
+    /// Counts the orders of each client, if there are limits.
+    pub limiter: Option<Arc<dyn Limiter>>,
 }
 
 /// What became of a `POST`.
@@ -36,11 +41,14 @@ pub enum Acceptance {
     Accepted(Box<Order>),
     /// The key was used for another request.
     KeyReused,
+    /// The client has placed too many orders. It may again after that time.
+    Limited(Duration),
 }
 
 impl Acceptor {
-    /// Accepts a request: one write, one send. Under a key that was used before, the answer is
-    /// the order as it is now, and its command is sent again, until the order has moved on or was checked.
+    /// Accepts a request: one write, one send, and one count where a client is limited. Under a key that was used
+    /// before, the answer is the order as it is now, also beyond the limit, and its command is sent again, until the
+    /// order has moved on or was checked.
     ///
     /// **Crash contract:** before the write nothing was accepted, and the customer has no answer.
     /// From the write on the order ends in a correct state, even if the send fails.
@@ -49,6 +57,7 @@ impl Acceptor {
         request: Request,
         key: Option<&IdempotencyKey>,
         traceparent: Option<TraceParent>,
+        client: Option<Client>,
     ) -> Result<Acceptance, StoreError> {
         let gateway = &self.gateway;
         let id = match key {
@@ -59,7 +68,20 @@ impl Acceptor {
         let digest = RequestDigest::of(id, &request, &self.id_secret);
         let new = Order::accept(id, request, traceparent, gateway.clock.now(), gateway.deadlines.deadline);
         let new = Order { digest: Some(digest), ..new };
-        let order = match gateway.orders.create(&new).await? {
+        let limited = match client {
+            Some(client) => self.limited(client, &new.request.passenger.email).await,
+            None => None,
+        };
+        let created = match (limited, key) {
+            (None, _) => gateway.orders.create(&new).await?,
+            (Some(wait), None) => return Ok(Acceptance::Limited(wait)),
+            // It may be an order that was placed before, whose answer was lost.
+            (Some(wait), Some(_)) => match gateway.orders.get(id).await? {
+                Some(order) => Created::Exists(Box::new(order)),
+                None => return Ok(Acceptance::Limited(wait)),
+            },
+        };
+        let order = match created {
             Created::Created => {
                 let order = &new.request;
                 metrics::count(metrics::ACCEPTED, 1, None);
@@ -74,6 +96,26 @@ impl Acceptor {
             gateway.send_within_a_second(&order, gateway.commands(&order)).await;
         }
         Ok(Acceptance::Accepted(order))
+    }
+
+    /// How long the client must wait, if it must.
+    async fn limited(&self, client: Client, email: &EmailAddress) -> Option<Duration> {
+        let limiter = self.limiter.as_ref()?;
+        match tokio::time::timeout(PATIENCE, limiter.admit(client, email)).await {
+            Ok(Ok(Admission::Admitted)) => None,
+            Ok(Ok(Admission::Limited(wait))) => {
+                metrics::count(metrics::LIMITED, 1, None);
+                Some(wait)
+            }
+            Ok(Err(error)) => {
+                warn!(%error, "an order could not be counted, and is admitted");
+                None
+            }
+            Err(_) => {
+                warn!("an order was not counted in time, and is admitted");
+                None
+            }
+        }
     }
 
     /// One key, one id: the store's condition on the id makes concurrent twins one order, and the

@@ -5,6 +5,7 @@
 //! | the order: a pure state machine | [`order`] |
 //! | the port to the orders | [`store`] |
 //! | accepting | [`accept`] |
+//! | how many orders a client may place | [`limits`] |
 //! | cancelling, moving on | [`gateway`] |
 //! | the bookings API and the page | [`api`] |
 //! | the consumer of order-updates | [`updates`] |
@@ -21,6 +22,7 @@ pub mod check;
 pub mod deadline;
 pub mod gateway;
 pub mod idempotency;
+pub mod limits;
 pub mod order;
 pub mod reconciler;
 pub mod store;

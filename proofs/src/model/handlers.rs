@@ -193,6 +193,7 @@ fn services(memory: &Memory) -> Services {
         topics: adapter.clone(),
         clock: adapter,
         entropy: Arc::new(SeededEntropy::new(0)),
+        limiter: None,
     };
     let manage = ManageSecrets { current: secret(2), previous: None };
     let deadlines = DeadlinePolicy::default();
@@ -213,7 +214,7 @@ fn handling(memory: &Memory, work: &Work, requests: &[Request]) -> Handling {
             let trace = SeededEntropy::new(*number as u64).traceparent();
             Box::pin(async move {
                 // The answer is dropped: a customer has no message to be redelivered.
-                let _ = services.acceptor.accept(request, key.as_ref(), Some(trace)).await;
+                let _ = services.acceptor.accept(request, key.as_ref(), Some(trace), None).await;
                 false
             })
         }

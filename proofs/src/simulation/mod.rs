@@ -133,6 +133,7 @@ impl Simulation {
             topics: Arc::new(topics.clone()),
             clock: clock.clone(),
             entropy: Arc::new(SeededEntropy::new(seed)),
+            limiter: None,
         };
         let id_secret = Secret::new(&number.to_le_bytes().repeat(4)).expect("32 bytes");
         let manage = ManageSecrets { current: id_secret.clone(), previous: None };
@@ -192,9 +193,9 @@ impl Simulation {
         let key = IdempotencyKey::parse(format!("customer-{customer}").as_bytes()).expect("a key");
         let acceptor = self.services.acceptor.clone();
         Task::new(async move {
-            match acceptor.accept(request, Some(&key), None).await {
+            match acceptor.accept(request, Some(&key), None, None).await {
                 Ok(Acceptance::Accepted(order)) => JobResult::Ordered(order.id),
-                Ok(Acceptance::KeyReused) | Err(_) => JobResult::NoAnswer,
+                Ok(Acceptance::KeyReused | Acceptance::Limited(_)) | Err(_) => JobResult::NoAnswer,
             }
         })
     }

@@ -4,6 +4,7 @@
 //! | metric | counted in | by |
 //! |---|---|---|
 //! | [`ACCEPTED`] | orders | |
+//! | [`LIMITED`] | orders that were refused since their client had placed too many | |
 //! | [`SETTLED`] | orders | `Status` |
 //! | [`TIME_TO_SETTLE`] | milliseconds, from acceptance until it first settles | `Status` |
 //! | [`RETRIES`] | messages that wait for another attempt | `Topic` |
@@ -23,6 +24,8 @@ pub const TARGET: &str = "metrics";
 
 /// Orders that were accepted.
 pub const ACCEPTED: &str = "Accepted";
+/// Orders beyond the limit of their client.
+pub const LIMITED: &str = "Limited";
 /// Orders that settled.
 pub const SETTLED: &str = "Settled";
 /// How long that took.

@@ -6,6 +6,8 @@
     reason = "a suite fails by panicking, and a promise says it by its name"
 )]
 
+pub mod limits;
+
 use std::sync::Arc;
 use std::time::Duration;
 

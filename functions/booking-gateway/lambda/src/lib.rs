@@ -1,6 +1,7 @@
 //! The Booking Gateway on AWS: its orders on DynamoDB, and the wiring of its functions.
 
 pub mod dynamodb;
+pub mod limits;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,10 +10,13 @@ use aws::lambda::ConsumerFunction;
 use aws::setup::{Setup, SetupError};
 use aws::sqs::SqsTopics;
 use axum::Router;
+use axum::extract::Request;
+use axum::middleware::map_request;
 use booking_gateway::accept::Acceptor;
 use booking_gateway::api;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Gateway;
+use booking_gateway::limits::{Client, Limiter, Limits};
 use booking_gateway::store::{From, OrderStore};
 use booking_gateway::updates::OrderUpdates;
 use protocol::ids::OrderId;
@@ -20,6 +24,7 @@ use protocol::time::Timestamp;
 use protocol::topic::Topic;
 
 use crate::dynamodb::DynamoOrders;
+use crate::limits::DynamoLimiter;
 
 /// The longest deadline of an order that a deployment can choose, in hours.
 const LONGEST_DEADLINE: u64 = 365 * 24;
@@ -30,7 +35,9 @@ const LONGEST_DEADLINE: u64 = 365 * 24;
 /// Names the part of the configuration that cannot be used.
 pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
     let deadlines = DeadlinePolicy { deadline: deadline(setup)?, ..DeadlinePolicy::default() };
+    let limits = limits(setup)?;
     let orders = orders(setup)?;
+    let (client, table) = setup.table()?;
     // A `POST` owes the seats, a `DELETE` their release and the reversal.
     let sends = topics(|topic| topic.carries_commands() && topic.is_awaited());
     let (id_secret, manage, topics, answer) = tokio::join!(
@@ -42,8 +49,30 @@ pub async fn bookings_api(setup: &Setup) -> Result<Router, SetupError> {
     setup.first_answer(answer)?;
     let gateway = Gateway { deadlines, ..gateway(setup, orders, topics?) };
     let (id_secret, manage) = (id_secret?, manage?);
-    let acceptor = Acceptor { gateway, entropy: setup.entropy.clone(), id_secret, manage };
-    Ok(shared_http::close(api::router(acceptor)))
+    let limiter = limits.is_on().then(|| -> Arc<dyn Limiter> {
+        let (clock, secret) = (setup.clock.clone(), id_secret.clone());
+        Arc::new(DynamoLimiter { client, table, clock, secret, limits })
+    });
+    let acceptor = Acceptor { gateway, entropy: setup.entropy.clone(), id_secret, manage, limiter };
+    let router = api::router(acceptor).layer(map_request(with_client));
+    Ok(shared_http::close(router))
+}
+
+/// The request, with its client.
+async fn with_client(mut request: Request) -> Request {
+    if let Some(address) = aws::http::source_ip(request.extensions()) {
+        request.extensions_mut().insert(Client::from(address));
+    }
+    request
+}
+
+fn limits(setup: &Setup) -> Result<Limits, SetupError> {
+    let limit = |name| {
+        let limit = setup.required(name)?.parse();
+        limit.map_err(|_| setup.malformed(name, "must be a whole number, 0 for no limit"))
+    };
+    let (client, client_and_email) = ("BOOKINGS_PER_CLIENT", "BOOKINGS_PER_CLIENT_AND_EMAIL");
+    Ok(Limits { client: limit(client)?, client_and_email: limit(client_and_email)? })
 }
 
 /// The consumer of order-updates.

@@ -8,13 +8,13 @@ mod request;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use messaging::store::StoreError;
 use protocol::event::TraceParent;
 use protocol::ids::OrderId;
@@ -27,12 +27,13 @@ use self::access::{Access, access, token_needed};
 use self::booking::Booking;
 use crate::accept::{Acceptance, Acceptor};
 use crate::gateway::Cancellation;
+use crate::limits::Client;
 use crate::order::{Ignored, Order, Status};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// `/bookings`, `/health` and the page.
+/// `/bookings`, `/health` and the page. A request whose client is to be limited has its [`Client`] as an extension.
 pub fn router(acceptor: Acceptor) -> Router {
     Router::new()
         .route("/bookings", axum::routing::post(accept))
@@ -47,13 +48,15 @@ pub fn router(acceptor: Acceptor) -> Router {
 
 async fn accept(
     State(acceptor): State<Arc<Acceptor>>,
+    client: Option<Extension<Client>>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Problem> {
     let key = request::idempotency_key(&headers)?;
     let request = request::parse(&headers, body).await?;
     let trace = headers.get(TRACEPARENT).and_then(|value| TraceParent::parse(value.to_str().ok()?).ok());
-    let accepted = acceptor.accept(request, key.as_ref(), trace).await.map_err(unavailable)?;
+    let client = client.map(|Extension(client)| client);
+    let accepted = acceptor.accept(request, key.as_ref(), trace, client).await.map_err(unavailable)?;
     let now = acceptor.gateway.clock.now();
     match accepted {
         Acceptance::Accepted(order) => {
@@ -69,6 +72,10 @@ async fn accept(
             }
             Ok(response)
         }
+        Acceptance::Limited(wait) => Err(Problem::too_many(
+            wait,
+            "too many bookings were made from your address in the last minute; one that was accepted is not affected",
+        )),
         Acceptance::KeyReused => Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "this Idempotency-Key was used for another booking: send the same body again, or a new key",
