@@ -3,8 +3,23 @@
 
 mod support;
 
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use booking_gateway::accept::{Acceptance, Acceptor};
+use booking_gateway::deadline::DeadlinePolicy;
+use booking_gateway::gateway::Gateway;
+use booking_gateway::limits::{Admission, Client, Limiter};
 use client::{Response, ServerProcess};
+use messaging::clock::{Clock, SystemClock};
+use messaging::entropy::OsEntropy;
+use messaging::store::StoreError;
+use protocol::manage::ManageSecrets;
+use protocol::passenger::EmailAddress;
+use protocol::secret::Secret;
 use serde_json::{Value, json};
+use standalone::sqlite::SqliteStores;
 use support::{Http, booking, bookings};
 use tempfile::TempDir;
 
@@ -112,4 +127,46 @@ async fn a_limit_of_nothing_is_none() {
     let off = ["--limit-loopback", "--bookings-per-client", "0", "--bookings-per-client-and-email", "0"];
     let (_scratch, _server, http) = serve(&off);
     assert_eq!(statuses(&http, 0..100, None).await, [202; 100]);
+}
+
+/// Never answers, or fails.
+struct Broken {
+    hangs: bool,
+}
+
+#[async_trait]
+impl Limiter for Broken {
+    async fn admit(&self, _: Client, _: &EmailAddress) -> Result<Admission, StoreError> {
+        if self.hangs {
+            std::future::pending::<()>().await;
+        }
+        Err(StoreError::unavailable("it is broken"))
+    }
+}
+
+#[tokio::test]
+async fn a_counter_that_fails_or_hangs_keeps_no_customer_from_booking() {
+    let scratch = tempfile::tempdir().unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (database, topics) = standalone::sqlite::open(scratch.path(), clock.clone()).unwrap();
+    let (orders, topics) = (Arc::new(SqliteStores(database)), Arc::new(topics));
+    let secret = Secret::new(&[7; 32]).unwrap();
+    for hangs in [false, true] {
+        let acceptor = Acceptor {
+            gateway: Gateway {
+                orders: orders.clone(),
+                topics: topics.clone(),
+                clock: clock.clone(),
+                deadlines: DeadlinePolicy::default(),
+            },
+            entropy: Arc::new(OsEntropy),
+            id_secret: secret.clone(),
+            manage: ManageSecrets { current: secret.clone(), previous: None },
+            limiter: Some(Arc::new(Broken { hangs })),
+        };
+        let order = booking_gateway_contract::order(1, 0).request;
+        let client = IpAddr::from([192, 0, 2, 7]).into();
+        let accepted = acceptor.accept(order, None, None, Some(client)).await.unwrap();
+        assert!(matches!(accepted, Acceptance::Accepted(_)), "{accepted:?}");
+    }
 }
