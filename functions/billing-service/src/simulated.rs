@@ -57,6 +57,14 @@ impl Account {
         Self { amount, pays: PAY.contains(&method.as_str()), stage: Stage::Open }
     }
 
+    /// A new payment of a provider that looks at the card first: closed at once if the card will be refused, so that no
+    /// seats wait for a capture and a void.
+    pub fn open_if_it_pays(amount: Money, method: &PaymentMethod) -> Self {
+        let account = Self::open(amount, method);
+        let stage = if account.pays { Stage::Open } else { Stage::Voided };
+        Self { stage, ..account }
+    }
+
     /// What was taken so far, in minor units; a refund does not reduce it.
     pub fn captured(&self) -> u64 {
         if matches!(self.stage, Stage::Captured | Stage::Refunded) { self.amount.value } else { 0 }

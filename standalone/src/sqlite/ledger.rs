@@ -130,7 +130,7 @@ impl PaymentProvider for SqliteProvider {
         amount: &Money,
         method: &PaymentMethod,
     ) -> Result<Opened, ProviderError> {
-        let account = Account::open(amount.clone(), method);
+        let account = Account::open_if_it_pays(amount.clone(), method);
         self.call(move |connection| {
             // The order is the idempotency key, and this provider never forgets one.
             let sql =
@@ -145,8 +145,9 @@ impl PaymentProvider for SqliteProvider {
                     |row| row.get(0),
                 )?,
             };
-            id.map(|id| Opened::Open(PaymentRef(format!("{SIMULATED}{id}"))))
-                .ok_or(rusqlite::Error::QueryReturnedNoRows)
+            let id = id.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            let open = Opened::Open(PaymentRef(format!("{SIMULATED}{id}")));
+            Ok(if account.pays { open } else { Opened::Declined })
         })
         .await
     }

@@ -118,7 +118,8 @@ impl PaymentProvider for DynamoSimulatedProvider {
         amount: &Money,
         method: &PaymentMethod,
     ) -> Result<Opened, ProviderError> {
-        Ok(Opened::Open(name(order, &Account::open(amount.clone(), method))))
+        let account = Account::open_if_it_pays(amount.clone(), method);
+        Ok(if account.pays { Opened::Open(name(order, &account)) } else { Opened::Declined })
     }
 
     async fn capture(&self, _: OrderId, reference: &PaymentRef) -> Result<Captured, ProviderError> {
