@@ -68,6 +68,10 @@ pub(crate) struct Serve {
     /// The address to listen on
     #[arg(long, default_value = "127.0.0.1")]
     pub(crate) host: String,
+    /// The port of 127.0.0.1 for the operator's API, where --host is not loopback; 0 takes a free one. Where --host is
+    /// loopback, the API is on --port
+    #[arg(long, value_name = "PORT", default_value_t = 8081)]
+    pub(crate) operator_port: u16,
     /// The data directory; created if it does not exist
     #[arg(long, value_name = "DIR", default_value = "./data")]
     pub(crate) data: PathBuf,
@@ -162,7 +166,7 @@ pub(crate) enum DeadLetters {
 /// The server that a command talks to.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunningServer {
-    /// The URL of the running server
+    /// The URL of the running server's operator's API, as `serve` prints it
     #[arg(long, default_value = "http://127.0.0.1:8080")]
     pub(crate) url: String,
 }

@@ -84,7 +84,8 @@ fn integrations(serve: &cli::Serve) -> Result<Integrations, IntegrationError> {
 }
 
 /// What `serve` prints once it listens. Programs read the first line.
-fn greeting(url: &str, data: &Path, payments: cli::PaymentProvider) -> String {
+fn greeting(server: &Server, data: &Path, payments: cli::PaymentProvider) -> String {
+    let (url, operator) = (server.url(), server.operator_url());
     let process = std::process::id();
     let data = std::path::absolute(data).unwrap_or_else(|_| data.to_owned());
     let payments = match payments {
@@ -92,11 +93,14 @@ fn greeting(url: &str, data: &Path, payments: cli::PaymentProvider) -> String {
         cli::PaymentProvider::Stripe => "by Stripe, which charges real money unless the key is a test key",
     };
     let data = data.display();
+    let apart = if operator == url { String::new() } else { format!("operator  {operator}/operator/\n") };
     format!(
         "listening on {url}\n\
+         {apart}\
          data      {data}\n\
          payments  {payments}\n\
-         break it  curl -X PUT {url}/operator/services/billing-service -d '{{\"running\": false}}'\n\
+         break it  curl -X PUT {operator}/operator/services/billing-service -d '{{\"running\": false}}' \
+         -H 'Content-Type: application/json'\n\
          process   {process}, stop it with Ctrl-C\n"
     )
 }
@@ -112,6 +116,7 @@ async fn run_server(serve: cli::Serve) -> ExitCode {
         integrations,
         host: serve.host,
         port: serve.port,
+        operator_port: serve.operator_port,
         flights: serve.flights,
         public_url: serve.public_url,
         limits: Limits {
@@ -132,7 +137,7 @@ async fn run_server(serve: cli::Serve) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     // The reader of the first line may have closed the pipe: that must not end the server.
-    let _ = std::io::stdout().write_all(greeting(server.url(), &data, payments).as_bytes());
+    let _ = std::io::stdout().write_all(greeting(&server, &data, payments).as_bytes());
     let _ = std::io::stdout().flush();
     tokio::select! {
         _ = terminate.recv() => {}

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::middleware::from_fn_with_state;
+use axum::Router;
 use axum::serve::ListenerExt;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::limits::Limits;
@@ -19,8 +20,8 @@ use thiserror::Error;
 use ticket_service::catalogue::{self, FlightsError};
 use ticket_service::store::TicketStore;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::client_address::{Clients, with_client};
 use crate::data_dir::{DataDir, DataDirError};
@@ -43,6 +44,8 @@ pub struct Options {
     pub host: String,
     /// The port; 0 takes a free one.
     pub port: u16,
+    /// The port of 127.0.0.1 for the operator's API where the address is not loopback; 0 takes a free one.
+    pub operator_port: u16,
     /// A file of flights to add or change. Without it, a new server offers default flights.
     pub flights: Option<PathBuf>,
     /// How long an order may take.
@@ -68,6 +71,7 @@ impl Options {
             data: data.into(),
             host: "127.0.0.1".to_owned(),
             port: 0,
+            operator_port: 0,
             flights: None,
             deadlines: DeadlinePolicy::default(),
             integrations: Integrations::default(),
@@ -94,6 +98,10 @@ pub enum StartError {
         "cannot listen on {address}: {error}; choose another with --host and --port, or a free port with --port 0"
     )]
     Listen { address: String, error: io::Error },
+    #[error(
+        "cannot listen on 127.0.0.1:{port} for the operator's API: {error}; choose another port with --operator-port, or a free one with --operator-port 0"
+    )]
+    ListenForOperator { port: u16, error: io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -103,9 +111,10 @@ pub enum StartError {
 /// A running server.
 pub struct Server {
     url: String,
+    operator_url: String,
     platform: Platform,
-    ending: oneshot::Sender<()>,
-    serving: JoinHandle<io::Result<()>>,
+    ending: watch::Sender<()>,
+    serving: JoinSet<io::Result<()>>,
     _data: DataDir,
 }
 
@@ -131,9 +140,11 @@ impl Server {
         // The flights file, the directory and the address are checked before anything is changed.
         let file = options.flights.as_deref().map(catalogue::read).transpose()?;
         let data = DataDir::lock(&options.data)?;
-        let address = format!("{}:{}", options.host, options.port);
-        let listener =
-            TcpListener::bind(&address).await.map_err(|error| StartError::Listen { address, error })?;
+        let (listener, address) = listen(&options.host, options.port).await?;
+        let operator = match address.ip().is_loopback() {
+            true => None,
+            false => Some(listen_for_operator(options.operator_port).await?),
+        };
 
         let path = data.path().join(sqlite::database::FILE);
         let (database, topics) = sqlite::open(data.path(), options.clock.clone())
@@ -150,26 +161,35 @@ impl Server {
         let options = PlatformOptions { deadlines, integrations, public_url, limits };
         let platform = Platform::start((database, topics), clock, entropy, options).await?;
 
-        let router = platform.services.router().merge(operator::router(platform.operations.clone()));
-        let router = shared_http::close(router).layer(from_fn_with_state(clients, with_client));
-        let router = router.into_make_service_with_connect_info::<SocketAddr>();
-        let url = listener.local_addr().map(|address| format!("http://{address}"));
-        let url = url.map_err(|error| StartError::Listen { address: String::new(), error })?;
-        let (ending, ended) = oneshot::channel();
-        let listener = listener.tap_io(|stream| {
-            // A 202 must not wait for more data (Nagle's algorithm).
-            let _ = stream.set_nodelay(true);
-        });
-        let serve = axum::serve(listener, router).with_graceful_shutdown(async {
-            let _ = ended.await;
-        });
-        let serving = tokio::spawn(serve.into_future());
-        Ok(Self { url, platform, ending, serving, _data: data })
+        let public = platform.services.router();
+        let all = public.clone().merge(operator::router(platform.operations.clone()));
+        let url = format!("http://{address}");
+        let (ending, ended) = watch::channel(());
+        let mut serving = JoinSet::new();
+        let operator_url = match operator {
+            // The page, the customers' API and the operator's API, all on loopback.
+            None => {
+                serving.spawn(serve(listener, all, ended));
+                url.clone()
+            }
+            // The public port has nothing of the operator's. His has everything, so that his page can show bookings.
+            Some((operator, address)) => {
+                serving.spawn(serve(listener, public, ended.clone()));
+                serving.spawn(serve(operator, all, ended));
+                format!("http://{address}")
+            }
+        };
+        Ok(Self { url, operator_url, platform, ending, serving, _data: data })
     }
 
     /// `http://127.0.0.1:PORT`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Where the operator's API is: the same, or a port of its own on 127.0.0.1.
+    pub fn operator_url(&self) -> &str {
+        &self.operator_url
     }
 
     /// The platform that it serves.
@@ -179,8 +199,40 @@ impl Server {
 
     /// Takes no new requests, finishes the requests and batches in progress, and closes the database.
     pub async fn stop(self) {
-        let _ = self.ending.send(());
-        let _ = tokio::time::timeout(DRAIN, self.serving).await;
-        self.platform.stop().await;
+        let Self { platform, ending, mut serving, .. } = self;
+        drop(ending);
+        let _ = tokio::time::timeout(DRAIN, async { while serving.join_next().await.is_some() {} }).await;
+        platform.stop().await;
     }
+}
+
+/// Listens; answers where.
+async fn listen(host: &str, port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
+    // An IPv6 address may be given as in a URL.
+    let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    let bound = bind(host, port).await;
+    bound.map_err(|error| StartError::Listen { address: format!("{host}:{port}"), error })
+}
+
+/// Listens on loopback for the operator; answers where.
+async fn listen_for_operator(port: u16) -> Result<(TcpListener, SocketAddr), StartError> {
+    bind("127.0.0.1", port).await.map_err(|error| StartError::ListenForOperator { port, error })
+}
+
+async fn bind(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind((host, port)).await?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// Serves until `ended`, then finishes the requests in progress.
+async fn serve(listener: TcpListener, router: Router, mut ended: watch::Receiver<()>) -> io::Result<()> {
+    let listener = listener.tap_io(|stream| {
+        // A 202 must not wait for more data (Nagle's algorithm).
+        let _ = stream.set_nodelay(true);
+    });
+    let serve = axum::serve(listener, shared_http::close(router)).with_graceful_shutdown(async move {
+        let _ = ended.changed().await;
+    });
+    serve.await
 }

@@ -1,10 +1,12 @@
 //! The operator's API, `/operator/*`: stops and starts services, breaks the payment provider, redrives dead
-//! letters, and shows the topics, the mails and the provider's ledger.
+//! letters, and shows the topics, the mails and the provider's ledger. For this machine alone: see `guard`.
+
+mod guard;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -34,7 +36,7 @@ struct ProviderState {
 
 type Platform = State<Arc<dyn Operations>>;
 
-/// `/operator/*`.
+/// `/operator/*`. To be served on loopback only.
 pub fn router(platform: Arc<dyn Operations>) -> Router {
     Router::new()
         .route("/operator/services/{service}", get(service).put(set_service))
@@ -46,6 +48,9 @@ pub fn router(platform: Arc<dyn Operations>) -> Router {
         .route("/operator/mail", get(mail))
         .route("/operator/payments", get(payments))
         .with_state(platform)
+        // Here, so that the guard stands before it.
+        .method_not_allowed_fallback(shared_http::method_not_allowed)
+        .layer(axum::middleware::from_fn(guard::guard))
 }
 
 /// The topic whose consumer a path names.
@@ -68,10 +73,10 @@ async fn service(
 async fn set_service(
     State(platform): Platform,
     service: Result<Path<String>, PathRejection>,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Problem> {
     let topic = consumed_by(service)?;
-    let state: ServiceState = parse(&body, "{\"running\": true} or {\"running\": false}")?;
+    let state: ServiceState = parse(body, "{\"running\": true} or {\"running\": false}").await?;
     platform.switch(topic, state.running).await.map_err(unavailable)?;
     warn!("{} is {}", topic.switch(), if state.running { "started" } else { "stopped" });
     Ok(json(StatusCode::OK, "application/json", &state))
@@ -82,9 +87,9 @@ async fn provider(State(platform): Platform) -> Result<Response, Problem> {
     Ok(json(StatusCode::OK, "application/json", &ProviderState { mode }))
 }
 
-async fn set_provider(State(platform): Platform, body: Bytes) -> Result<Response, Problem> {
+async fn set_provider(State(platform): Platform, body: Body) -> Result<Response, Problem> {
     let state: ProviderState =
-        parse(&body, "{\"mode\": \"up\"}, or \"unavailable\", \"timeout\" or \"slow\"")?;
+        parse(body, "{\"mode\": \"up\"}, or \"unavailable\", \"timeout\" or \"slow\"").await?;
     simulated(platform.as_ref())?.set_mode(state.mode).await.map_err(unavailable)?;
     warn!("the payment provider is {:?}", state.mode);
     Ok(json(StatusCode::OK, "application/json", &state))
@@ -147,8 +152,9 @@ fn no_such_letter() -> Problem {
     Problem::new(StatusCode::NOT_FOUND, "there is no such dead letter")
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8], shape: &str) -> Result<T, Problem> {
-    serde_json::from_slice(body)
+async fn parse<T: DeserializeOwned>(body: Body, shape: &str) -> Result<T, Problem> {
+    let body = shared_http::read(body).await?;
+    serde_json::from_slice(&body)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body must be {shape}: {error}")))
 }
 

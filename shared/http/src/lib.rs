@@ -1,5 +1,7 @@
 //! What every HTTP answer of the product has in common: problem details, and the outer layers.
 
+mod body;
+
 use std::any::Any;
 use std::time::Duration;
 
@@ -8,6 +10,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
+
+pub use self::body::{is_json, read};
 
 /// An RFC 9457 problem: the one shape of every HTTP error.
 #[derive(Debug, Serialize)]
@@ -96,10 +100,13 @@ pub fn json(status: StatusCode, content_type: &'static str, body: &impl Serializ
 pub fn close(router: Router) -> Router {
     router
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path") })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method: see Allow")
-        })
+        .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
+}
+
+/// `405`.
+pub async fn method_not_allowed() -> Problem {
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not take that method: see Allow")
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {

@@ -1,6 +1,6 @@
 //! Reading a `POST /bookings`: parsed, not validated, and every bad field named at once.
 
-use axum::body::{Body, to_bytes};
+use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use protocol::Invalid;
 use protocol::flight::{FlightId, SeatCount};
@@ -13,9 +13,6 @@ use shared_http::{FieldError, Problem};
 use super::IDEMPOTENCY_KEY;
 use crate::idempotency::IdempotencyKey;
 use crate::order::Request;
-
-/// The largest body that is read, in bytes.
-const LARGEST: usize = 16 * 1024;
 
 /// The request's key, if it has one.
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
@@ -46,19 +43,13 @@ pub(super) fn if_none_match(headers: &HeaderMap, etag: &str) -> bool {
 
 /// The body as a request.
 pub(super) async fn parse(headers: &HeaderMap, body: Body) -> Result<Request, Problem> {
-    if !is_json(headers) {
+    if !shared_http::is_json(headers) {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "the body must be sent as Content-Type: application/json",
         ));
     }
-    let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body has more than 16 KiB");
-    let declared =
-        headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-    if declared.is_some_and(|length| length > LARGEST) {
-        return Err(too_large());
-    }
-    let bytes = to_bytes(body, LARGEST).await.map_err(|_| too_large())?;
+    let bytes = shared_http::read(body).await?;
     let bad_body = |message: String| Problem::fields(vec![FieldError { field: "body".to_owned(), message }]);
     let not_json = |what: String| bad_body(format!("is not JSON: {what}"));
     let text = std::str::from_utf8(&bytes).map_err(|error| not_json(error.to_string()))?;
@@ -67,12 +58,6 @@ pub(super) async fn parse(headers: &HeaderMap, body: Body) -> Result<Request, Pr
         return Err(bad_body("must be a JSON object".to_owned()));
     };
     request(body).map_err(Problem::fields)
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let media_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()?.split(';').next());
-    media_type.is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
 }
 
 fn request(body: Map<String, Value>) -> Result<Request, Vec<FieldError>> {
