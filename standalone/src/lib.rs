@@ -3,6 +3,7 @@
 //! | noun | module |
 //! |---|---|
 //! | the server: HTTP in front of the platform | [`server`] |
+//! | connections, and how long a client may take | [`http`] |
 //! | the platform: services, pollers, reconciler | [`platform`] |
 //! | what Lambda does on AWS: batches, retries, acknowledgements | [`poller`] |
 //! | topics, stores, ledger and mailbox on SQLite | [`sqlite`] |
@@ -17,6 +18,7 @@ pub mod client_address;
 pub mod data_dir;
 pub mod dead_letters;
 pub mod drill;
+pub mod http;
 pub mod integrations;
 pub mod limits;
 pub mod load;

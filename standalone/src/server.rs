@@ -6,9 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::middleware::from_fn_with_state;
-use axum::Router;
-use axum::serve::ListenerExt;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::limits::Limits;
 use messaging::clock::{Clock, SystemClock};
@@ -25,6 +22,7 @@ use tokio::task::JoinSet;
 
 use crate::client_address::{Clients, with_client};
 use crate::data_dir::{DataDir, DataDirError};
+use crate::http::{self, Limits};
 use crate::integrations::Integrations;
 use crate::platform::{Platform, PlatformError, PlatformOptions};
 use crate::sqlite;
@@ -54,10 +52,8 @@ pub struct Options {
     pub integrations: Integrations,
     /// Where customers find the page; without it mail has no link.
     pub public_url: Option<PublicUrl>,
-    /// How many orders a client may place.
+    /// How long a client may take, and how many there may be.
     pub limits: Limits,
-    /// Whose a request is.
-    pub clients: Clients,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The source of randomness.
@@ -77,7 +73,6 @@ impl Options {
             integrations: Integrations::default(),
             public_url: None,
             limits: Limits::default(),
-            clients: Clients::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
         }
@@ -114,7 +109,7 @@ pub struct Server {
     operator_url: String,
     platform: Platform,
     ending: watch::Sender<()>,
-    serving: JoinSet<io::Result<()>>,
+    serving: JoinSet<()>,
     _data: DataDir,
 }
 
@@ -157,8 +152,9 @@ impl Server {
             }
             None => {}
         }
-        let Options { clock, entropy, deadlines, integrations, public_url, limits, clients, .. } = options;
-        let options = PlatformOptions { deadlines, integrations, public_url, limits };
+        let Options { clock, entropy, deadlines, integrations, public_url, limits, .. } = options;
+        let limits = limits.within_descriptors();
+        let options = PlatformOptions { deadlines, integrations, public_url };
         let platform = Platform::start((database, topics), clock, entropy, options).await?;
 
         let public = platform.services.router();
@@ -169,13 +165,13 @@ impl Server {
         let operator_url = match operator {
             // The page, the customers' API and the operator's API, all on loopback.
             None => {
-                serving.spawn(serve(listener, all, ended));
+                serving.spawn(http::serve(listener, all, limits, ended));
                 url.clone()
             }
             // The public port has nothing of the operator's. His has everything, so that his page can show bookings.
             Some((operator, address)) => {
-                serving.spawn(serve(listener, public, ended.clone()));
-                serving.spawn(serve(operator, all, ended));
+                serving.spawn(http::serve(listener, public, limits, ended.clone()));
+                serving.spawn(http::serve(operator, all, limits.of_operator(), ended));
                 format!("http://{address}")
             }
         };
@@ -223,16 +219,4 @@ async fn bind(host: &str, port: u16) -> io::Result<(TcpListener, SocketAddr)> {
     let listener = TcpListener::bind((host, port)).await?;
     let address = listener.local_addr()?;
     Ok((listener, address))
-}
-
-/// Serves until `ended`, then finishes the requests in progress.
-async fn serve(listener: TcpListener, router: Router, mut ended: watch::Receiver<()>) -> io::Result<()> {
-    let listener = listener.tap_io(|stream| {
-        // A 202 must not wait for more data (Nagle's algorithm).
-        let _ = stream.set_nodelay(true);
-    });
-    let serve = axum::serve(listener, shared_http::close(router)).with_graceful_shutdown(async move {
-        let _ = ended.changed().await;
-    });
-    serve.await
 }

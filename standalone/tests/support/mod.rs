@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, clippy::allow_attributes, reason = "each test file uses its part")]
 
 pub(crate) mod smtp_server;
+pub(crate) mod socket;
 
 use std::path::Path;
 use std::process::Command;
