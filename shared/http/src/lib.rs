@@ -6,10 +6,13 @@ use std::any::Any;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 pub use self::body::{is_json, read};
 
@@ -95,13 +98,41 @@ pub fn json(status: StatusCode, content_type: &'static str, body: &impl Serializ
     }
 }
 
-/// Closes a router: problems for unknown paths and methods, and for a handler that panics. Merge
-/// routers first, then close once.
+/// Closes a router: problems for unknown paths and methods and for a handler that panics, and what every answer says to a
+/// browser. Merge routers first, then close once.
 pub fn close(router: Router) -> Router {
     router
         .fallback(|| async { Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path") })
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
+        // No browser guesses a type: what a customer wrote is never run as a page.
+        .layer(SetResponseHeaderLayer::overriding(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ))
+        .layer(middleware::from_fn(stay_with_tls))
+}
+
+/// Tells a browser that came by HTTPS to come by HTTPS for a year.
+///
+/// TLS ends before this program: at API Gateway, which says so in `X-Forwarded-Proto`, or at a proxy. Anyone can send that
+/// header, and it is believed here alone: a forged one changes only its sender's answer, and browsers pass over HSTS that
+/// came by HTTP. Without it nothing is said, since a machine that serves HTTP only would lock its visitors out.
+async fn stay_with_tls(request: Request, next: Next) -> Response {
+    let by_tls = request.headers().get("x-forwarded-proto").is_some_and(|proto| {
+        // The first one is the client's, where several proxies have added theirs.
+        proto
+            .as_bytes()
+            .split(|byte| *byte == b',')
+            .next()
+            .is_some_and(|first| first.trim_ascii().eq_ignore_ascii_case(b"https"))
+    });
+    let mut response = next.run(request).await;
+    if by_tls {
+        let a_year = HeaderValue::from_static("max-age=31536000");
+        response.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, a_year);
+    }
+    response
 }
 
 /// `405`.
