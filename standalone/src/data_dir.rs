@@ -1,10 +1,18 @@
-//! The data directory: created if it is missing, and locked, so that one server at a time uses it.
+//! The data directory: created if it is missing, locked, so that one server at a time uses it, and closed to other users
+//! of the machine: there are names, addresses and secrets in it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
+use tracing::warn;
+
+use crate::sqlite::database;
+
+/// The file that is locked.
+const LOCK: &str = "lock";
 
 /// A data directory that this process has locked. Unlocked when dropped; the operating system unlocks it when the
 /// process dies.
@@ -37,7 +45,8 @@ impl DataDir {
         if path.exists() && !path.is_dir() {
             return Err(DataDirError::NotADirectory(path.to_owned()));
         }
-        fs::create_dir_all(path).map_err(|error| match error.kind() {
+        let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        created.map_err(|error| match error.kind() {
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
                 DataDirError::NotADirectory(path.to_owned())
             }
@@ -47,13 +56,16 @@ impl DataDir {
             .create(true)
             .write(true)
             .truncate(false)
-            .open(path.join("lock"))
+            .mode(0o600)
+            .open(path.join(LOCK))
             .map_err(not_writable)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(DataDirError::InUse(path.to_owned())),
-            Err(TryLockError::Error(error)) => Err(not_writable(error)),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(DataDirError::InUse(path.to_owned())),
+            Err(TryLockError::Error(error)) => return Err(not_writable(error)),
         }
+        close_to_others(path);
+        Ok(Self { path: path.to_owned(), _lock: lock })
     }
 
     /// Its path.
@@ -68,5 +80,40 @@ impl DataDir {
             Ok(_) => Err(DataDirError::NotADirectory(path.to_owned())),
             Err(_) => Err(DataDirError::Missing(path.to_owned())),
         }
+    }
+}
+
+/// Closes what a version of before, or someone, has left open to other users: the server's files, and the directory where it
+/// holds nothing else. Another directory may be shared on purpose.
+fn close_to_others(path: &Path) {
+    let is_ours = |name: &str| name == LOCK || name.starts_with(database::FILE);
+    let mut all_are_ours = true;
+    for entry in fs::read_dir(path).into_iter().flatten().flatten() {
+        match is_ours(&entry.file_name().to_string_lossy()) {
+            true => close(&entry.path(), 0o600),
+            false => all_are_ours = false,
+        }
+    }
+    if all_are_ours {
+        close(path, 0o700);
+    } else if is_open(path) {
+        warn!(
+            "{} has other files too, and other users of this machine can enter it; chmod 700 closes it",
+            path.display()
+        );
+    }
+}
+
+fn is_open(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.permissions().mode() & 0o077 != 0)
+}
+
+fn close(path: &Path, mode: u32) {
+    if !is_open(path) {
+        return;
+    }
+    match fs::set_permissions(path, Permissions::from_mode(mode)) {
+        Ok(()) => warn!("{} was open to other users of this machine, and is no more", path.display()),
+        Err(error) => warn!(%error, "{} is open to other users of this machine", path.display()),
     }
 }

@@ -1,5 +1,7 @@
 //! The database: one connection writes, on its own thread; the others only read.
 
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -34,6 +36,9 @@ impl Database {
     /// every group of writes.
     pub(super) fn open(directory: &Path, hook: impl Hook) -> Result<Self, SchemaError> {
         let path = directory.join(FILE);
+        // Made here, since other users of the machine must not read it; SQLite gives its other files the mode of this
+        // one. Where it cannot be made, SQLite says why.
+        let _ = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
         let mut connection = Connection::open(&path)?;
         tune(&connection, 128)?;
         // A file of a newer version or another program is refused before anything is changed.
