@@ -162,7 +162,7 @@ impl Standalone {
             options.deadlines.deadline = deadline;
         }
         if let Some(limit) = self.setup.bookings_per_client {
-            options.limits.client = limit;
+            options.bookings.client = limit;
             options.clients.limit_loopback = true;
         }
         options

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use booking_gateway::limits::Limits;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use protocol::ids::OrderId;
 use protocol::manage::PublicUrl;
 
 /// The arguments of `bookings`.
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     /// List and explain the dead letters of a running server, and redrive them
     #[command(subcommand)]
     DeadLetters(DeadLetters),
+    /// Forget the passenger of a settled booking: in its order, the copies of its mails and its dead letters
+    Erase(Erase),
     /// Break a server of its own while customers book, then report what was lost or paid for nothing
     Drill(Drill),
     /// Book as many customers at once, and report times, rate and failures
@@ -133,6 +136,15 @@ pub(crate) struct RotateManageSecret {
     /// The data directory of a server that does not run
     #[arg(long, value_name = "DIR", default_value = "./data")]
     pub(crate) data: PathBuf,
+}
+
+/// `erase`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Erase {
+    /// The booking's id
+    pub(crate) id: OrderId,
+    #[command(flatten)]
+    pub(crate) server: RunningServer,
 }
 
 /// `dead-letters`

@@ -15,6 +15,7 @@ use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::limits::Limits;
 use clap::Parser;
 use cli::{Cli, Command};
+use client::{Bookings, ClientError};
 use log_line::{LogLine, span_fields};
 use messaging::clock::{Clock, SystemClock};
 use standalone::client_address::Clients;
@@ -47,6 +48,10 @@ fn main() -> ExitCode {
             Command::Serve(serve) => run_server(serve).await,
             Command::Audit(audit) => run_audit(&audit),
             Command::DeadLetters(command) => match run_dead_letters(command).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&error.to_string()),
+            },
+            Command::Erase(erase) => match run_erase(&erase).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => fail(&error.to_string()),
             },
@@ -119,7 +124,7 @@ async fn run_server(serve: cli::Serve) -> ExitCode {
         operator_port: serve.operator_port,
         flights: serve.flights,
         public_url: serve.public_url,
-        limits: Limits {
+        bookings: Limits {
             client: serve.bookings_per_client,
             client_and_email: serve.bookings_per_client_and_email,
         },
@@ -178,6 +183,13 @@ async fn run_dead_letters(command: cli::DeadLetters) -> Result<(), DeadLettersEr
             println!("{} redriven", DeadLetters::at(&server.url)?.redrive(id).await?);
         }
     }
+    Ok(())
+}
+
+async fn run_erase(erase: &cli::Erase) -> Result<(), ClientError> {
+    let path = format!("/operator/orders/{}/erase", erase.id);
+    Bookings::at(&erase.server.url)?.post(&path, &serde_json::json!({})).await?;
+    println!("the passenger of {} is erased", erase.id);
     Ok(())
 }
 

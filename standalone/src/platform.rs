@@ -10,10 +10,11 @@ use booking_gateway::limits::Limits;
 use messaging::clock::Clock;
 use messaging::entropy::Entropy;
 use messaging::store::StoreError;
+use protocol::ids::OrderId;
 use protocol::manage::PublicUrl;
 use protocol::topic::Topic;
 use stripe::StripeError;
-use system::operations::{DeadLetter, Operations, SentMail, SimulatedProvider, TopicState};
+use system::operations::{DeadLetter, Erased, Operations, SentMail, SimulatedProvider, TopicState};
 use system::{Ports, Services, Settings, Stores};
 use thiserror::Error;
 use tokio::sync::watch;
@@ -25,6 +26,7 @@ use crate::limits::MemoryLimiter;
 use crate::poller::{self, Running};
 use crate::sqlite::SqliteStores;
 use crate::sqlite::database::Database;
+use crate::sqlite::erase::erase;
 use crate::sqlite::ledger::SqliteProvider;
 use crate::sqlite::mailbox::Mailbox;
 use crate::sqlite::topics::SqliteTopics;
@@ -185,6 +187,10 @@ impl Operations for OnSqlite {
 
     async fn redrive(&self, one: Option<i64>) -> Result<usize, StoreError> {
         self.topics.redrive(one).await
+    }
+
+    async fn erase(&self, order: OrderId) -> Result<Erased, StoreError> {
+        erase(&self.database, order, self.mailbox.clock.now()).await
     }
 
     async fn mails(&self) -> Result<Vec<SentMail>, StoreError> {

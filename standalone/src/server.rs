@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::middleware::from_fn_with_state;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::limits::Limits;
 use messaging::clock::{Clock, SystemClock};
@@ -22,7 +23,7 @@ use tokio::task::JoinSet;
 
 use crate::client_address::{Clients, with_client};
 use crate::data_dir::{DataDir, DataDirError};
-use crate::http::{self, Limits};
+use crate::http;
 use crate::integrations::Integrations;
 use crate::platform::{Platform, PlatformError, PlatformOptions};
 use crate::sqlite;
@@ -53,7 +54,11 @@ pub struct Options {
     /// Where customers find the page; without it mail has no link.
     pub public_url: Option<PublicUrl>,
     /// How long a client may take, and how many there may be.
-    pub limits: Limits,
+    pub limits: http::Limits,
+    /// How many orders a client may place.
+    pub bookings: Limits,
+    /// Whose a request is.
+    pub clients: Clients,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The source of randomness.
@@ -72,7 +77,9 @@ impl Options {
             deadlines: DeadlinePolicy::default(),
             integrations: Integrations::default(),
             public_url: None,
-            limits: Limits::default(),
+            limits: http::Limits::default(),
+            bookings: Limits::default(),
+            clients: Clients::default(),
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
         }
@@ -152,12 +159,14 @@ impl Server {
             }
             None => {}
         }
-        let Options { clock, entropy, deadlines, integrations, public_url, limits, .. } = options;
+        let Options {
+            clock, entropy, deadlines, integrations, public_url, limits, bookings, clients, ..
+        } = options;
         let limits = limits.within_descriptors();
-        let options = PlatformOptions { deadlines, integrations, public_url };
+        let options = PlatformOptions { deadlines, integrations, public_url, limits: bookings };
         let platform = Platform::start((database, topics), clock, entropy, options).await?;
 
-        let public = platform.services.router();
+        let public = platform.services.router().layer(from_fn_with_state(clients, with_client));
         let all = public.clone().merge(operator::router(platform.operations.clone()));
         let url = format!("http://{address}");
         let (ending, ended) = watch::channel(());
@@ -168,7 +177,7 @@ impl Server {
                 serving.spawn(http::serve(listener, all, limits, ended));
                 url.clone()
             }
-            // The public port has nothing of the operator's. His has everything, so that his page can show bookings.
+            // The public port has nothing of the operator's. The other has everything.
             Some((operator, address)) => {
                 serving.spawn(http::serve(listener, public, limits, ended.clone()));
                 serving.spawn(http::serve(operator, all, limits.of_operator(), ended));

@@ -31,11 +31,26 @@ pub trait Operations: Send + Sync {
     /// Moves dead letters back to their topics: one, or all of them; answers how many.
     async fn redrive(&self, one: Option<i64>) -> Result<usize, StoreError>;
 
+    /// Forgets the passenger of an order, in every record, copy of a mail and dead letter. All of it or nothing
+    /// is erased.
+    async fn erase(&self, order: OrderId) -> Result<Erased, StoreError>;
+
     /// The mails that were sent, newest first.
     async fn mails(&self) -> Result<Vec<SentMail>, StoreError>;
 
     /// The payment provider if it is the simulated one, which alone can be broken and has its ledger here.
     fn simulated_provider(&self) -> Option<&dyn SimulatedProvider>;
+}
+
+/// What became of an erasure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erased {
+    /// The passenger is forgotten, now or before.
+    Erased,
+    /// There is no such order.
+    Unknown,
+    /// It may not be forgotten yet, for this reason.
+    Refused(&'static str),
 }
 
 /// What the simulated payment provider can do beyond a provider's port.

@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use messaging::store::StoreError;
+use protocol::ids::OrderId;
 use protocol::topic::Topic;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,7 @@ use shared_http::{Problem, json};
 use tracing::warn;
 
 use crate::dead_letters::Letter;
-use crate::operations::{Operations, ProviderMode, SimulatedProvider};
+use crate::operations::{Erased, Operations, ProviderMode, SimulatedProvider};
 
 #[derive(Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -45,6 +46,7 @@ pub fn router(platform: Arc<dyn Operations>) -> Router {
         .route("/operator/dead-letters", get(dead_letters))
         .route("/operator/dead-letters/redrive", post(redrive_all))
         .route("/operator/dead-letters/{id}/redrive", post(redrive_one))
+        .route("/operator/orders/{id}/erase", post(erase))
         .route("/operator/mail", get(mail))
         .route("/operator/payments", get(payments))
         .with_state(platform)
@@ -129,6 +131,22 @@ async fn redrive(platform: &dyn Operations, one: Option<i64>) -> Result<Response
     }
     warn!("{redriven} dead letters were redriven");
     Ok(json(StatusCode::OK, "application/json", &serde_json::json!({"redriven": redriven})))
+}
+
+async fn erase(
+    State(platform): Platform,
+    id: Result<Path<String>, PathRejection>,
+) -> Result<Response, Problem> {
+    let unknown = || Problem::new(StatusCode::NOT_FOUND, "there is no such booking");
+    let id: OrderId = id.ok().and_then(|Path(id)| id.parse().ok()).ok_or_else(unknown)?;
+    match platform.erase(id).await.map_err(unavailable)? {
+        Erased::Erased => {
+            warn!("order {id}: its passenger was erased");
+            Ok(json(StatusCode::OK, "application/json", &serde_json::json!({"erased": id})))
+        }
+        Erased::Unknown => Err(unknown()),
+        Erased::Refused(why) => Err(Problem::new(StatusCode::CONFLICT, why)),
+    }
 }
 
 async fn mail(State(platform): Platform) -> Result<Response, Problem> {

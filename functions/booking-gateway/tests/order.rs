@@ -4,10 +4,13 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use booking_gateway::order::{Applied, Command, Ignored, Input, Order, Request, State, Undoing, apply, owed};
+use booking_gateway::order::{
+    Applied, Command, Erasure, Ignored, Input, Order, Request, State, Undoing, apply, owed,
+};
 use booking_gateway_contract::order as accepted;
 use protocol::messages::{OrderUpdate, Payload};
 use protocol::money::{Currency, Money};
+use protocol::passenger::Passenger;
 use protocol::reason::{Declined, Reason, Unavailable};
 use protocol::time::Timestamp;
 
@@ -285,4 +288,23 @@ fn an_id_opens_an_order_of_before_until_its_departure_and_no_other() {
     let unheld = Order { departs_at: None, ..before };
     assert!(unheld.is_opened_by_its_id(unheld.created_at));
     assert!(!unheld.is_opened_by_its_id(unheld.not_after));
+}
+
+#[test]
+fn a_passenger_is_erased_once_nothing_more_is_to_be_done() {
+    let departed = departure() + Duration::from_secs(1);
+    for state in STATES {
+        let order = Order { departs_at: Some(departure()), ..in_state(state) };
+        let early = order.erase(later());
+        match (order.state.is_settled(), state) {
+            (false, _) => assert_eq!(early, Erasure::Unsettled, "{}", name(state)),
+            (true, State::Confirmed) => assert_eq!(early, Erasure::NotDeparted),
+            (true, _) => assert!(matches!(early, Erasure::Erased(_)), "{}", name(state)),
+        }
+        let Erasure::Erased(erased) = order.erase(departed) else { continue };
+        assert_eq!((&erased.request.passenger, erased.version), (&Passenger::erased(), order.version + 1));
+        assert_eq!((erased.state, &erased.history), (order.state, &order.history));
+        assert_eq!(erased.erase(departed), Erasure::Before);
+        assert!(erased.was_asked_for_by(&order), "a repeated request finds it");
+    }
 }

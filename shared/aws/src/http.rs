@@ -5,8 +5,7 @@ use std::net::IpAddr;
 
 use axum::Router;
 use axum::http::uri::PathAndQuery;
-use axum::http::{Extensions, Request, Uri};
-use axum::http::{Request, Uri, header};
+use axum::http::{Extensions, Request, Uri, header};
 use axum::response::Response;
 use lambda_http::request::RequestContext;
 use lambda_http::tower::{Service, ServiceExt};
@@ -15,6 +14,16 @@ use lambda_http::{Body, Error, RequestExt};
 /// Runs until Lambda ends the process.
 pub async fn run(router: Router) -> Result<(), Error> {
     lambda_http::run(beneath_its_stage(router)).await
+}
+
+/// Where a request to the API comes from, as API Gateway saw it.
+pub fn source_ip(extensions: &Extensions) -> Option<IpAddr> {
+    match extensions.get::<RequestContext>()? {
+        RequestContext::ApiGatewayV1(context) => context.identity.source_ip.as_ref()?.parse().ok(),
+        // Kinds of APIs that features of the dependency add.
+        #[allow(unreachable_patterns, clippy::allow_attributes, reason = "there are none with ours")]
+        _ => None,
+    }
 }
 
 /// The router, with the API's stage removed from each path: the stage belongs to the deployment. Its answers are plain text:

@@ -16,6 +16,14 @@ pub struct Passenger {
     pub email: EmailAddress,
 }
 
+impl Passenger {
+    /// What stands for a passenger whose data was erased.
+    pub fn erased() -> Self {
+        let (name, email) = ("Erased".to_owned(), "erased@erased.invalid".to_owned());
+        Self { name: PassengerName(name), email: EmailAddress(email) }
+    }
+}
+
 /// A name of 1 to 200 characters, with no control characters and not blank.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]

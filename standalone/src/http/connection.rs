@@ -2,12 +2,14 @@
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::ConnectInfo;
 use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -23,7 +25,7 @@ use super::watch::Watch;
 
 /// Serves one connection. Once `ended` has changed, it is closed as soon as no request is in progress.
 pub(super) async fn run(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, SocketAddr),
     router: Router,
     watch: Arc<Watch>,
     limits: Limits,
@@ -35,7 +37,8 @@ pub(super) async fn run(
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         requests.requested();
         let watch = requests.clone();
-        let request = request.map(|inner| Body::new(Question(Watched { inner, watch: watch.clone() })));
+        let mut request = request.map(|inner| Body::new(Question(Watched { inner, watch: watch.clone() })));
+        request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.call(request);
         async move { answer.await.map(|answer| answer.map(|inner| Answer(Watched { inner, watch }))) }
     });

@@ -8,6 +8,7 @@ mod connections;
 mod watch;
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -98,14 +99,14 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits,
     while tasks.join_next().await.is_some() {}
 }
 
-/// The next connection.
-async fn accept(listener: &TcpListener, connections: &Connections) -> TcpStream {
+/// The next connection, and whose it is.
+async fn accept(listener: &TcpListener, connections: &Connections) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // A 202 must not wait for more data (Nagle's algorithm).
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, peer);
             }
             // It went away before it was accepted.
             Err(error) if is_of_the_connection(&error) => {}

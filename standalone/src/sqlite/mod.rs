@@ -2,6 +2,7 @@
 
 pub mod database;
 mod dispatch;
+pub(crate) mod erase;
 pub mod ledger;
 pub mod mailbox;
 mod mails;

@@ -1,0 +1,58 @@
+//! Forgets a passenger: in the order, the copies of its mails and its dead letters, in one transaction.
+
+use booking_gateway::order::{Erasure, Order};
+use email_service::mail::Mail;
+use messaging::store::StoreError;
+use protocol::ids::OrderId;
+use protocol::passenger::Passenger;
+use protocol::time::Timestamp;
+use rusqlite::{Connection, params};
+use system::operations::Erased;
+
+use super::database::Database;
+use super::{Json, Statements};
+
+/// What stands for the text of a mail.
+const TEXT: &str = "This mail was erased.\n";
+
+/// Erases the passenger of that order, if it may be.
+pub(crate) async fn erase(database: &Database, id: OrderId, now: Timestamp) -> Result<Erased, StoreError> {
+    database.write(move |connection| erase_in(connection, id, now)).await
+}
+
+fn erase_in(connection: &Connection, id: OrderId, now: Timestamp) -> rusqlite::Result<Erased> {
+    let found = connection.row("SELECT body FROM orders WHERE id = ?1", [id.as_bytes()], |row| row.get(0))?;
+    let Some(Json::<Order>(order)) = found else { return Ok(Erased::Unknown) };
+    let erased = match order.erase(now) {
+        Erasure::Unsettled => return Ok(Erased::Refused("the booking is not settled yet")),
+        Erasure::NotDeparted => {
+            return Ok(Erased::Refused("the booking is confirmed, and its flight has not departed"));
+        }
+        Erasure::Before => None,
+        Erasure::Erased(next) => Some(next),
+    };
+    // It has the passenger's name, or leads to a mail that has.
+    let subject = format!("%\"subject\":\"{id}\"%");
+    if connection.row("SELECT 1 FROM messages WHERE body LIKE ?1 LIMIT 1", [&subject], |_| Ok(()))?.is_some()
+    {
+        return Ok(Erased::Refused("a message about the booking is waiting"));
+    }
+    if let Some(next) = erased {
+        let sql = "UPDATE orders SET version = ?2, body = ?3 WHERE id = ?1";
+        connection.change(sql, params![id.as_bytes(), next.version, Json(&*next)])?;
+    }
+    let mails =
+        connection.rows("SELECT id, body FROM mailbox WHERE order_id = ?1", [id.as_bytes()], |row| {
+            let Json(mail) = row.get::<_, Json<Mail>>(1)?;
+            Ok((row.get::<_, i64>(0)?, mail))
+        })?;
+    for (row, mail) in mails {
+        let mail = Mail { to: Passenger::erased().email, body: TEXT.to_owned(), ..mail };
+        connection.change("UPDATE mailbox SET body = ?2 WHERE id = ?1", params![row, Json(&mail)])?;
+    }
+    // Only a command to mail has a passenger.
+    let sql = "UPDATE dead_letters SET body = json_set(body, '$.data.passenger', json(?2))
+               WHERE body LIKE ?1 AND json_valid(body) AND json_type(body, '$.data.passenger') IS NOT NULL";
+    connection.change(sql, params![subject, Json(&Passenger::erased())])?;
+    Ok(Erased::Erased)
+}
