@@ -49,7 +49,7 @@ async fn a_mail_has_a_link_that_opens_its_booking_if_there_is_a_public_url() {
 }
 
 #[tokio::test]
-async fn no_file_and_no_log_holds_a_token() {
+async fn no_file_and_no_log_holds_a_token_and_no_log_who_flies_or_pays() {
     let scratch = tempfile::tempdir().unwrap();
     let data = scratch.path().join("data");
     let server = serve(&data, &["--public-url", "https://tickets.example.com"]);
@@ -76,6 +76,10 @@ async fn no_file_and_no_log_holds_a_token() {
         }
     }
     assert!(found > 0, "the log names its orders");
+    let log = fs::read_to_string(data.with_extension("log")).unwrap();
+    for personal in ["Ada", "Byron", "ada@example.com", "pm_card"] {
+        assert!(!log.contains(personal), "{personal} is logged at the level trace");
+    }
 }
 
 #[tokio::test]

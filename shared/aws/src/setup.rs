@@ -19,9 +19,9 @@ use messaging::metrics;
 use messaging::store::StoreError;
 use protocol::topic::Topic;
 use thiserror::Error;
-use tracing::warn;
+use tracing::{Level, warn};
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -58,6 +58,17 @@ impl fmt::Debug for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// Whether an event of that target and level is logged. What is not ours never says more than `info`: below that the
+/// Lambda runtime logs the raw event, and a client the bodies of its calls, and both have names, addresses and tokens.
+fn is_logged(target: &str, of: Level, level: Level) -> bool {
+    let krate = target.split("::").next().unwrap_or_default();
+    let is_service = |topic: Topic| krate.starts_with(&topic.consumer()[1..].replace('-', "_"));
+    let is_ours = ["aws", "messaging", "shared_http", "stripe"].contains(&krate)
+        || Topic::ALL.into_iter().any(is_service);
+    let most = if is_ours { level } else { level.min(Level::INFO) };
+    target != metrics::TARGET && of <= most
 }
 
 /// A function's surroundings.
@@ -117,7 +128,7 @@ impl Setup {
     /// Names the variable that cannot be used.
     pub fn start_logs(&self) -> Result<(), SetupError> {
         let level = self.variable("LOG_LEVEL").unwrap_or("info");
-        let level: tracing::Level = level
+        let level: Level = level
             .parse()
             .map_err(|_| self.malformed("LOG_LEVEL", "must be error, warn, info, debug or trace"))?;
         let namespace = self.required("METRICS_NAMESPACE")?;
@@ -129,7 +140,7 @@ impl Setup {
             .with_target(false)
             // CloudWatch stamps the time itself.
             .without_time()
-            .with_filter(Targets::new().with_default(level).with_target(metrics::TARGET, LevelFilter::OFF));
+            .with_filter(filter_fn(move |event| is_logged(event.target(), *event.level(), level)));
         let emf = Emf::new(namespace, |line: &str| println!("{line}"));
         // In tests, a second start in one process keeps the first one's logs.
         let _ = tracing_subscriber::registry().with(logs).with(emf).try_init();
@@ -228,4 +239,29 @@ fn timeouts() -> TimeoutConfig {
         .operation_attempt_timeout(Duration::from_secs(2))
         .operation_timeout(Duration::from_secs(5))
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_ours_never_says_more_than_info() {
+        for (target, most) in [
+            ("booking_gateway::gateway", Level::TRACE),
+            ("ticket_service_lambda", Level::TRACE),
+            ("messaging::consumer", Level::TRACE),
+            ("aws::sqs", Level::TRACE),
+            ("lambda_runtime::layers", Level::INFO),
+            ("aws_smithy_runtime::client", Level::INFO),
+            ("aws_sdk_dynamodb::operation", Level::INFO),
+            ("hyper_util::client", Level::INFO),
+        ] {
+            for of in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
+                assert_eq!(is_logged(target, of, Level::TRACE), of <= most, "{target} {of}");
+                assert_eq!(is_logged(target, of, Level::WARN), of <= Level::WARN, "{target} {of}");
+            }
+        }
+        assert!(!is_logged(metrics::TARGET, Level::ERROR, Level::TRACE), "they have a layer of their own");
+    }
 }
