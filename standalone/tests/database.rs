@@ -83,3 +83,34 @@ async fn a_closed_database_refuses_at_once() {
         Err(StoreError::Unavailable(_))
     ));
 }
+
+/// How many descriptors the database has in this process.
+fn descriptors(directory: &TempDir) -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let open = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+    open.filter(|file| file.starts_with(directory.path())).count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn however_many_read_at_once_a_few_connections_do_it() {
+    let (database, directory) = database();
+    let mut reads = JoinSet::new();
+    for _ in 0..256 {
+        let database = database.clone();
+        reads.spawn(async move {
+            let scan = |connection: &Connection| {
+                std::thread::sleep(std::time::Duration::from_millis(2));
+                connection.query_row("SELECT count(*) FROM settings", [], |row| row.get::<_, u32>(0))
+            };
+            database.scan(scan).await.unwrap();
+            database.read(scan).await.unwrap()
+        });
+    }
+    assert_eq!(reads.join_all().await, [0; 256]);
+    let threads = std::thread::available_parallelism().unwrap().get();
+    // Each has the file and its log open, and so has the writer; all share a third file.
+    let most = 2 * (4 + threads) + 3;
+    let open = descriptors(&directory);
+    assert!(open <= most, "{open} descriptors, at most {most}");
+}

@@ -11,7 +11,7 @@ use std::time::Duration;
 use messaging::store::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use super::lock;
 use super::schema::{self, SchemaError};
@@ -28,8 +28,15 @@ struct Inner {
     path: PathBuf,
     /// `None` once it is closed.
     writer: Mutex<Option<(Sender<Ask>, JoinHandle<()>)>>,
+    /// The connections that nobody reads with just now.
     readers: Mutex<Vec<Connection>>,
+    /// One for each scan that may run.
+    scans: Arc<Semaphore>,
 }
+
+/// How many scans run at the same time; the others wait, since each has a connection with a cache of its own. Point reads
+/// need no bound: each occupies a thread of the runtime.
+const SCANS: usize = 4;
 
 impl Database {
     /// Opens the database in that directory, creating it if it is missing; `hook` takes part in
@@ -57,7 +64,12 @@ impl Database {
             .spawn(work)
             .expect("a thread can be started");
         let writer = Mutex::new(Some((asks, thread)));
-        Ok(Self(Arc::new(Inner { path, writer, readers: Mutex::default() })))
+        Ok(Self(Arc::new(Inner {
+            path,
+            writer,
+            readers: Mutex::default(),
+            scans: Arc::new(Semaphore::new(SCANS)),
+        })))
     }
 
     /// Hands a write to the next group at once; the answer comes with its commit. The write takes
@@ -98,7 +110,12 @@ impl Database {
         read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let inner = self.0.clone();
-        let task = tokio::task::spawn_blocking(move || inner.read(read));
+        let turn = inner.scans.clone().acquire_owned().await.map_err(StoreError::unavailable)?;
+        let task = tokio::task::spawn_blocking(move || {
+            // Kept by the thread: a caller that stops waiting does not stop the scan.
+            let _turn = turn;
+            inner.read(read)
+        });
         task.await.map_err(StoreError::unavailable)?.map_err(|error| store_error(&error))
     }
 
