@@ -74,6 +74,7 @@ pub struct Platform {
     pub operations: Arc<dyn Operations>,
     switches: Arc<Switches>,
     database: Database,
+    topics: SqliteTopics,
     pollers: JoinSet<()>,
     reconciler: JoinHandle<()>,
 }
@@ -124,9 +125,15 @@ impl Platform {
         });
         let switches = Arc::new(switches);
         let reconciler = tokio::spawn(reconcile(services.gateway().clone()));
-        let operations =
-            OnSqlite { switches: switches.clone(), database: database.clone(), topics, mailbox, simulated };
-        Ok(Self { services, operations: Arc::new(operations), switches, database, pollers, reconciler })
+        let operations = OnSqlite {
+            switches: switches.clone(),
+            database: database.clone(),
+            topics: topics.clone(),
+            mailbox,
+            simulated,
+        };
+        let operations = Arc::new(operations);
+        Ok(Self { services, operations, switches, database, topics, pollers, reconciler })
     }
 
     /// Lets every service finish its current batch, and closes the database.
@@ -136,6 +143,9 @@ impl Platform {
             switch.send_replace(Running::Ending);
         }
         while self.pollers.join_next().await.is_some() {}
+        if let Err(error) = self.topics.requeue_undelivered().await {
+            warn!(%error, "messages that were received at the last moment count as received");
+        }
         let database = self.database.clone();
         let _ = tokio::task::spawn_blocking(move || database.close()).await;
     }

@@ -1,8 +1,8 @@
 //! Hands messages to waiting receivers, without polling.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use messaging::clock::Clock;
 use messaging::consumer::Delivery;
@@ -10,7 +10,9 @@ use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
+use tracing::warn;
 
+use super::messages::Received;
 use super::writer::Hook;
 use super::{lock, messages};
 
@@ -21,6 +23,10 @@ pub(super) struct WaitList {
     /// Messages that were handed to a receiver which had just stopped waiting.
     undelivered: Mutex<Vec<Delivery>>,
     touched: Mutex<BTreeSet<Topic>>,
+    /// The messages that were in flight when a process died, for the second time or more.
+    suspects: Mutex<HashSet<i64>>,
+    /// The one of them that is handled, and until when it is in flight.
+    alone: Mutex<Option<(i64, Timestamp)>>,
 }
 
 /// A receiver that waits for messages of a topic.
@@ -64,6 +70,26 @@ impl WaitList {
         lock(&self.undelivered).extend(deliveries);
     }
 
+    /// Notes the messages that are to be handled alone.
+    pub(super) fn suspect(&self, suspects: HashSet<i64>) {
+        *lock(&self.suspects) = suspects;
+    }
+
+    /// Notes that a message is in flight no longer.
+    pub(super) fn landed(&self, id: i64) {
+        let mut alone = lock(&self.alone);
+        if alone.is_some_and(|(one, _)| one == id) {
+            *alone = None;
+            drop(alone);
+            self.touch_all();
+        }
+    }
+
+    /// Until when a message is handled alone, if one is.
+    fn alone(&self, now: Timestamp) -> Option<Timestamp> {
+        lock(&self.alone).map(|(_, until)| until).filter(|until| *until > now)
+    }
+
     fn next(&self, topic: Topic) -> Option<Receiver> {
         let mut waiting = lock(&self.waiting);
         let queue = waiting.get_mut(&topic)?;
@@ -82,18 +108,50 @@ pub(super) struct Dispatch {
     /// How many of the undelivered messages this group requeues.
     requeued: usize,
     failed: bool,
+    /// What the clock showed in the last group that was committed, and when that was.
+    seen: Option<(Timestamp, Instant)>,
+    /// The same of this group.
+    sees: Option<(Timestamp, Instant)>,
 }
+
+/// Clocks are corrected by less than this all the time.
+const SMALL_STEP: Duration = Duration::from_secs(1);
 
 impl Dispatch {
     pub(super) fn new(wait_list: Arc<WaitList>, clock: Arc<dyn Clock>) -> Self {
-        Self { wait_list, clock, due: HashMap::new(), handed_out: Vec::new(), requeued: 0, failed: false }
+        Self {
+            wait_list,
+            clock,
+            due: HashMap::new(),
+            handed_out: Vec::new(),
+            requeued: 0,
+            failed: false,
+            seen: None,
+            sees: None,
+        }
+    }
+
+    /// By how much the clock was set back since the last group.
+    fn set_back(&self, now: Timestamp) -> Option<Duration> {
+        let (before, at) = self.seen?;
+        let back = before.since(now);
+        (back > SMALL_STEP).then(|| back + at.elapsed())
     }
 
     fn hand_out(&mut self, connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Result<()> {
         while let Some(receiver) = self.wait_list.next(topic) {
-            let received = messages::receive(connection, topic, receiver.most, receiver.visibility, now);
-            let deliveries = match received {
-                Ok(deliveries) => deliveries,
+            let alone = self.wait_list.alone(now);
+            let received = messages::receive(
+                connection,
+                topic,
+                receiver.most,
+                receiver.visibility,
+                now,
+                &lock(&self.wait_list.suspects),
+                alone.is_none(),
+            );
+            let Received { deliveries, alone: suspect } = match received {
+                Ok(received) => received,
                 Err(error) => {
                     // The receiver keeps waiting: the group fails, and is tried again.
                     self.wait_list.wait_on(topic, receiver);
@@ -102,11 +160,14 @@ impl Dispatch {
             };
             if deliveries.is_empty() {
                 self.wait_list.wait_on(topic, receiver);
-                match messages::next_visible(connection, topic)? {
+                match messages::next_due(connection, topic, now, alone)? {
                     Some(due) => self.due.insert(topic, due),
                     None => self.due.remove(&topic),
                 };
                 break;
+            }
+            if let Some(id) = suspect {
+                *lock(&self.wait_list.alone) = Some((id, now + receiver.visibility));
             }
             self.handed_out.push((topic, receiver, deliveries));
         }
@@ -117,10 +178,20 @@ impl Dispatch {
 impl Hook for Dispatch {
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let now = self.clock.now();
+        self.sees = Some((now, Instant::now()));
+        if let Some(by) = self.set_back(now) {
+            warn!("the clock was set back by {by:?}");
+            messages::set_back(connection, by)?;
+            *lock(&self.wait_list.alone) = None;
+            self.wait_list.touch_all();
+        }
         let undelivered = lock(&self.wait_list.undelivered).clone();
         self.requeued = undelivered.len();
         for delivery in &undelivered {
             messages::requeue(connection, delivery, now)?;
+            if let Ok(id) = delivery.id.parse() {
+                self.wait_list.landed(id);
+            }
             self.wait_list.touch_all();
         }
         let touched = std::mem::take(&mut *lock(&self.wait_list.touched));
@@ -135,6 +206,7 @@ impl Hook for Dispatch {
     fn after_commit(&mut self, committed: bool) {
         self.failed = !committed;
         if committed {
+            self.seen = self.sees;
             lock(&self.wait_list.undelivered).drain(..self.requeued);
         }
         self.requeued = 0;
@@ -144,6 +216,7 @@ impl Hook for Dispatch {
                     self.wait_list.requeue(deliveries);
                 }
             } else {
+                *lock(&self.wait_list.alone) = None;
                 self.wait_list.wait_on(topic, receiver);
                 self.wait_list.touch_all();
             }

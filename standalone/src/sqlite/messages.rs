@@ -1,5 +1,6 @@
 //! The rows of the topics and their dead-letter queues: how a message is sent, received and dead-lettered.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use messaging::consumer::Delivery;
@@ -15,6 +16,15 @@ use super::Statements;
 /// How often a message is received before it goes to the dead-letter queue. Only crashes and
 /// bugs count: waiting is a delayed copy.
 pub const MAX_RECEIVE_COUNT: u32 = 5;
+
+/// From this receive count on, a message that was in flight when a process died is a suspect. It is handled alone: if it ends
+/// the process, no other message is blamed for that, and if it does not, it is not blamed for another.
+const SUSPECT_RECEIVE_COUNT: u32 = 2;
+
+/// The pause before a message is redelivered: 1 s after the first receive, doubling.
+pub(super) fn pause(receive_count: u32) -> Duration {
+    Duration::from_secs(1 << (receive_count.clamp(1, MAX_RECEIVE_COUNT) - 1))
+}
 
 /// Sends the messages that are not too large.
 pub(super) fn send(connection: &Connection, messages: &[Outgoing], now: Timestamp) -> rusqlite::Result<()> {
@@ -45,44 +55,76 @@ fn dead_letter(
     connection.change(sql, params![topic.name(), now.as_millis(), failure, attempts, source, body]).map(drop)
 }
 
+/// What a receiver gets.
+#[derive(Default)]
+pub(super) struct Received {
+    pub(super) deliveries: Vec<Delivery>,
+    /// The one of them that is handled alone.
+    pub(super) alone: Option<i64>,
+}
+
 /// Receives up to `most` messages of a topic, which are then in flight for `visibility`; a message that was
 /// received [`MAX_RECEIVE_COUNT`] times is dead-lettered instead.
+///
+/// A suspect is given out in a batch of its own, and only where `may_be_alone` says that no other one is handled alone just
+/// now.
 pub(super) fn receive(
     connection: &Connection,
     topic: Topic,
     most: usize,
     visibility: Duration,
     now: Timestamp,
-) -> rusqlite::Result<Vec<Delivery>> {
-    let sql = "SELECT id, receive_count, body FROM messages WHERE topic = ?1 AND visible_at <= ?2 ORDER BY visible_at LIMIT ?3";
-    let mut deliveries = Vec::new();
+    suspects: &HashSet<i64>,
+    may_be_alone: bool,
+) -> rusqlite::Result<Received> {
+    let sql = "SELECT id, receive_count, body FROM messages
+               WHERE topic = ?1 AND visible_at <= ?2 AND (?4 OR receive_count < ?5 OR receive_count >= ?6)
+               ORDER BY visible_at LIMIT ?3";
+    let mut received = Received::default();
     loop {
-        let found =
-            connection.rows(sql, params![topic.name(), now.as_millis(), most - deliveries.len()], |row| {
-                Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, String>(2)?))
-            })?;
-        if found.is_empty() {
-            return Ok(deliveries);
-        }
-        for (id, received, body) in found {
-            if received >= MAX_RECEIVE_COUNT {
+        let wanted = most - received.deliveries.len();
+        let params = params![
+            topic.name(),
+            now.as_millis(),
+            wanted,
+            may_be_alone,
+            SUSPECT_RECEIVE_COUNT,
+            MAX_RECEIVE_COUNT
+        ];
+        let found = connection.rows(sql, params, |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, String>(2)?))
+        })?;
+        let (all, mut taken) = (found.len(), 0);
+        for (id, count, body) in found {
+            if count >= MAX_RECEIVE_COUNT {
                 error!(
-                    "a message of {topic} is dead-lettered: received {received} times and never acknowledged"
+                    "a message of {topic} is dead-lettered: received {count} times and never acknowledged"
                 );
-                let failure = format!("received {received} times and never acknowledged");
-                let failure = Failure { failure, attempts: received, source: "/topics" };
+                let failure = format!("received {count} times and never acknowledged");
+                let failure = Failure { failure, attempts: count, source: "/topics" };
                 dead_letter(connection, topic, &body, &failure, now)?;
                 connection.change("DELETE FROM messages WHERE id = ?1", [id])?;
-            } else {
-                let visible_at = (now + visibility).as_millis();
-                let sql =
-                    "UPDATE messages SET visible_at = ?2, receive_count = receive_count + 1 WHERE id = ?1";
-                connection.change(sql, params![id, visible_at])?;
-                deliveries.push(Delivery { id: id.to_string(), body, receive_count: received + 1 });
+                taken += 1;
+                continue;
+            }
+            let is_suspect = suspects.contains(&id);
+            if is_suspect && !received.deliveries.is_empty() {
+                // Its turn comes when it is the oldest.
+                continue;
+            }
+            let visible_at = (now + visibility).as_millis();
+            let sql = "UPDATE messages SET visible_at = ?2, receive_count = receive_count + 1 WHERE id = ?1";
+            connection.change(sql, params![id, visible_at])?;
+            received.deliveries.push(Delivery { id: id.to_string(), body, receive_count: count + 1 });
+            taken += 1;
+            if is_suspect {
+                received.alone = Some(id);
+                return Ok(received);
             }
         }
-        if deliveries.len() >= most {
-            return Ok(deliveries);
+        // Those that were neither taken nor dead-lettered wait for a receiver of their own.
+        if all < wanted || taken == 0 || received.deliveries.len() >= most {
+            return Ok(received);
         }
     }
 }
@@ -93,9 +135,45 @@ pub(super) fn requeue(connection: &Connection, delivery: &Delivery, now: Timesta
     connection.change(sql, params![delivery.id, now.as_millis(), delivery.receive_count]).map(drop)
 }
 
-/// When the next message of a topic becomes visible.
-pub(super) fn next_visible(connection: &Connection, topic: Topic) -> rusqlite::Result<Option<Timestamp>> {
-    let earliest = "SELECT min(visible_at) FROM messages WHERE topic = ?1";
-    let due: Option<i64> = connection.row(earliest, [topic.name()], |row| row.get(0))?.flatten();
-    Ok(due.map(Timestamp::from_millis))
+/// Makes in-flight messages visible again; answers the suspects among them. One that was in flight for the first time is
+/// redelivered at once, a suspect after a pause that doubles: so a process that is killed again and again in a short time
+/// dead-letters none.
+pub(super) fn requeue_in_flight(connection: &Connection, now: Timestamp) -> rusqlite::Result<HashSet<i64>> {
+    let sql = "UPDATE messages SET visible_at = ?1 WHERE receive_count BETWEEN 1 AND ?2 AND visible_at > ?1";
+    connection.change(sql, params![now.as_millis(), SUSPECT_RECEIVE_COUNT - 1])?;
+    for count in SUSPECT_RECEIVE_COUNT..=MAX_RECEIVE_COUNT {
+        // One that paused already is not put off by another start.
+        let sql = "UPDATE messages SET visible_at = min(visible_at, ?2) WHERE receive_count = ?1 AND visible_at > ?2";
+        connection.change(sql, params![count, (now + pause(count)).as_millis()])?;
+    }
+    let suspects = "SELECT id FROM messages WHERE receive_count >= ?1";
+    let suspects = connection.rows(suspects, [SUSPECT_RECEIVE_COUNT], |row| row.get(0))?;
+    Ok(suspects.into_iter().collect())
+}
+
+/// The clock was set back by so much while messages waited: what is left of their delays stays the same.
+pub(super) fn set_back(connection: &Connection, by: Duration) -> rusqlite::Result<()> {
+    let sql = "UPDATE messages SET visible_at = visible_at - ?1, sent_at = sent_at - ?1";
+    connection.change(sql, [i64::try_from(by.as_millis()).unwrap_or_default()]).map(drop)
+}
+
+/// Messages that were sent in the future: the clock was set back while no process ran. Their delays begin now.
+pub(super) fn bring_back(connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+    let sql = "UPDATE messages SET visible_at = visible_at - (sent_at - ?1), sent_at = ?1 WHERE sent_at > ?1";
+    connection.change(sql, [now.as_millis()]).map(drop)
+}
+
+/// When the next message of a topic can be received. While one is handled alone, until when is `alone`: the suspects that
+/// are due wait for its end.
+pub(super) fn next_due(
+    connection: &Connection,
+    topic: Topic,
+    now: Timestamp,
+    alone: Option<Timestamp>,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let earliest = "SELECT min(visible_at) FROM messages WHERE topic = ?1 AND visible_at > ?2";
+    let after = alone.map_or(i64::MIN, |_| now.as_millis());
+    let due: Option<i64> =
+        connection.row(earliest, params![topic.name(), after], |row| row.get(0))?.flatten();
+    Ok(due.map(Timestamp::from_millis).into_iter().chain(alone).min())
 }

@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 use super::Statements;
 use super::database::Database;
 use super::dispatch::{Receiver, WaitList};
-use super::messages::{self, MAX_RECEIVE_COUNT};
+use super::messages;
 
 /// The topics in a database.
 #[derive(Clone)]
@@ -37,12 +37,27 @@ impl SqliteTopics {
         Self { database, wait_list, clock }
     }
 
-    /// Makes every in-flight message visible again. Called at start-up: the process that received it
-    /// no longer exists.
+    /// Makes every in-flight message visible again. Called at start-up: the process that received it no longer exists.
+    ///
+    /// **Crash contract:** a process that is stopped leaves no message in flight. If it dies, those in flight were received
+    /// once more, since one of them may be what it died of. A message that ends the process whenever it is handled is
+    /// dead-lettered after [`super::MAX_RECEIVE_COUNT`] receives, and no other with it: after the second crash, those that were
+    /// in flight are handled one at a time.
     pub fn requeue_in_flight(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
-        let now = self.clock.now().as_millis();
-        let sql = "UPDATE messages SET visible_at = ?1 WHERE receive_count > 0 AND visible_at > ?1";
-        self.database.write(move |connection| connection.change(sql, [now]).map(drop))
+        let now = self.clock.now();
+        let wait_list = self.wait_list.clone();
+        self.database.write(move |connection| {
+            messages::bring_back(connection, now)?;
+            wait_list.suspect(messages::requeue_in_flight(connection, now)?);
+            Ok(())
+        })
+    }
+
+    /// Requeues what was handed to receivers that had just stopped waiting; those receives do not count. Called when no
+    /// receiver is left, before the database is closed.
+    pub fn requeue_undelivered(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        // Every group does that.
+        self.database.write(|_| Ok(()))
     }
 
     /// Waits until there are messages, and receives up to `most` of them. They are invisible to other receivers for
@@ -77,6 +92,7 @@ impl SqliteTopics {
                 return Err(rusqlite::Error::ToSqlConversionFailure(too_large(message.body.len()).into()));
             }
             send(connection, &wait_list, &messages, now)?;
+            done.iter().chain(&failed).for_each(|receipt| wait_list.landed(receipt.id));
             for Receipt { id, receive_count } in done {
                 connection.change(
                     "DELETE FROM messages WHERE id = ?1 AND receive_count = ?2",
@@ -85,7 +101,7 @@ impl SqliteTopics {
             }
             for receipt in failed {
                 let sql = "UPDATE messages SET visible_at = ?3 WHERE id = ?1 AND receive_count = ?2";
-                let visible_at = (now + receipt.pause()).as_millis();
+                let visible_at = (now + messages::pause(receipt.receive_count)).as_millis();
                 connection.change(sql, params![receipt.id, receipt.receive_count, visible_at])?;
                 wait_list.touch_all();
             }
@@ -164,11 +180,6 @@ impl Receipt {
     /// The receipt that came with a delivery; `None` if it is not from these topics.
     pub fn of(delivery: &Delivery) -> Option<Self> {
         Some(Self { id: delivery.id.parse().ok()?, receive_count: delivery.receive_count })
-    }
-
-    /// The pause before a failed message is redelivered: 1 s after the first receive, doubling.
-    fn pause(self) -> Duration {
-        Duration::from_secs(1 << (self.receive_count.clamp(1, MAX_RECEIVE_COUNT) - 1))
     }
 }
 
