@@ -6,6 +6,7 @@ mod log_line;
 #[global_allocator]
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -34,6 +35,8 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(if quiet { "error" } else { "info,metrics=off" }));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // It would print that it cannot print, and panic where nobody reads that.
+    let log = log.log_internal_errors(false);
     if std::io::stderr().is_terminal() {
         log.fmt_fields(span_fields()).event_format(LogLine { clock: Arc::new(SystemClock) }).init();
     } else {
@@ -67,8 +70,19 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &str) -> ExitCode {
-    eprintln!("error: {error}");
+    note(&format!("error: {error}\n"));
     ExitCode::FAILURE
+}
+
+/// Prints a result. Not `println!`: where its reader has closed the pipe, as `| head` does, that panics.
+fn say(text: impl Display) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}
+
+/// Prints what is no result.
+fn note(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
 /// An environment variable that is set to something.
@@ -141,9 +155,7 @@ async fn run_server(serve: cli::Serve) -> ExitCode {
         Ok(server) => server,
         Err(error) => return fail(&error.to_string()),
     };
-    // The reader of the first line may have closed the pipe: that must not end the server.
-    let _ = std::io::stdout().write_all(greeting(&server, &data, payments).as_bytes());
-    let _ = std::io::stdout().flush();
+    say(greeting(&server, &data, payments).trim_end());
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -159,9 +171,9 @@ fn run_audit(options: &cli::Audit) -> ExitCode {
         Err(error) => return fail(&error.to_string()),
     };
     if options.json {
-        println!("{}", serde_json::json!(audit));
+        say(serde_json::json!(audit));
     } else {
-        println!("{audit}");
+        say(&audit);
     }
     if audit.discrepancies.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -171,16 +183,17 @@ async fn run_dead_letters(command: cli::DeadLetters) -> Result<(), DeadLettersEr
         cli::DeadLetters::List { server } => {
             let letters = DeadLetters::at(&server.url)?.list().await?;
             if !letters.is_empty() {
-                println!("{}", Letter::header());
+                say(Letter::header());
             }
-            letters.iter().for_each(|letter| println!("{letter}"));
-            eprintln!("{} dead letters", letters.len());
+            letters.iter().for_each(say);
+            note(&format!("{} dead letters\n", letters.len()));
         }
         cli::DeadLetters::Explain { id, server } => {
-            print!("{}", DeadLetters::at(&server.url)?.explain(id).await?);
+            say(DeadLetters::at(&server.url)?.explain(id).await?.trim_end());
         }
         cli::DeadLetters::Redrive { id, all: _, server } => {
-            println!("{} redriven", DeadLetters::at(&server.url)?.redrive(id).await?);
+            let redriven = DeadLetters::at(&server.url)?.redrive(id).await?;
+            say(format_args!("{redriven} redriven"));
         }
     }
     Ok(())
@@ -199,9 +212,9 @@ async fn run_drill(options: &cli::Drill) -> ExitCode {
         Err(error) => return fail(&format!("the path of this program cannot be found: {error}")),
     };
     let drill = Drill { bookings: options.bookings, rate: options.rate, program };
-    match drill.run(|line| eprintln!("{line}")).await {
+    match drill.run(|line| note(&format!("{line}\n"))).await {
         Ok(outcome) => {
-            println!("{outcome}");
+            say(&outcome);
             if outcome.violations() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => fail(&error.to_string()),
@@ -216,12 +229,12 @@ async fn run_load(load: cli::Load) -> ExitCode {
     let progress = |settled: usize| {
         if settled.is_multiple_of(step) || settled == bookings {
             let end = if terminal && settled < bookings { '\r' } else { '\n' };
-            eprint!("{settled} of {bookings} bookings settled{end}");
+            note(&format!("{settled} of {bookings} bookings settled{end}"));
         }
     };
     match load.run(progress).await {
         Ok(report) => {
-            println!("{report}");
+            say(&report);
             if report.lost + report.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => fail(&error.to_string()),

@@ -16,6 +16,7 @@ use protocol::manage::PublicUrl;
 use system::operator;
 use thiserror::Error;
 use ticket_service::catalogue::{self, FlightsError};
+use ticket_service::flight::Flight;
 use ticket_service::store::TicketStore;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -95,7 +96,7 @@ pub enum StartError {
     #[error("the database {path} cannot be opened: {error}")]
     Database { path: PathBuf, error: SchemaError },
     #[error(transparent)]
-    Flights(#[from] FlightsError),
+    Flights(FlightsError),
     #[error(
         "cannot listen on {address}: {error}; choose another with --host and --port, or a free port with --port 0"
     )]
@@ -104,10 +105,40 @@ pub enum StartError {
         "cannot listen on 127.0.0.1:{port} for the operator's API: {error}; choose another port with --operator-port, or a free one with --operator-port 0"
     )]
     ListenForOperator { port: u16, error: io::Error },
+    #[error("the database {path} cannot be used: {error}; is the disk full, or the file read-only?")]
+    Store { path: PathBuf, error: StoreError },
     #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Platform(#[from] PlatformError),
+    Platform(PlatformError),
+}
+
+impl StartError {
+    /// An error while the database at that path was used: it is named, since that is what its owner must look at.
+    fn at(path: &Path, error: impl Into<Self>) -> Self {
+        match error.into() {
+            Self::Flights(FlightsError::Store(error)) | Self::Platform(PlatformError::Store(error)) => {
+                Self::Store { path: path.to_owned(), error }
+            }
+            other => other,
+        }
+    }
+}
+
+impl From<FlightsError> for StartError {
+    fn from(error: FlightsError) -> Self {
+        Self::Flights(error)
+    }
+}
+
+impl From<PlatformError> for StartError {
+    fn from(error: PlatformError) -> Self {
+        Self::Platform(error)
+    }
+}
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self::Platform(error.into())
+    }
 }
 
 /// A running server.
@@ -132,8 +163,8 @@ pub async fn rotate_manage_secret(data: &Path) -> Result<(), StartError> {
         return Err(DataDirError::Missing(path).into());
     }
     let opened = sqlite::open(data.path(), Arc::new(SystemClock));
-    let (database, _) = opened.map_err(|error| StartError::Database { path, error })?;
-    Ok(secrets::rotate(&database, &OsEntropy).await?)
+    let (database, _) = opened.map_err(|error| StartError::Database { path: path.clone(), error })?;
+    secrets::rotate(&database, &OsEntropy).await.map_err(|error| StartError::at(&path, error))
 }
 
 impl Server {
@@ -150,21 +181,14 @@ impl Server {
 
         let path = data.path().join(sqlite::database::FILE);
         let (database, topics) = sqlite::open(data.path(), options.clock.clone())
-            .map_err(|error| StartError::Database { path, error })?;
-        let tickets = SqliteStores(database.clone());
-        match file {
-            Some(flights) => catalogue::upsert(&tickets, &flights).await?,
-            None if tickets.offers().await?.is_empty() => {
-                catalogue::upsert(&tickets, &catalogue::seed(options.clock.now())).await?;
-            }
-            None => {}
-        }
-        let Options {
-            clock, entropy, deadlines, integrations, public_url, limits, bookings, clients, ..
-        } = options;
+            .map_err(|error| StartError::Database { path: path.clone(), error })?;
+        let offered = offer(&SqliteStores(database.clone()), file, options.clock.as_ref()).await;
+        offered.map_err(|error| StartError::at(&path, error))?;
+        let Options { clock, entropy, deadlines, integrations, public_url, limits, bookings, clients, .. } = options;
         let limits = limits.within_descriptors();
         let options = PlatformOptions { deadlines, integrations, public_url, limits: bookings };
-        let platform = Platform::start((database, topics), clock, entropy, options).await?;
+        let platform = Platform::start((database, topics), clock, entropy, options).await;
+        let platform = platform.map_err(|error| StartError::at(&path, error))?;
 
         let public = platform.services.router().layer(from_fn_with_state(clients, with_client));
         let all = public.clone().merge(operator::router(platform.operations.clone()));
@@ -208,6 +232,21 @@ impl Server {
         drop(ending);
         let _ = tokio::time::timeout(DRAIN, async { while serving.join_next().await.is_some() {} }).await;
         platform.stop().await;
+    }
+}
+
+/// Adds or changes the flights of a file. Without one, a new server offers default flights.
+async fn offer(
+    tickets: &SqliteStores,
+    file: Option<Vec<Flight>>,
+    clock: &dyn Clock,
+) -> Result<(), FlightsError> {
+    match file {
+        Some(flights) => catalogue::upsert(tickets, &flights).await,
+        None if tickets.offers().await?.is_empty() => {
+            catalogue::upsert(tickets, &catalogue::seed(clock.now())).await
+        }
+        None => Ok(()),
     }
 }
 

@@ -280,3 +280,95 @@ fn a_load_reports_how_every_booking_ended() {
     let output = run(&["load", "--url", "http://127.0.0.1:1"], directory.path());
     assert!(String::from_utf8(output.stderr).unwrap().contains("is the server running?"));
 }
+
+/// Runs a command whose reader closes the pipe before it has written; answers how it ended, and its other output.
+fn unread(arguments: &[&str], directory: &Path) -> Output {
+    let mut command = Command::new("sh");
+    // The reader is gone before the writer starts.
+    command.args(["-c", "{ sleep 0.2; \"$0\" \"$@\"; echo \"ended $?\" >&2; } | true"]);
+    command.arg(bookings().get_program()).args(arguments).current_dir(directory).output().unwrap()
+}
+
+#[test]
+fn a_command_whose_reader_has_closed_the_pipe_does_not_panic() {
+    let directory = tempfile::tempdir().unwrap();
+    let server = serve(&directory.path().join("data"), None);
+    for (arguments, code) in [
+        (&["audit"][..], 0),
+        (&["audit", "--json"], 0),
+        (&["dead-letters", "list", "--url", server.url()], 0),
+        (&["dead-letters", "redrive", "--all", "--url", server.url()], 0),
+        (&["dead-letters", "explain", "7", "--url", server.url()], 1),
+        (&["load", "--bookings", "3", "--concurrency", "1"], 0),
+        (&["--help"], 0),
+        (&["--version"], 0),
+    ] {
+        let errors = String::from_utf8(unread(arguments, directory.path()).stderr).unwrap();
+        assert!(!errors.contains("panicked"), "{arguments:?}: {errors}");
+        assert!(errors.contains(&format!("ended {code}")), "{arguments:?}: {errors}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_whose_log_is_read_by_nobody_serves_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = bookings();
+    command.args(["serve", "--port", "0", "--data", "data"]).current_dir(directory.path());
+    command.env("RUST_LOG", "debug").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut server = command.spawn().unwrap();
+    drop(server.stderr.take());
+    let line = BufReader::new(server.stdout.take().unwrap()).lines().next().unwrap().unwrap();
+    let http = Http::new(line.strip_prefix("listening on ").unwrap());
+    let id = http.book("OS-101", 1, "pm_card_visa").await;
+    assert_eq!(http.settled(&id).await["status"], "confirmed");
+    terminate(&server);
+    assert!(server.wait().unwrap().success());
+}
+
+/// The error of a start where no file may become larger than that many blocks of 512 bytes, as on a full disk.
+fn on_a_full_disk(blocks: u32, arguments: &[&str], directory: &Path) -> String {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec timeout 60 \"$0\" \"$@\"")]);
+    command.arg(bookings().get_program()).args(["serve", "--port", "0", "--data", "data"]).args(arguments);
+    let output = command.current_dir(directory).output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && output.stdout.is_empty(), "{error}");
+    assert!(!error.contains("panicked"), "{error}");
+    error
+}
+
+#[test]
+fn a_start_on_a_full_disk_names_what_it_could_not_write() {
+    let directory = tempfile::tempdir().unwrap();
+    // Not even the tables fit.
+    for blocks in [0, 8, 100] {
+        let error = on_a_full_disk(blocks, &[], directory.path());
+        assert!(error.contains("data/bookings.sqlite cannot be opened"), "{blocks}: {error}");
+    }
+    // And with room again it starts.
+    assert!(serve(&directory.path().join("data"), None).terminate().unwrap().success());
+
+    // The tables are there, and there is no room for flights.
+    let flights = (0..300).map(|number| {
+        serde_json::json!({"id": format!("A-{number}"), "from": "a", "to": "b", "departs_at": "2099-01-01T00:00:00Z",
+            "capacity": 3, "price": {"value": 100, "currency": "EUR"}})
+    });
+    let flights = serde_json::Value::Array(flights.collect()).to_string();
+    fs::write(directory.path().join("flights.json"), flights).unwrap();
+    let error = on_a_full_disk(70, &["--flights", "flights.json"], directory.path());
+    assert!(error.contains("data/bookings.sqlite cannot be used") && error.contains("disk full"), "{error}");
+}
+
+#[test]
+fn a_start_on_a_database_that_cannot_be_written_names_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    fs::create_dir_all(data.join("bookings.sqlite")).unwrap();
+    let error = refused(&["--data", "data"], directory.path());
+    assert!(error.contains("data/bookings.sqlite cannot be opened"), "{error}");
+    fs::remove_dir(data.join("bookings.sqlite")).unwrap();
+    fs::remove_file(data.join("lock")).unwrap();
+    fs::create_dir(data.join("lock")).unwrap();
+    let error = refused(&["--data", "data"], directory.path());
+    assert!(error.contains("data cannot be written to"), "{error}");
+}
