@@ -59,6 +59,10 @@ async fn money_and_seats_agree_after_everything_failed_at_random() {
     for booking in bookings {
         let email = booking.json["passenger"]["email"].as_str().unwrap_or_default();
         let mails = app.mails_to(email).await;
+        if booking.reason.as_deref() == Some("unknown_flight") {
+            assert!(mails.is_empty(), "{mails:#?}");
+            continue;
+        }
         let last_word = booking.status.trim_start_matches("payment_");
         let last = mails.first().map(|mail| mail.to_lowercase()).unwrap_or_default();
         assert!(last.contains(last_word), "the last mail tells how it ended: {:#} {mails:#?}", booking.json);

@@ -520,6 +520,8 @@ pub fn owed(order: &Order) -> Vec<Command> {
         State::ReleasingDeclined | State::Cancelling(Undoing::Tickets) => vec![release(order)],
         State::Cancelling(Undoing::Payment) => vec![reverse()],
         State::Cancelling(Undoing::Both) => vec![release(order), reverse()],
+        // Otherwise a stranger, with no flight and no card, could have us write to anyone.
+        State::Rejected if order.reason == Some(Reason::UnknownFlight) => Vec::new(),
         State::Rejected => vec![mail(order, NoticeOutcome::Rejected)],
         State::PaymentDeclined => vec![mail(order, NoticeOutcome::PaymentDeclined)],
         State::Cancelled => vec![mail(order, NoticeOutcome::Cancelled)],

@@ -230,6 +230,21 @@ fn every_state_owes_what_it_awaits_and_a_settled_one_owes_its_mail() {
     assert_eq!(STATES.map(names), expected);
 }
 
+/// The attack: a booking of a flight that never was has us write to an address of a stranger's choice.
+#[test]
+fn an_order_for_an_unknown_flight_owes_no_mail_and_every_other_rejected_one_does() {
+    for (reason, mails) in [
+        (Unavailable::UnknownFlight, 0),
+        (Unavailable::SoldOut, 1),
+        (Unavailable::Departed, 1),
+        (Unavailable::PriceChanged, 1),
+    ] {
+        let input = Input::Update(OrderUpdate::TicketsUnavailable { reason });
+        let Applied::Advance(rejected) = apply(&accepted(1, 0), &input, later()) else { panic!("it moves") };
+        assert_eq!(owed(&rejected).len(), mails, "{reason:?}");
+    }
+}
+
 #[test]
 fn a_departed_flight_can_no_longer_be_cancelled() {
     let order = Order { departs_at: Some(later()), ..in_state(State::Confirmed) };
