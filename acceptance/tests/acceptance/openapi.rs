@@ -151,6 +151,12 @@ async fn the_request_schema_and_the_server_agree_on_what_is_an_order() {
         ("/seats", json!(10)),
         ("/seats", json!(1.5)),
         ("/seats", json!("2")),
+        ("/seats", json!(5.0)),
+        ("/seats", json!(1e300)),
+        ("/expected_amount", json!({ "value": 25_900.0, "currency": "EUR" })),
+        ("/expected_amount", json!({ "value": 1e300, "currency": "EUR" })),
+        ("/expected_amount", json!({ "value": 9_007_199_254_740_991_u64, "currency": "EUR" })),
+        ("/expected_amount", json!({ "value": 9_007_199_254_740_992_u64, "currency": "EUR" })),
         ("/payment_method", json!("pm_1")),
         ("/payment_method", json!("4242424242424242")),
         ("/payment_method", json!("pm_")),
@@ -165,7 +171,67 @@ async fn the_request_schema_and_the_server_agree_on_what_is_an_order() {
         ("/flight_id", json!(101)),
     ] {
         let mut body = good.clone();
-        *body.pointer_mut(pointer).expect("a member") = value;
+        let (parent, member) = pointer.rsplit_once('/').expect("a pointer");
+        body.pointer_mut(parent).expect("the parent")[member] = value;
+        bodies.push(body);
+    }
+    let long_local = |length| format!("{}@example.com", "a".repeat(length));
+    let long_label = |length| format!("ada@{}.com", "a".repeat(length));
+    let long = |length: usize| format!("ada@{}com", "a.".repeat((length - 7) / 2));
+    for email in [
+        "a.b+tag@example.co.uk",
+        "o'brien@example.com",
+        "ada@example",
+        ".ada@example.com",
+        "ada.@example.com",
+        "a..b@example.com",
+        "ada@-example.com",
+        "ada@example-.com",
+        "ada@ex_ample.com",
+        "ada@example.com.",
+        "ada@1.2",
+        "ada@[127.0.0.1]",
+        "\"ada\"@example.com",
+        "Ada <ada@example.com>",
+        "ädа@example.com",
+        "ada@exämple.com",
+        "ada@example.com\n",
+        &long_local(64),
+        &long_local(65),
+        &long_label(63),
+        &long_label(64),
+        &long(253),
+        &long(255),
+    ] {
+        let mut body = good.clone();
+        body["passenger"]["email"] = json!(email);
+        bodies.push(body);
+    }
+    for name in [
+        "Ada\u{7f}Byron",
+        "Ada\u{85}Byron",
+        "J.R.R. Tolkien",
+        "J.R.R Tolkien",
+        "A\u{301}.B. Byron",
+        "evil.example",
+        "李小龍",
+        "नरेन्द्र मोदी",
+        "山田　太郎",
+        "　",
+        "-",
+        "Ada\u{34f}",
+        "\u{3164}",
+        "Ada\u{a0}Byron",
+        "Ada²",
+        "Ⅻ",
+        "Ada\n",
+        &"ß".repeat(100),
+        &"ß".repeat(101),
+        &"𝒜".repeat(100),
+        &"👩".repeat(3),
+    ] {
+        let mut body = good.clone();
+        body["passenger"]["name"] = json!(name);
         bodies.push(body);
     }
     for body in bodies {

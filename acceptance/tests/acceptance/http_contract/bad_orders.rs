@@ -201,6 +201,32 @@ async fn a_passenger_has_a_name() {
     }
 }
 
+/// The attack: an anonymous order has us mail a stranger's text and link, from our address, to anyone.
+#[tokio::test]
+async fn a_name_carries_no_link_and_no_text_that_reads_otherwise() {
+    let app = TestApp::start().await;
+    let too_long = "ß".repeat(101);
+    for name in [
+        "evil.example",
+        "You won! https://evil.example",
+        "J.R.R.Tolkien",
+        "ada@evil.example",
+        "evil/example",
+        "<a>Ada</a>",
+        "Ada\u{202e}noryB",
+        "Ada\u{2066}Byron",
+        "Ada\u{200b}Byron",
+        "Ada\u{200d}Byron",
+        "Ada\u{feff}",
+        "Ada\u{2028}Byron",
+        "\u{3164}",
+        "👩 Ada",
+        &too_long,
+    ] {
+        assert_bad(&app, "passenger.name", &with("/passenger/name", json!(name))).await;
+    }
+}
+
 #[tokio::test]
 async fn a_passenger_has_one_address_that_mail_can_be_sent_to() {
     let app = TestApp::start().await;
@@ -259,6 +285,8 @@ async fn an_expected_amount_is_money() {
         ("expected_amount.value", json!({"currency": "EUR"})),
         ("expected_amount.value", json!({"value": 259.5, "currency": "EUR"})),
         ("expected_amount.value", json!({"value": -1, "currency": "EUR"})),
+        ("expected_amount.value", json!({"value": 9_007_199_254_740_992_u64, "currency": "EUR"})),
+        ("expected_amount.value", json!({"value": 1e300, "currency": "EUR"})),
         ("expected_amount.currency", json!({"value": 1})),
         ("expected_amount.currency", json!({"value": 1, "currency": "eur"})),
         ("expected_amount.cents", json!({"value": 1, "currency": "EUR", "cents": 0})),

@@ -74,8 +74,8 @@ fn request(body: Map<String, Value>) -> Result<Request, Vec<FieldError>> {
     });
     let passenger = passenger.and_then(|object| {
         let mut inner = Fields { path: "passenger.", object, errors: Vec::new() };
-        let name = inner.text("name", PassengerName::parse);
-        let email = inner.text("email", EmailAddress::parse);
+        let name = inner.text("name", PassengerName::of_new_booking);
+        let email = inner.text("email", EmailAddress::of_new_booking);
         fields.errors.extend(inner.finish());
         Some(Passenger { name: name?, email: email? })
     });
@@ -87,6 +87,17 @@ fn request(body: Map<String, Value>) -> Result<Request, Vec<FieldError>> {
         }
         _ => Err(errors),
     }
+}
+
+/// The largest whole number that every reader of JSON reads as it is written: 2⁵³ − 1.
+const LARGEST_NUMBER: u64 = 9_007_199_254_740_991;
+
+/// JSON has one kind of number, and `2.0` is as whole as `2`.
+fn whole_number(value: &Value) -> Option<u64> {
+    let whole = value.as_f64().filter(|number| number.fract() == 0.0 && *number >= 0.0);
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "whole, and compared below")]
+    let number = value.as_u64().or(whole.map(|number| number as u64))?;
+    (number <= LARGEST_NUMBER).then_some(number)
 }
 
 /// The fields of one object, taken out one by one; what is left over is unknown.
@@ -118,7 +129,7 @@ impl Fields {
     fn seats(&mut self, field: &str) -> Option<SeatCount> {
         let value = self.take(field)?;
         // A value that is not a whole number is refused as 0 is.
-        let parsed = SeatCount::try_from(value.as_u64().unwrap_or(0));
+        let parsed = SeatCount::try_from(whole_number(&value).unwrap_or(0));
         parsed.map_err(|Invalid(message)| self.refuse(field, message)).ok()
     }
 
@@ -130,9 +141,9 @@ impl Fields {
         };
         let mut inner = Fields { path: "expected_amount.", object, errors: Vec::new() };
         let value = inner.take("value").and_then(|value| {
-            let parsed = value.as_u64();
+            let parsed = whole_number(&value);
             if parsed.is_none() {
-                inner.refuse("value", "must be a whole number of minor units");
+                inner.refuse("value", "must be a whole number of minor units, at most 9007199254740991");
             }
             parsed
         });
