@@ -95,7 +95,12 @@ impl Asked {
             ("sqs", "SendMessageBatch") => vec![("sqs:SendMessage".to_owned(), queue(body))],
             ("sqs", _) => on(&queue(body)),
             ("secretsmanager", _) => on(&string(&body["SecretId"])),
-            _ => on(&format!("identity/{}", string(&body["Source"]))),
+            // The configuration set that a mail names is asked for beside the sender.
+            _ => {
+                let identity = format!("identity/{}", string(&body["Source"]));
+                let set = body["ConfigurationSetName"].as_str().map(|set| format!("configuration-set/{set}"));
+                std::iter::once(identity).chain(set).flat_map(|resource| on(&resource)).collect()
+            }
         }
     }
 }

@@ -38,7 +38,7 @@ async fn run(function: &str, setup: &Setup) -> Result<(), SetupError> {
 }
 
 /// The optional variables.
-const OPTIONAL: [&str; 2] = ["PAYMENT_PROVIDER_SECRET_ARN", "LOG_LEVEL"];
+const OPTIONAL: [&str; 3] = ["CONFIGURATION_SET", "PAYMENT_PROVIDER_SECRET_ARN", "LOG_LEVEL"];
 
 #[tokio::test]
 async fn every_variable_of_the_template_is_needed_and_named_when_it_is_missing() {
@@ -81,6 +81,7 @@ async fn a_malformed_variable_is_named_with_what_it_must_be() {
         ("BookingsApi", "BOOKINGS_PER_CLIENT_AND_EMAIL", "-1", "must be a whole number"),
         ("BookingsApi", "MANAGE_SECRET_ARN", "secret", "must be the ARN of a secret"),
         ("EmailConsumer", "EMAIL_SENDER", "no address", "must be an e-mail address"),
+        ("EmailConsumer", "MAILS_PER_HOUR", "many", "must be a whole number"),
         ("EmailConsumer", "PUBLIC_URL", "tickets.example.com", "must be a URL such as"),
     ] {
         let error = start(function, name, value).await.unwrap_err().to_string();

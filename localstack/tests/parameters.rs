@@ -30,6 +30,9 @@ fn a_parameter_that_cannot_work_is_refused_at_deployment() {
         ("Stage", "v1", "v 1"),
         ("EmailSender", "tickets@example.com", "tickets"),
         ("VerifyEmailSender", "no", "maybe"),
+        ("MailsPerHour", "0", "-1"),
+        ("MailsPerHour", "20", "many"),
+        ("SuppressBounces", "no", "maybe"),
         ("PaymentProvider", "stripe", "cash"),
         (
             "PaymentProviderSecretArn",

@@ -172,6 +172,28 @@ fn stripes_key_is_read_by_the_billing_service_alone_and_only_with_stripe() {
     }
 }
 
+#[test]
+fn the_email_service_may_count_and_suppress_only_where_it_does() {
+    let email = |parameters: &[(&str, &str)]| {
+        let functions = Template::with(parameters).functions().into_iter();
+        functions
+            .filter(|function| function.name == "EmailConsumer")
+            .map(|function| function.allowed)
+            .next()
+            .unwrap()
+    };
+    let both = email(&[]);
+    for (parameter, off, action, on) in [
+        ("MailsPerHour", "0", "dynamodb:UpdateItem", "EmailsTable"),
+        ("SuppressBounces", "no", "ses:SendEmail", "configuration-set/MailConfiguration"),
+    ] {
+        let without = email(&[(parameter, off)]);
+        let only: Vec<_> = both.difference(&without).map(|(action, on)| (&**action, &**on)).collect();
+        assert_eq!(only, [(action, on)], "{parameter}");
+        assert!(without.is_subset(&both), "{parameter}");
+    }
+}
+
 /// The Email Service reads the secret of the links where its mail has them, and no function reads that of the ids but
 /// the one that makes them.
 #[test]

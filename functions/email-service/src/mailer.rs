@@ -1,5 +1,7 @@
 //! The port to the mailer.
 
+use std::num::NonZeroU32;
+
 use async_trait::async_trait;
 use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
@@ -24,6 +26,9 @@ pub enum MailerError {
     /// It was not taken, or may not have been. Waiting helps.
     #[error("the mailer is unavailable: {0}")]
     Unavailable(String),
+    /// Its address got as many mails in this hour as it may. Nothing was asked of the mailer.
+    #[error("its address got {0} mails in this hour, as many as it may")]
+    Limited(NonZeroU32),
     /// Its address does not exist. Waiting does not help.
     #[error("the mail is undeliverable: {0}")]
     Undeliverable(String),

@@ -82,18 +82,25 @@ impl Service for EmailService {
             return Ok(Outcome::Done(Vec::new()));
         }
         let mail = Mail::compose(order, notice, self.links.as_ref());
-        let sent = self.mailer.send(order, notice.outcome, &mail).await;
-        if sent.is_err() {
-            metrics::count(metrics::MAIL_REFUSED, 1, None);
-        }
-        if let Err(error @ MailerError::Unavailable(_)) = &sent {
-            return Ok(Outcome::Wait(error.to_string()));
-        }
+        let undeliverable = match self.mailer.send(order, notice.outcome, &mail).await {
+            Ok(()) => None,
+            Err(error @ MailerError::Limited(_)) => return Ok(Outcome::Wait(error.to_string())),
+            Err(error @ MailerError::Unavailable(_)) => {
+                metrics::count(metrics::MAIL_REFUSED, 1, None);
+                return Ok(Outcome::Wait(error.to_string()));
+            }
+            Err(error @ MailerError::Undeliverable(_)) => {
+                metrics::count(metrics::MAIL_REFUSED, 1, None);
+                Some(error)
+            }
+        };
         // What is undeliverable is marked too: nothing more can be done for it here.
         self.store.mark(order, notice.outcome).await?;
-        match sent {
-            Ok(()) => info!("order {order}: the customer was mailed {:?}", notice.outcome),
-            Err(error) => error!("order {order}: the customer was not mailed {:?}: {error}", notice.outcome),
+        match undeliverable {
+            None => info!("order {order}: the customer was mailed {:?}", notice.outcome),
+            Some(error) => {
+                error!("order {order}: the customer was not mailed {:?}: {error}", notice.outcome);
+            }
         }
         Ok(Outcome::Done(Vec::new()))
     }

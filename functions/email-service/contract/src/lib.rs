@@ -1,4 +1,4 @@
-//! The contracts of [`MailStore`] and [`Mailer`], as promises that every adapter keeps. Tests only.
+//! The contracts of [`MailStore`], [`MailCounter`] and [`Mailer`], as promises that every adapter keeps. Tests only.
 #![expect(
     clippy::unwrap_used,
     clippy::missing_panics_doc,
@@ -6,9 +6,12 @@
     reason = "a suite fails by panicking, and a promise says it by its name"
 )]
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use email_service::limit::{Counted, MailCounter, MailboxHour};
 use email_service::mail::Mail;
 use email_service::mailer::Mailer;
 use email_service::store::MailStore;
@@ -16,6 +19,7 @@ use messaging::entropy::{Entropy, SeededEntropy};
 use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
 use protocol::passenger::EmailAddress;
+use protocol::time::Timestamp;
 use tokio::task::JoinSet;
 
 pub use messaging_contract::contract_tests;
@@ -29,6 +33,18 @@ macro_rules! mail_store_contract {
             many_orders_are_read_in_one_call,
             an_earlier_step_never_replaces_a_later_one,
             of_concurrent_marks_the_latest_step_stands,
+        });
+    };
+}
+
+/// The tests of [`MailCounter`] for one adapter.
+#[macro_export]
+macro_rules! mail_counter_contract {
+    ($make:path) => {
+        $crate::contract_tests!($make; $crate {
+            mails_are_counted_up_to_the_most_and_no_further,
+            mailboxes_and_hours_are_counted_apart,
+            of_concurrent_mails_no_more_than_the_most_are_counted,
         });
     };
 }
@@ -93,6 +109,51 @@ pub async fn of_concurrent_marks_the_latest_step_stands(store: Arc<dyn MailStore
     }
     marks.join_all().await;
     assert_eq!(store.last(order(1)).await.unwrap(), Some(NoticeOutcome::Cancelled));
+}
+
+fn mailbox(address: &str, hours: u64) -> MailboxHour {
+    let start = Timestamp::from_millis(1_800_000_000_000);
+    MailboxHour::of(&EmailAddress::parse(address).unwrap(), start + Duration::from_secs(hours * 3600))
+}
+
+fn most(mails: u32) -> NonZeroU32 {
+    NonZeroU32::new(mails).unwrap()
+}
+
+pub async fn mails_are_counted_up_to_the_most_and_no_further(counter: Arc<dyn MailCounter>) {
+    let ada = mailbox("ada@example.com", 0);
+    for _ in 0..3 {
+        assert_eq!(counter.count(ada, most(3)).await.unwrap(), Counted::Counted);
+    }
+    for _ in 0..2 {
+        assert_eq!(counter.count(ada, most(3)).await.unwrap(), Counted::Full);
+    }
+    assert_eq!(counter.count(ada, most(4)).await.unwrap(), Counted::Counted, "what is full was not counted");
+    assert_eq!(counter.count(ada, most(1)).await.unwrap(), Counted::Full);
+}
+
+pub async fn mailboxes_and_hours_are_counted_apart(counter: Arc<dyn MailCounter>) {
+    let taken = |address: &'static str, hours| {
+        let counter = counter.clone();
+        async move { counter.count(mailbox(address, hours), most(1)).await.unwrap() == Counted::Counted }
+    };
+    assert!(taken("ada@example.com", 0).await);
+    assert!(taken("ada@example.org", 0).await && taken("bob@example.com", 0).await);
+    for same in ["ada@example.com", "Ada@Example.COM", "ada+trip@example.com"] {
+        assert!(!taken(same, 0).await, "{same} is the same mailbox");
+    }
+    assert!(taken("ada@example.com", 1).await, "a new hour");
+    assert!(!taken("ada@example.com", 1).await);
+}
+
+pub async fn of_concurrent_mails_no_more_than_the_most_are_counted(counter: Arc<dyn MailCounter>) {
+    let mut mails = JoinSet::new();
+    for _ in 0..12 {
+        let counter = counter.clone();
+        mails.spawn(async move { counter.count(mailbox("ada@example.com", 0), most(5)).await.unwrap() });
+    }
+    let counted = mails.join_all().await.into_iter().filter(|counted| *counted == Counted::Counted);
+    assert_eq!(counted.count(), 5);
 }
 
 pub async fn a_mail_arrives_as_it_was_composed(mailer: impl Inbox) {

@@ -1,10 +1,16 @@
-//! What was mailed, on DynamoDB: one item an order, `order_id`, `step` and `body`.
+//! What was mailed, on DynamoDB: one item an order, `order_id`, `step` and `body`. In the same table, how many mails an
+//! address got in an hour: one item for both, `order_id` (`mails/` and a digest), `mails` and `expires_at`, the time in
+//! seconds after which DynamoDB deletes it.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt::Write;
+use std::num::NonZeroU32;
 
 use async_trait::async_trait;
 use aws::dynamodb::{Item, body, get_many, number, record, store_error, string};
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use email_service::limit::{Counted, MailCounter, MailboxHour};
 use email_service::store::MailStore;
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
@@ -58,6 +64,48 @@ impl MailStore for DynamoMails {
                     .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
             {
                 Ok(())
+            }
+            Err(error) => Err(store_error(error)),
+        }
+    }
+}
+
+/// Counts mails, beside their records.
+pub struct DynamoMailCounter {
+    /// The client.
+    pub client: Client,
+    /// The table's name.
+    pub table: String,
+}
+
+#[async_trait]
+impl MailCounter for DynamoMailCounter {
+    /// One conditional write. A retry of the client after a lost reply may count twice.
+    async fn count(&self, mailbox: MailboxHour, most: NonZeroU32) -> Result<Counted, StoreError> {
+        let mut key = "mails/".to_owned();
+        mailbox.digest.iter().for_each(|byte| {
+            let _ = write!(key, "{byte:02x}");
+        });
+        // An hour more, for clocks that differ.
+        let expires_at = mailbox.ends_at.as_millis() / 1000 + 60 * 60;
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("order_id", string(key))
+            .update_expression("ADD mails :one SET expires_at = :expires_at")
+            .condition_expression("attribute_not_exists(mails) OR mails < :most")
+            .expression_attribute_values(":one", number(1_u64))
+            .expression_attribute_values(":most", number(most.get()))
+            .expression_attribute_values(":expires_at", AttributeValue::N(expires_at.to_string()));
+        match update.send().await {
+            Ok(_) => Ok(Counted::Counted),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_conditional_check_failed_exception()) =>
+            {
+                Ok(Counted::Full)
             }
             Err(error) => Err(store_error(error)),
         }

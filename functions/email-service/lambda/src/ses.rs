@@ -9,6 +9,7 @@ use aws_sdk_ses::error::{BuildError, ProvideErrorMetadata};
 use aws_sdk_ses::operation::RequestId;
 use aws_sdk_ses::operation::send_email::SendEmailError;
 use aws_sdk_ses::types::{Body, Content, Destination, Message};
+use email_service::limit::MailLimit;
 use email_service::mail::Mail;
 use email_service::mailer::{Mailer, MailerError};
 use messaging::error_chain::error_chain;
@@ -23,7 +24,18 @@ const INVALID: &str = "invalid";
 /// Sends mail from one verified address.
 pub struct SesMailer {
     client: Client,
-    sender: EmailAddress,
+    options: Options,
+}
+
+/// What a [`SesMailer`] is made of.
+pub struct Options {
+    /// The verified address.
+    pub sender: EmailAddress,
+    /// The configuration set that mail is sent with: it has SES remember the addresses that bounce or complain, and
+    /// send them nothing more.
+    pub configuration_set: Option<String>,
+    /// How many mails one address may get; without it, any number.
+    pub limit: Option<MailLimit>,
 }
 
 fn text(text: &str) -> Result<Content, BuildError> {
@@ -31,9 +43,9 @@ fn text(text: &str) -> Result<Content, BuildError> {
 }
 
 impl SesMailer {
-    /// Mail from that address.
-    pub fn new(config: &SdkConfig, sender: EmailAddress) -> Self {
-        Self { client: Client::new(config), sender }
+    /// Mail by SES, with these options.
+    pub fn new(config: &SdkConfig, options: Options) -> Self {
+        Self { client: Client::new(config), options }
     }
 
     /// Opens the connection with a mail to an invalid recipient, which SES refuses. SES has no call that only
@@ -59,7 +71,8 @@ impl SesMailer {
             .build();
         self.client
             .send_email()
-            .source(self.sender.as_str())
+            .source(self.options.sender.as_str())
+            .set_configuration_set_name(self.options.configuration_set.clone())
             .destination(Destination::builder().to_addresses(recipient).build())
             .message(message)
             .send()
@@ -71,6 +84,9 @@ impl SesMailer {
 #[async_trait]
 impl Mailer for SesMailer {
     async fn send(&self, _: OrderId, _: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+        if let Some(limit) = &self.options.limit {
+            limit.take(&mail.to).await?;
+        }
         self.send_to(mail.to.as_str(), &mail.subject, &mail.text()).await.map_err(|error| {
             // SES answers this for an invalid address. Other errors pass, or an operator fixes them.
             let undeliverable = error.code() == Some("InvalidParameterValue");
@@ -98,8 +114,8 @@ mod tests {
             SendEmailError::generic(answer.build())
         });
         let address = |text| EmailAddress::parse(text).unwrap();
-        let mailer =
-            SesMailer { client: mock_client!(aws_sdk_ses, [&rule]), sender: address("us@example.com") };
+        let options = Options { sender: address("us@example.com"), configuration_set: None, limit: None };
+        let mailer = SesMailer { client: mock_client!(aws_sdk_ses, [&rule]), options };
         let (subject, body) = ("Your booking".to_owned(), "is confirmed".to_owned());
         let mail = Mail { to: address("ada@example.com"), subject, body, link: None };
         mailer.send(OrderId::from_bytes([7; 16]), NoticeOutcome::Confirmed, &mail).await.unwrap_err()
