@@ -95,6 +95,9 @@ pub(crate) struct Serve {
     /// The address that mail is sent from
     #[arg(long, value_name = "ADDRESS", requires = "smtp")]
     pub(crate) mail_from: Option<String>,
+    /// How many mails one address gets by --smtp in an hour; what is over waits. 0 for any number
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) mails_per_hour: u32,
     /// Where customers find the page: mail then has a link to the booking
     #[arg(long, value_name = "URL", value_parser = public_url)]
     pub(crate) public_url: Option<PublicUrl>,

@@ -10,7 +10,7 @@ use rustls::crypto::ring;
 use stripe::{ApiUrl, SecretKey, StripeError, StripeProvider};
 use thiserror::Error;
 
-use crate::smtp::{Smtp, SmtpError, SmtpMailer};
+use crate::smtp::{Patience, Smtp, SmtpError, SmtpMailer};
 use crate::sqlite::ledger::SqliteProvider;
 use crate::sqlite::mailbox::Mailbox;
 
@@ -87,15 +87,17 @@ impl Payments {
 pub fn smtp(
     url: &str,
     from: &str,
+    mails_per_hour: u32,
     variable: impl Fn(&str) -> Option<String>,
 ) -> Result<Smtp, IntegrationError> {
-    Ok(Smtp::parse(url, from, variable("SMTP_USERNAME"), variable("SMTP_PASSWORD"))?)
+    let smtp = Smtp::parse(url, from, variable("SMTP_USERNAME"), variable("SMTP_PASSWORD"))?;
+    Ok(smtp.with_mails_per_hour(mails_per_hour))
 }
 
 /// The mailer: SMTP, which keeps a copy of each mail in the mailbox, or the mailbox alone.
 pub(crate) fn mailer(smtp: Option<Smtp>, mailbox: &Arc<Mailbox>, clock: &Arc<dyn Clock>) -> Arc<dyn Mailer> {
     match smtp {
-        Some(smtp) => Arc::new(SmtpMailer::new(smtp, mailbox.clone(), clock.clone())),
+        Some(smtp) => Arc::new(SmtpMailer::new(smtp, mailbox.clone(), clock.clone(), Patience::default())),
         None => mailbox.clone(),
     }
 }

@@ -96,7 +96,9 @@ fn integrations(serve: &cli::Serve) -> Result<Integrations, IntegrationError> {
         cli::PaymentProvider::Stripe => Payments::stripe(variable)?,
     };
     let mail = match (&serve.smtp, &serve.mail_from) {
-        (Some(url), Some(from)) => Some(standalone::integrations::smtp(url, from, variable)?),
+        (Some(url), Some(from)) => {
+            Some(standalone::integrations::smtp(url, from, serve.mails_per_hour, variable)?)
+        }
         _ => None,
     };
     Ok(Integrations { payments, mail })

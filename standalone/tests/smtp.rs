@@ -3,7 +3,9 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::io::Write;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use email_service::mail::Mail;
@@ -20,7 +22,7 @@ use protocol::ids::OrderId;
 use protocol::messages::{EmailCommand, Notice, NoticeOutcome};
 use protocol::passenger::{EmailAddress, Passenger, PassengerName};
 use protocol::time::Timestamp;
-use standalone::smtp::{Smtp, SmtpMailer};
+use standalone::smtp::{MemoryMailCounter, Patience, Smtp, SmtpMailer};
 use standalone::sqlite;
 use standalone::sqlite::SqliteStores;
 use standalone::sqlite::mailbox::Mailbox;
@@ -51,6 +53,15 @@ impl Post {
         Self { server, mailer, mailbox, _kept: kept }
     }
 
+    /// The same, with a mailer whose deliveries wait no longer than this.
+    async fn with_patience(delivery: Duration) -> Self {
+        let post = Self::start().await;
+        let patience = Patience { delivery, ..Patience::default() };
+        let smtp = Smtp::parse(&url(post.server.port), "tickets@example.com", None, None).unwrap();
+        let mailer = Arc::new(SmtpMailer::new(smtp, post.mailbox.clone(), clock(), patience));
+        Self { mailer, ..post }
+    }
+
     async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
         self.mailer.send(order(), NoticeOutcome::Confirmed, mail).await
     }
@@ -60,10 +71,14 @@ impl Post {
     }
 }
 
+fn url(port: u16) -> String {
+    format!("smtp://127.0.0.1:{port}")
+}
+
 fn mailer(port: u16, password: Option<&str>, mailbox: Arc<Mailbox>) -> Arc<SmtpMailer> {
-    let (url, username) = (format!("smtp://127.0.0.1:{port}"), password.map(|_| "tickets".to_owned()));
-    let smtp = Smtp::parse(&url, "tickets@example.com", username, password.map(str::to_owned)).unwrap();
-    Arc::new(SmtpMailer::new(smtp, mailbox, clock()))
+    let username = password.map(|_| "tickets".to_owned());
+    let smtp = Smtp::parse(&url(port), "tickets@example.com", username, password.map(str::to_owned)).unwrap();
+    Arc::new(SmtpMailer::new(smtp, mailbox, clock(), Patience::default()))
 }
 
 fn order() -> OrderId {
@@ -108,6 +123,48 @@ async fn fresh() -> (Post, ()) {
 
 email_service_contract::mailer_contract!(fresh);
 
+mod counter {
+    use email_service::limit::MailCounter;
+
+    use super::*;
+
+    async fn fresh() -> (Arc<dyn MailCounter>, ()) {
+        (Arc::new(MemoryMailCounter::default()), ())
+    }
+
+    email_service_contract::mail_counter_contract!(fresh);
+}
+
+/// What is logged in this test's thread while it lives.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn start() -> (Self, tracing::subscriber::DefaultGuard) {
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber =
+            tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
+    /// Its errors.
+    fn errors(&self) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().filter(|line| line.contains("ERROR")).map(str::to_owned).collect()
+    }
+}
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn a_mail_says_when_it_was_sent_from_whom_and_which_it_is_and_a_copy_is_kept() {
     let post = Post::start().await;
@@ -151,6 +208,7 @@ async fn a_mail_waits_after_a_temporary_error() {
         ("DATA", "451 4.3.0 not now"),
         (".", "451 4.3.0 not now"),
         ("RCPT", ""),
+        ("RCPT", "550-no such user\r\n <ada@example.com>"),
     ] {
         let post = Post::start().await;
         post.server.script(command, answer);
@@ -171,6 +229,9 @@ async fn a_mail_is_undeliverable_only_if_nobody_is_at_its_address() {
         ("RCPT", "553 5.1.3 bad address"),
         ("RCPT", "550 5.2.1 mailbox disabled"),
         (".", "550 5.1.1 no such user"),
+        ("RCPT", "552 5.2.2 mailbox full"),
+        ("RCPT", "550 5.2.0 no mail for that mailbox"),
+        (".", "552 5.2.3 too long for that mailbox"),
     ] {
         let post = Post::start().await;
         post.server.script(command, answer);
@@ -184,18 +245,161 @@ async fn a_mail_is_undeliverable_only_if_nobody_is_at_its_address() {
         ("MAIL", "550 sender unknown"),
         ("RCPT", "550 5.7.1 relaying denied"),
         ("RCPT", "550 relay not permitted"),
+        ("RCPT", "551 user not local"),
+        ("RCPT", "553 not allowed"),
         ("RCPT", "550 5.1.0 sender rejected"),
-        ("RCPT", "550-no such user\r\n <ada@example.com>"),
         ("RCPT", "554 5.7.1 your network is blocked"),
         ("DATA", "554 no valid recipients"),
         (".", "554 5.6.0 not that text"),
         (".", "550 it looks like spam"),
     ] {
         let post = Post::start().await;
+        let (log, _logging) = Log::start();
         post.server.script(command, answer);
         let error = post.send(&plain()).await.unwrap_err();
         assert!(matches!(error, MailerError::Unavailable(_)), "{command} {answer}: {error}");
         assert!(!error.to_string().contains("ada@"), "{error}");
+        let errors = log.errors();
+        assert!(
+            matches!(&errors[..], [error] if error.contains("operator")),
+            "{command} {answer}: {errors:?}"
+        );
+        assert!(!errors[0].contains("ada@"), "{errors:?}");
+        post.send(&plain()).await.unwrap();
+        assert_eq!(post.copies().await, 1, "{command} {answer}: it is sent once that is mended");
+    }
+}
+
+#[tokio::test]
+async fn an_address_where_nobody_is_gets_no_other_mail_until_it_is_lifted() {
+    let post = Post::start().await;
+    post.server.script("RCPT", "550 5.1.1 no such user");
+    assert!(matches!(post.send(&plain()).await, Err(MailerError::Undeliverable(_))));
+    let asked = post.server.commands().len();
+    let other = OrderId::from_bytes([8; 16]);
+    let to = |address| Mail { to: EmailAddress::parse(address).unwrap(), ..plain() };
+    for address in ["ada@example.com", "Ada@Example.com"] {
+        let error = post.mailer.send(other, NoticeOutcome::Rejected, &to(address)).await.unwrap_err();
+        assert!(matches!(error, MailerError::Undeliverable(_)), "{error}");
+        assert!(error.to_string().contains("2027-01-15") && !error.to_string().contains('@'), "{error}");
+    }
+    assert_eq!(post.server.commands().len(), asked, "the server is not asked");
+    post.mailer.send(other, NoticeOutcome::Rejected, &to("bob@example.com")).await.unwrap();
+
+    // As docs/SECURITY.md says, on a server that does not run.
+    post.mailbox.database.close();
+    let file = post._kept.path().join(sqlite::database::FILE);
+    let lifted = rusqlite::Connection::open(file).unwrap();
+    let sql = "DELETE FROM nobody_there WHERE address = 'ada@example.com'";
+    assert_eq!(lifted.execute(sql, []).unwrap(), 1);
+    drop(lifted);
+    let database = sqlite::open(post._kept.path(), clock()).unwrap().0;
+    let mailbox = Arc::new(Mailbox { database, clock: clock(), links: None });
+    let started_again = mailer(post.server.port, None, mailbox);
+    started_again.send(other, NoticeOutcome::Cancelled, &plain()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_mailbox_loses_one_mail_and_gets_the_next() {
+    let post = Post::start().await;
+    post.server.script("RCPT", "552 5.2.2 mailbox full");
+    assert!(matches!(post.send(&plain()).await, Err(MailerError::Undeliverable(_))));
+    post.mailer.send(order(), NoticeOutcome::Cancelled, &plain()).await.unwrap();
+}
+
+/// RFC 5321, 4.5.3.2.6: ten minutes for the answer to the text. A message has less.
+#[tokio::test]
+async fn a_mail_whose_acceptance_takes_long_is_sent_once_however_often_it_is_delivered() {
+    let post = Post::with_patience(Duration::from_millis(100)).await;
+    post.server.hold(true);
+    for _ in 0..3 {
+        let error = post.send(&plain()).await.unwrap_err();
+        assert!(matches!(error, MailerError::Unavailable(_)), "{error}");
+    }
+    post.server.hold(false);
+    post.send(&plain()).await.unwrap();
+    post.send(&plain()).await.unwrap();
+    assert_eq!((post.server.taken().len(), post.copies().await), (1, 1));
+}
+
+#[tokio::test]
+async fn a_late_answer_is_found_by_the_next_delivery() {
+    for (answer, copies) in [("250 taken", 1), ("552 5.2.2 mailbox full", 0), ("550 5.1.1 nobody", 0)] {
+        let post = Post::with_patience(Duration::from_millis(100)).await;
+        post.server.hold(true);
+        post.server.script(".", answer);
+        assert!(matches!(post.send(&plain()).await, Err(MailerError::Unavailable(_))), "{answer}");
+        let begun = post.server.commands().len();
+        post.server.hold(false);
+        // It comes while no delivery waits for it.
+        let ended = async || {
+            let quit = post.server.commands().len() > begun || copies == 0;
+            if quit && post.copies().await == copies { Ok(()) } else { Err("not yet") }
+        };
+        client::eventually(Duration::from_secs(5), Duration::from_millis(5), ended).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let found = post.send(&plain()).await;
+        if copies == 1 {
+            found.unwrap();
+        } else {
+            assert!(matches!(found, Err(MailerError::Undeliverable(_))), "{answer}: {found:?}");
+        }
+        let texts = post.server.commands().iter().filter(|command| *command == "DATA").count();
+        assert_eq!(texts, 1, "{answer}: one exchange");
+    }
+}
+
+#[tokio::test]
+async fn a_mail_waits_for_a_free_connection_and_the_slow_ones_do_not_block_it_for_ever() {
+    let post = Post::with_patience(Duration::from_millis(100)).await;
+    post.server.hold(true);
+    let number = |number| OrderId::from_bytes([number; 16]);
+    for order in 1..=9 {
+        assert!(post.mailer.send(number(order), NoticeOutcome::Confirmed, &plain()).await.is_err());
+    }
+    assert_eq!(post.server.commands().iter().filter(|line| *line == "DATA").count(), 8, "at the same time");
+    post.server.hold(false);
+    for order in 1..=9 {
+        post.mailer.send(number(order), NoticeOutcome::Confirmed, &plain()).await.unwrap();
+    }
+    assert_eq!(post.server.taken().len(), 9);
+}
+
+/// The attack: bookings in a row, all with the address of somebody else.
+#[tokio::test]
+async fn an_address_gets_no_more_mails_in_an_hour_than_it_may_and_the_others_later() {
+    let post = Post::start().await;
+    let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_800_000_000_000)));
+    let smtp = Smtp::parse(&url(post.server.port), "tickets@example.com", None, None).unwrap();
+    let smtp = smtp.with_mails_per_hour(3);
+    let mailer = SmtpMailer::new(smtp, post.mailbox.clone(), clock.clone(), Patience::default());
+    let number = |number| OrderId::from_bytes([number; 16]);
+    for order in 1..=5 {
+        let sent = mailer.send(number(order), NoticeOutcome::Confirmed, &plain()).await;
+        assert_eq!(matches!(sent, Err(MailerError::Limited(_))), order > 3, "{order}: {sent:?}");
+    }
+    // What was sent before is no other mail.
+    mailer.send(number(1), NoticeOutcome::Confirmed, &plain()).await.unwrap();
+    clock.advance(Duration::from_secs(60 * 60));
+    for order in 4..=5 {
+        mailer.send(number(order), NoticeOutcome::Confirmed, &plain()).await.unwrap();
+    }
+    assert_eq!(post.server.taken().len(), 5);
+}
+
+#[tokio::test]
+async fn a_server_whose_tls_will_never_fit_is_an_error_that_says_what_to_do() {
+    let (plain_text, tls) = (SmtpServer::start().await, SmtpServer::start_with_tls().await);
+    for (server, says) in [(&tls, "who issued the certificate"), (&plain_text, "speaks no TLS")] {
+        let post = Post::start().await;
+        let url = format!("smtps://127.0.0.1:{}", server.port);
+        let smtp = Smtp::parse(&url, "tickets@example.com", None, None).unwrap();
+        let mailer = SmtpMailer::new(smtp, post.mailbox.clone(), clock(), Patience::default());
+        let (log, _logging) = Log::start();
+        let error = mailer.send(order(), NoticeOutcome::Confirmed, &plain()).await.unwrap_err();
+        assert!(matches!(error, MailerError::Unavailable(_)), "{error}");
+        let errors = log.errors();
+        assert!(matches!(&errors[..], [error] if error.contains(says)), "{errors:?}");
     }
 }
 
@@ -216,7 +420,7 @@ async fn a_duplicate_command_even_at_the_same_time_sends_one_mail() {
     let post = Post::start().await;
     let mail = plain();
     let (one, other) = tokio::join!(post.send(&mail), post.send(&mail));
-    assert!(one.is_ok() && matches!(other, Err(MailerError::Unavailable(_))), "the other waits: {other:?}");
+    assert_eq!((one, other), (Ok(()), Ok(())), "they wait for one exchange");
     post.send(&mail).await.unwrap();
     assert_eq!(post.server.taken().len(), 1);
     post.mailer.send(order(), NoticeOutcome::Cancelled, &mail).await.unwrap();

@@ -1,7 +1,8 @@
-//! The SMTP server, its login, and the sender's address.
+//! The SMTP server, its login, the sender's address, and how many mails an address gets.
 
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use axum::http::Uri;
 use lettre::Address;
@@ -19,6 +20,7 @@ pub struct Smtp {
     pub(super) tls: TlsParameters,
     pub(super) credentials: Option<Credentials>,
     pub(super) from: Address,
+    pub(super) mails_per_hour: Option<NonZeroU32>,
 }
 
 /// How a connection is encrypted.
@@ -88,7 +90,21 @@ impl Smtp {
             SmtpError::From(protocol::Invalid("must be an address that mail can be sent from"))
         })?;
         let tls = TlsParameters::new_rustls(host.clone()).map_err(SmtpError::Tls)?;
-        Ok(Self { host, port: uri.port_u16().unwrap_or(port), protection, tls, credentials, from })
+        Ok(Self {
+            host,
+            port: uri.port_u16().unwrap_or(port),
+            protection,
+            tls,
+            credentials,
+            from,
+            mails_per_hour: None,
+        })
+    }
+
+    /// The same, with a bound on the mails that one address gets in an hour; 0 is none.
+    #[must_use]
+    pub fn with_mails_per_hour(self, most: u32) -> Self {
+        Self { mails_per_hour: NonZeroU32::new(most), ..self }
     }
 }
 

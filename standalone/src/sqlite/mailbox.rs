@@ -1,4 +1,5 @@
-//! The mailbox: mail is kept here instead of being delivered, or, with SMTP, after it was sent.
+//! The mailbox: mail is kept here instead of being delivered, or, with SMTP, after it was sent. Beside it, the addresses
+//! where nobody is.
 
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use protocol::manage::ManageLinks;
 use protocol::messages::NoticeOutcome;
+use protocol::passenger::EmailAddress;
 use protocol::time::Timestamp;
 use rusqlite::{Connection, params};
 use system::operations::SentMail;
@@ -53,6 +55,27 @@ impl Mailbox {
             connection.row(sql, params![order.as_bytes(), Json(&outcome)], |_| Ok(()))
         };
         Ok(self.database.read(read).await?.is_some())
+    }
+
+    /// Since when it is known that nobody is at that address.
+    pub async fn nobody_at(&self, address: &EmailAddress) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT since FROM nobody_there WHERE address = ?1";
+        let address = address.as_str().to_ascii_lowercase();
+        let read = move |connection: &Connection| connection.row(sql, [address], |row| row.get::<_, i64>(0));
+        Ok(self.database.read(read).await?.map(Timestamp::from_millis))
+    }
+
+    /// Remembers that nobody is at that address, by what the mail server answered. Repeatable: the first time counts.
+    ///
+    /// **Crash contract:** one write. Without it, the next mail to the address asks the server again.
+    pub async fn remember_nobody_at(&self, address: &EmailAddress, answer: &str) -> Result<(), StoreError> {
+        let sql =
+            "INSERT INTO nobody_there (address, since, answer) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+        let (address, answer) = (address.as_str().to_ascii_lowercase(), answer.to_owned());
+        let now = self.clock.now().as_millis();
+        let write =
+            move |connection: &Connection| connection.change(sql, params![address, now, answer]).map(drop);
+        self.database.write(write).await
     }
 }
 

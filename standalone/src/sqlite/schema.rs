@@ -109,6 +109,14 @@ ALTER TABLE dead_letters RENAME COLUMN parked_at TO dead_lettered_at;
 ",
     // What a repeated request is compared with. An order without it is one that its id alone opens.
     "ALTER TABLE orders ADD COLUMN digest BLOB;",
+    // Where the mail server said that nobody is; by the address in lower case.
+    "
+CREATE TABLE nobody_there (
+    address TEXT PRIMARY KEY,
+    since INTEGER NOT NULL,
+    answer TEXT NOT NULL
+) STRICT;
+",
 ];
 
 /// This program cannot use the file.

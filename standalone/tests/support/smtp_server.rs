@@ -2,9 +2,15 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
 
 /// A mail as it was taken.
 #[derive(Clone, Debug)]
@@ -25,6 +31,8 @@ struct State {
 
 pub(crate) struct SmtpServer {
     pub(crate) port: u16,
+    /// Whether the answers to texts are held back.
+    held: watch::Sender<bool>,
     state: Arc<Mutex<State>>,
     serving: JoinHandle<()>,
 }
@@ -37,17 +45,48 @@ impl Drop for SmtpServer {
 
 impl SmtpServer {
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// One that speaks TLS from the first byte, with a certificate that nobody has issued.
+    pub(crate) async fn start_with_tls() -> Self {
+        let (certificate, key) = (
+            CertificateDer::from_pem_slice(include_bytes!("../fixtures/tls/self-signed.pem")).unwrap(),
+            PrivateKeyDer::from_pem_slice(include_bytes!("../fixtures/tls/self-signed.key")).unwrap(),
+        );
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+        Self::start_with(Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn start_with(tls: Option<TlsAcceptor>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::<Mutex<State>>::default();
+        let (held, holds) = watch::channel(false);
         let shared = state.clone();
         let serving = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                tokio::spawn(talk(stream, shared.clone()));
+                let (tls, shared, holds) = (tls.clone(), shared.clone(), holds.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => talk(stream, shared, holds).await,
+                        Some(tls) => talk(tls.accept(stream).await.ok()?, shared, holds).await,
+                    }
+                });
             }
         });
-        Self { port, state, serving }
+        Self { port, held, state, serving }
+    }
+
+    /// Whether the server takes its time to answer a text that it has got.
+    pub(crate) fn hold(&self, held: bool) {
+        self.held.send_replace(held);
     }
 
     /// The next command that begins so is answered so: `""` closes the connection instead. `.` is
@@ -65,7 +104,11 @@ impl SmtpServer {
     }
 }
 
-async fn talk(stream: TcpStream, state: Arc<Mutex<State>>) -> Option<()> {
+async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    state: Arc<Mutex<State>>,
+    mut holds: watch::Receiver<bool>,
+) -> Option<()> {
     let mut stream = BufReader::new(stream);
     stream.write_all(b"220 test ESMTP\r\n").await.ok()?;
     let (mut from, mut to) = (String::new(), Vec::new());
@@ -94,6 +137,7 @@ async fn talk(stream: TcpStream, state: Arc<Mutex<State>>) -> Option<()> {
             if scripted.is_none_or(str::is_empty) {
                 state.lock().unwrap().taken.push(Taken { from: from.clone(), to: to.clone(), text });
             }
+            holds.wait_for(|held| !held).await.ok()?;
             say(&mut stream, scripted.unwrap_or("250 2.0.0 taken")).await?;
         }
     }
@@ -105,20 +149,20 @@ fn take_scripted(state: &Mutex<State>, line: &str) -> Option<&'static str> {
     Some(scripted.remove(place).1)
 }
 
-async fn say(stream: &mut BufReader<TcpStream>, answer: &str) -> Option<()> {
+async fn say<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>, answer: &str) -> Option<()> {
     if answer.is_empty() {
         return None;
     }
     stream.write_all(format!("{answer}\r\n").as_bytes()).await.ok()
 }
 
-async fn line(stream: &mut BufReader<TcpStream>) -> Option<String> {
+async fn line<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>) -> Option<String> {
     let mut line = String::new();
     let read = stream.read_line(&mut line).await.ok()?;
     (read > 0).then(|| line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-async fn text(stream: &mut BufReader<TcpStream>) -> Option<String> {
+async fn text<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut BufReader<S>) -> Option<String> {
     let mut text = String::new();
     loop {
         let line = line(stream).await?;
