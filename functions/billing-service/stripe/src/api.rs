@@ -214,8 +214,7 @@ impl Answer {
                 Failure::Provider(ProviderError::Unknown(format!("request {request}: {status}, unreadable")))
             });
         }
-        let ErrorBody { mut error } = serde_json::from_slice(&body).unwrap_or_default();
-        error.status = status.as_u16();
+        let ErrorBody { error } = serde_json::from_slice(&body).unwrap_or_default();
         let said = format!(
             "request {request}: {status} {} {}",
             word(Some(&error.kind)),

@@ -111,9 +111,6 @@ pub(super) struct ErrorBody {
 /// <https://docs.stripe.com/api/errors>
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct ErrorObject {
-    /// The answer's.
-    #[serde(skip)]
-    pub(super) status: u16,
     #[serde(default, rename = "type")]
     pub(super) kind: String,
     #[serde(default)]
@@ -122,23 +119,19 @@ pub(super) struct ErrorObject {
     pub(super) param: Option<String>,
 }
 
-/// Codes of a payment method that was refused.
+/// Codes of a payment method that was refused. Not `payment_method_unactivated`: that is the account's.
+/// <https://docs.stripe.com/error-codes>
 const OF_THE_METHOD: [&str; 3] =
     ["payment_method_customer_decline", "payment_method_provider_decline", "payment_method_unexpected_state"];
 
 impl ErrorObject {
-    /// Whether the request was refused for its payment method: there is none of that name, or it
-    /// was used up. For one that was used up Stripe names neither a code nor a parameter.
+    /// Whether the request was refused for its payment method, by a parameter or a code that Stripe documents for it.
+    ///
+    /// An error with neither is never taken for one: it may be the account that is refused, and with it every good
+    /// card. So a method that was used up, for which Stripe names neither, waits until the order's deadline.
     pub(super) fn is_about_the_method(&self) -> bool {
-        if self.kind != "invalid_request_error" {
-            return false;
-        }
-        match (self.code.as_deref(), self.param.as_deref()) {
-            (_, Some("payment_method")) => true,
-            (Some(code), _) => OF_THE_METHOD.contains(&code),
-            // A path that Stripe does not know has no name either, and is a 404.
-            (None, None) => self.status == 400,
-            (None, Some(_)) => false,
-        }
+        self.kind == "invalid_request_error"
+            && (self.param.as_deref() == Some("payment_method")
+                || self.code.as_deref().is_some_and(|code| OF_THE_METHOD.contains(&code)))
     }
 }

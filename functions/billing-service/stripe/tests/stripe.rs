@@ -88,7 +88,6 @@ async fn a_capture_says_what_became_of_the_intent() {
         ("pm_card_visa", Captured::Captured, Voided::AlreadyCaptured),
         ("pm_card_chargeDeclined", Captured::Declined, Voided::Voided),
         ("pm_card_authenticationRequired", Captured::Declined, Voided::Voided),
-        ("pm_card_usedUp", Captured::Declined, Voided::Voided),
     ] {
         let stripe = Stripe::start().await;
         let reference = stripe.open(method).await;
@@ -130,7 +129,6 @@ async fn a_payment_method_that_stripe_does_not_take_is_declined_with_nothing_ope
     for body in [
         error("invalid_request_error", json!("payment_method_unexpected_state"), Value::Null),
         error("invalid_request_error", Value::Null, json!("payment_method")),
-        error("invalid_request_error", Value::Null, Value::Null),
     ] {
         stripe.server.inject(Call::Create, Fault::Answer(400, body));
         assert_eq!(open(&visa).await.unwrap(), Opened::Declined);
@@ -146,6 +144,9 @@ async fn a_payment_method_that_stripe_does_not_take_is_declined_with_nothing_ope
     for (status, code, param) in [
         // A path that Stripe does not know.
         (404, Value::Null, Value::Null),
+        // "Your account cannot currently make live charges."
+        (400, Value::Null, Value::Null),
+        (400, json!(""), json!("")),
         (400, Value::Null, json!("payment_method_types[]")),
         (400, json!("payment_method_unactivated"), Value::Null),
     ] {
@@ -153,6 +154,31 @@ async fn a_payment_method_that_stripe_does_not_take_is_declined_with_nothing_ope
         stripe.server.inject(Call::Create, Fault::Answer(status, body.clone()));
         assert!(refused(&open(&visa).await), "{status} {body} is not the card's fault");
     }
+}
+
+/// Stripe names neither a code nor a parameter where it refuses the whole account: that must not decline every good card.
+#[tokio::test]
+async fn a_refusal_of_the_account_declines_no_card_and_the_payment_goes_on_when_it_ends() {
+    let stripe = Stripe::start().await;
+    let refusal = || error("invalid_request_error", Value::Null, Value::Null);
+    let open = || async { stripe.provider.open(order(), &euros(25_900), &card("pm_card_visa")).await };
+    stripe.server.inject(Call::Create, Fault::Answer(400, refusal()));
+    assert!(refused(&open().await));
+    let Opened::Open(reference) = open().await.unwrap() else { panic!("it is a good card") };
+    stripe.server.inject(Call::Confirm, Fault::Answer(400, refusal()));
+    assert!(refused(&stripe.provider.capture(order(), &reference).await));
+    assert_eq!(stripe.provider.retrieve(&reference).await.unwrap(), PaymentStatus::Open);
+    assert_eq!(stripe.provider.capture(order(), &reference).await.unwrap(), Captured::Captured);
+    assert_eq!(stripe.server.entry(order()).charges, 1);
+}
+
+/// So it cannot be told from a refused account. It waits, and can be closed.
+#[tokio::test]
+async fn a_method_that_was_used_up_is_refused_and_can_be_closed() {
+    let stripe = Stripe::start().await;
+    let reference = stripe.open("pm_card_usedUp").await;
+    assert!(refused(&stripe.provider.capture(order(), &reference).await));
+    assert_eq!(stripe.provider.void(&reference).await.unwrap(), Voided::Voided);
 }
 
 #[tokio::test]
