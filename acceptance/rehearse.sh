@@ -6,7 +6,7 @@
 #
 # --bookings N       how many bookings are timed; 30 by default
 # --until-alarm      billing stays stopped until one of the stack's alarms fires; fails after 20 minutes
-# --email ADDRESS    where the mails go; SES's mailbox simulator by default
+# --email ADDRESS    where the mails go; SES's mailbox simulator by default. Another gets MailsPerHour of them at once
 # AWS_ENDPOINT_URL   LocalStack; AWS itself if it is not set
 #
 # It pays with test cards, so the provider must be `simulated`, or Stripe with a test key. It leaves the stack as it was:
@@ -243,6 +243,6 @@ say "" alarms "$(alarms | cut -f 1 | sort | uniq -c | awk '{printf "%s%s %s", se
 say "" accept "p50 $(percentile 50 "${accepted[@]}") ms, p99 $(percentile 99 "${accepted[@]}") ms, of ${#accepted[@]} bookings"
 say "" settle "p50 $(percentile 50 "${settled[@]}") ms, p99 $(percentile 99 "${settled[@]}") ms, of ${#settled[@]} bookings"
 # docs/AWS.md, Costs: a booking in batches of 1 with its mail and logs, and a poll. A cancellation has no more steps than a booking.
-say "" cost "at most \$$(jq --null-input "((${#sold[@]} + $cancels) * 123.23 + $reads * 3.89) / 10000 | ceil / 100"), by list prices: \
+say "" cost "at most \$$(jq --null-input "((${#sold[@]} + $cancels) * 123.86 + $reads * 3.89) / 10000 | ceil / 100"), by list prices: \
 ${#sold[@]} bookings, $cancels cancellations, $reads reads"
 say PASSED "" "in $SECONDS s"

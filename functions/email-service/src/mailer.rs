@@ -27,7 +27,7 @@ pub enum MailerError {
     #[error("the mailer is unavailable: {0}")]
     Unavailable(String),
     /// Its address got as many mails in this hour as it may. Nothing was asked of the mailer.
-    #[error("its address got {0} mails in this hour, as many as it may")]
+    #[error("{0} mails to its address were sent or tried in this hour, as many as may be")]
     Limited(NonZeroU32),
     /// Its address does not exist. Waiting does not help.
     #[error("the mail is undeliverable: {0}")]

@@ -21,6 +21,10 @@ use tracing::warn;
 /// A recipient that SES refuses at once: it has no domain.
 const INVALID: &str = "invalid";
 
+/// SES's mailbox simulator, which rehearsals mail: nobody reads it.
+/// <https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html>
+const SIMULATOR: &str = "@simulator.amazonses.com";
+
 /// Sends mail from one verified address.
 pub struct SesMailer {
     client: Client,
@@ -84,7 +88,9 @@ impl SesMailer {
 #[async_trait]
 impl Mailer for SesMailer {
     async fn send(&self, _: OrderId, _: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
-        if let Some(limit) = &self.options.limit {
+        if let Some(limit) = &self.options.limit
+            && !mail.to.as_str().to_ascii_lowercase().ends_with(SIMULATOR)
+        {
             limit.take(&mail.to).await?;
         }
         self.send_to(mail.to.as_str(), &mail.subject, &mail.text()).await.map_err(|error| {
@@ -103,10 +109,47 @@ impl Mailer for SesMailer {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
+    use std::num::NonZeroU32;
+    use std::sync::Arc;
+
     use aws_sdk_ses::error::ErrorMetadata;
+    use aws_sdk_ses::operation::send_email::SendEmailOutput;
     use aws_smithy_mocks::{mock, mock_client};
+    use email_service::limit::{Counted, MailCounter, MailboxHour};
+    use messaging::clock::SystemClock;
+    use messaging::store::StoreError;
 
     use super::*;
+
+    struct Full;
+
+    #[async_trait]
+    impl MailCounter for Full {
+        async fn count(&self, _: MailboxHour, _: NonZeroU32) -> Result<Counted, StoreError> {
+            Ok(Counted::Full)
+        }
+    }
+
+    #[tokio::test]
+    async fn ses_own_mailbox_simulator_gets_any_number_of_mails_and_no_other_address_does() {
+        let sends = || SendEmailOutput::builder().message_id("1").build().unwrap();
+        let rule = mock!(Client::send_email).then_output(sends);
+        let (counter, clock) = (Arc::new(Full), Arc::new(SystemClock));
+        let limit = Some(MailLimit { counter, most: NonZeroU32::MIN, clock });
+        let sender = EmailAddress::parse("us@example.com").unwrap();
+        let options = Options { sender, configuration_set: None, limit };
+        let mailer = SesMailer { client: mock_client!(aws_sdk_ses, [&rule]), options };
+        for (address, limited) in [
+            ("success@simulator.amazonses.com", false),
+            ("ada@example.com", true),
+            ("ada@evilsimulator.amazonses.com", true),
+        ] {
+            let (subject, body) = ("Your booking".to_owned(), "is confirmed".to_owned());
+            let mail = Mail { to: EmailAddress::parse(address).unwrap(), subject, body, link: None };
+            let sent = mailer.send(OrderId::from_bytes([7; 16]), NoticeOutcome::Confirmed, &mail).await;
+            assert_eq!(matches!(sent, Err(MailerError::Limited(_))), limited, "{address}: {sent:?}");
+        }
+    }
 
     async fn refused(code: &'static str) -> MailerError {
         let rule = mock!(Client::send_email).then_error(move || {
