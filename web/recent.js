@@ -10,7 +10,7 @@ const TOKEN = /^[\w-]{22}$/;
 export const isId = (text) => UUID.test(text);
 export const isToken = (text) => TOKEN.test(text);
 
-/** What follows the `#` in a booking's address. Whoever has the token may see and cancel the booking. */
+/** What follows the `#` in a booking's address. With the token one may see and cancel the booking. */
 export const fragment = ({ id, token }) => (token ? `${id}/${token}` : id);
 
 /** All of them: `[{ id, token }]`. A list of an earlier version of the page has ids alone. */

@@ -1,6 +1,6 @@
 // What the page says about a booking: its status, what it waits for, what comes next. Pure: no DOM.
 // A later server may send statuses, reasons and events that are not listed here: they get a plain text.
-// `passenger` is null in the view that everyone may see: its texts name nobody, and do not speak to the customer.
+// `passenger` is null in the view that everyone may see: its texts have no name, and do not speak to the customer.
 
 import { moment, money, seats, stamp, words } from "./formats.js";
 
@@ -104,7 +104,7 @@ export function deadline({ status, expires_at: at }) {
 export const access = ({ passenger }) =>
   passenger
     ? "The address of this page is the key to the booking: who has it can see and cancel it. Share it only with people you trust."
-    : "What is personal is not shown here. To change the booking, open it with the link in its mail if it has one, or in the browser it was booked in.";
+    : "What is personal is not shown here. To change the booking, use the browser it was booked in, or the link in its mail.";
 
 // The text of each event in the history: title, detail, state. During a cancellation, "unavailable"
 // means that no seats were held, and "declined" that no charge was made.

@@ -1,5 +1,5 @@
-// The order that was sent and has no answer yet, with its idempotency key. It is stored before it is sent: whatever
-// happens to the answer or to the page, the same order goes out under the same key, and is booked once.
+// The order that was sent and has no answer yet, with its idempotency key. It is stored before it is sent: if the
+// answer or the page is lost, the same order goes out under the same key, and is booked once.
 
 import { load, remove, save } from "./storage.js";
 

@@ -91,7 +91,7 @@ test("the unanswered order is found before another one is bought", async (contex
 
 test("a refused order is not held against the customer", async (context) => {
   const { server, network, customer } = await start(context);
-  await customer.buy({ ...ORDER, email: "nobody" });
+  await customer.buy({ ...ORDER, email: "unknown" });
   await customer.sees(/E-mail .*\./);
   assert.equal(await customer.isShown("#unanswered"), false);
   await customer.buy(ORDER);

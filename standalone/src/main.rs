@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(if quiet { "error" } else { "info,metrics=off" }));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // It would print that it cannot print, and panic where nobody reads that.
+    // It would print that it cannot print, and panic unread.
     let log = log.log_internal_errors(false);
     if std::io::stderr().is_terminal() {
         log.fmt_fields(span_fields()).event_format(LogLine { clock: Arc::new(SystemClock) }).init();

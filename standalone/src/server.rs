@@ -184,7 +184,9 @@ impl Server {
             .map_err(|error| StartError::Database { path: path.clone(), error })?;
         let offered = offer(&SqliteStores(database.clone()), file, options.clock.as_ref()).await;
         offered.map_err(|error| StartError::at(&path, error))?;
-        let Options { clock, entropy, deadlines, integrations, public_url, limits, bookings, clients, .. } = options;
+        let Options {
+            clock, entropy, deadlines, integrations, public_url, limits, bookings, clients, ..
+        } = options;
         let limits = limits.within_descriptors();
         let options = PlatformOptions { deadlines, integrations, public_url, limits: bookings };
         let platform = Platform::start((database, topics), clock, entropy, options).await;

@@ -310,7 +310,7 @@ fn a_command_whose_reader_has_closed_the_pipe_does_not_panic() {
 }
 
 #[tokio::test]
-async fn a_server_whose_log_is_read_by_nobody_serves_on() {
+async fn a_server_whose_log_is_not_read_serves_on() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = bookings();
     command.args(["serve", "--port", "0", "--data", "data"]).current_dir(directory.path());

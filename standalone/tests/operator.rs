@@ -152,7 +152,7 @@ async fn attack_a_stranger_behind_a_proxy_of_this_machine_is_refused() {
 }
 
 #[tokio::test]
-async fn whoever_is_on_this_machine_may_use_it_by_each_name_of_loopback() {
+async fn this_machine_may_use_it_by_each_name_of_loopback() {
     let (server, _kept) = server();
     let port = server.port();
     for host in [

@@ -198,7 +198,7 @@ async fn attack_five_thousand_idle_connections() {
         idle.push(client);
     }
     serves(server.url()).await;
-    // With descriptors for all, nobody was closed.
+    // With descriptors for all, none was closed.
     if descriptors >= 5_500 {
         assert_eq!(idle[0].get("/health").unwrap(), 200);
     }

@@ -222,7 +222,7 @@ async fn a_mail_waits_after_a_temporary_error() {
 }
 
 #[tokio::test]
-async fn a_mail_is_undeliverable_only_if_nobody_is_at_its_address() {
+async fn a_mail_is_undeliverable_only_if_its_address_does_not_exist() {
     for (command, answer) in [
         ("RCPT", "550 5.1.1 <ada@example.com>: no such user"),
         ("RCPT", "550 5.1.10 null MX"),
@@ -271,7 +271,7 @@ async fn a_mail_is_undeliverable_only_if_nobody_is_at_its_address() {
 }
 
 #[tokio::test]
-async fn an_address_where_nobody_is_gets_no_other_mail_until_it_is_lifted() {
+async fn an_address_that_does_not_exist_gets_no_other_mail_until_it_is_lifted() {
     let post = Post::start().await;
     post.server.script("RCPT", "550 5.1.1 no such user");
     assert!(matches!(post.send(&plain()).await, Err(MailerError::Undeliverable(_))));
@@ -290,7 +290,7 @@ async fn an_address_where_nobody_is_gets_no_other_mail_until_it_is_lifted() {
     post.mailbox.database.close();
     let file = post._kept.path().join(sqlite::database::FILE);
     let lifted = rusqlite::Connection::open(file).unwrap();
-    let sql = "DELETE FROM nobody_there WHERE address = 'ada@example.com'";
+    let sql = "DELETE FROM undeliverable WHERE address = 'ada@example.com'";
     assert_eq!(lifted.execute(sql, []).unwrap(), 1);
     drop(lifted);
     let database = sqlite::open(post._kept.path(), clock()).unwrap().0;
@@ -324,7 +324,7 @@ async fn a_mail_whose_acceptance_takes_long_is_sent_once_however_often_it_is_del
 
 #[tokio::test]
 async fn a_late_answer_is_found_by_the_next_delivery() {
-    for (answer, copies) in [("250 taken", 1), ("552 5.2.2 mailbox full", 0), ("550 5.1.1 nobody", 0)] {
+    for (answer, copies) in [("250 taken", 1), ("552 5.2.2 mailbox full", 0), ("550 5.1.1 unknown", 0)] {
         let post = Post::with_patience(Duration::from_millis(100)).await;
         post.server.hold(true);
         post.server.script(".", answer);

@@ -1,6 +1,6 @@
 //! How many mails one address may get in an hour.
 //!
-//! Whoever books chooses the address. Without a bound, an hour of bookings would be an hour of mails to somebody who
+//! A customer chooses the address. Without a bound, an hour of bookings would be an hour of mails to somebody who
 //! asked for none, under our name.
 
 use std::num::NonZeroU32;

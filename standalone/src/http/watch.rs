@@ -19,7 +19,7 @@ enum Phase {
     Idle { since: Instant },
 }
 
-/// The state of one connection: its task changes it, whoever needs room for another reads it.
+/// The state of one connection: its task changes it, what needs room for another reads it.
 pub(super) struct Watch {
     phase: Mutex<Phase>,
     /// Told when this one begins to wait for its client.

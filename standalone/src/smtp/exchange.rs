@@ -26,8 +26,8 @@ pub(super) enum Refused {
     ForNow(String),
     /// It will never take this mail for this recipient.
     ThisMail(String),
-    /// It will never take any mail for this recipient: nobody is there.
-    NobodyThere(String),
+    /// It will never take any mail for this recipient: its address does not exist.
+    NoSuchAddress(String),
 }
 
 /// The step that failed.
@@ -111,8 +111,8 @@ impl Within<'_> {
         let enhanced = text.split_ascii_whitespace().next().unwrap_or_default();
         if matches!(step, Step::Recipient | Step::Text) {
             let reason = format!("{reason} {}", shown(enhanced));
-            if NOBODY_THERE.contains(&enhanced) {
-                return Refused::NobodyThere(reason);
+            if NO_SUCH_ADDRESS.contains(&enhanced) {
+                return Refused::NoSuchAddress(reason);
             }
             if enhanced.starts_with(MAILBOX) {
                 return Refused::ThisMail(reason);
@@ -134,7 +134,7 @@ impl Within<'_> {
 
 /// The RFC 3463 codes of a recipient that can never get mail: no such mailbox, no such system, bad syntax,
 /// moved, accepts no mail, disabled.
-const NOBODY_THERE: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
+const NO_SUCH_ADDRESS: [&str; 6] = ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"];
 
 /// RFC 3463: the recipient's mailbox takes no such mail; it is full, say. No operator here can change that.
 const MAILBOX: &str = "5.2.";

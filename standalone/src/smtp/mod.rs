@@ -6,7 +6,7 @@
 //! |---|---|
 //! | accepted | is sent; a copy is kept for `/operator/mail` |
 //! | nothing, or a temporary error (`4xx`: greylisting, a full queue) | waits, and is sent again |
-//! | nobody is at that address (`5.1.1`, `5.1.2`, `5.1.3`, `5.1.6`, `5.1.10`, `5.2.1`) | is undeliverable: it is not sent again; logged as an error. Its address is remembered and gets no other mail |
+//! | the address does not exist (`5.1.1`, `5.1.2`, `5.1.3`, `5.1.6`, `5.1.10`, `5.2.1`) | is undeliverable: it is not sent again; logged as an error. Its address is remembered and gets no other mail |
 //! | the mailbox takes no such mail (other `5.2.x`: it is full) | is undeliverable; its address is not remembered |
 //! | another permanent error (`5xx`: our login, our sender, its policy; a bare `550`, which may mean that too) | waits; logged as an error each time |
 //! | a certificate that does not fit, no TLS, no login that both know | the same; the error says what to do |
@@ -14,7 +14,7 @@
 //! A mail that waits is dead-lettered after a week, or when its flight leaves: see `email_service::service`.
 //!
 //! **Exchanges go on.** A server may take ten minutes for its last answer (RFC 5321, 4.5.3.2), and a message has 25 s. So
-//! an exchange runs in a task of its own: whoever has asked for it waits for a while, and then has its message wait. The
+//! an exchange runs in a task of its own: its caller waits for a while, and then has its message wait. The
 //! next delivery of that message finds the exchange under way, and waits for the same outcome; or ended, and gets its
 //! outcome from the copy that is kept, from the addresses that are remembered, or from this process's memory.
 //!
@@ -176,8 +176,8 @@ impl Sending {
         if self.kept.has(order, outcome).await.map_err(away)? {
             return Ok(Begun::SentBefore);
         }
-        if let Some(since) = self.kept.nobody_at(&mail.to).await.map_err(away)? {
-            let reason = format!("since {since} its address is known as one where nobody is");
+        if let Some(since) = self.kept.undeliverable_since(&mail.to).await.map_err(away)? {
+            let reason = format!("since {since} its address is known as undeliverable");
             return Err(MailerError::Undeliverable(reason));
         }
         let message = self
@@ -197,7 +197,7 @@ impl Sending {
         Ok(Begun::UnderWay)
     }
 
-    /// The exchange, to its end, whoever still waits for it.
+    /// The exchange, to its end, though its caller may have left.
     async fn exchange(&self, claim: Claim, message: &Message, mail: &Mail) {
         let (order, outcome) = claim.name;
         match hand_over(&self.smtp, message, &self.patience).await {
@@ -212,8 +212,8 @@ impl Sending {
             }
             Err(Refused::ForNow(reason)) => claim.end(Err(MailerError::Unavailable(reason)), false),
             Err(Refused::ThisMail(reason)) => claim.end(Err(MailerError::Undeliverable(reason)), true),
-            Err(Refused::NobodyThere(reason)) => {
-                if let Err(error) = self.kept.remember_nobody_at(&mail.to, &reason).await {
+            Err(Refused::NoSuchAddress(reason)) => {
+                if let Err(error) = self.kept.remember_undeliverable(&mail.to, &reason).await {
                     warn!(order_id = %order, %error, "order {order}: its address was not remembered");
                 }
                 claim.end(Err(MailerError::Undeliverable(reason)), true);

@@ -28,7 +28,7 @@ struct Inner {
     path: PathBuf,
     /// `None` once it is closed.
     writer: Mutex<Option<(Sender<Ask>, JoinHandle<()>)>>,
-    /// The connections that nobody reads with just now.
+    /// The connections that are idle.
     readers: Mutex<Vec<Connection>>,
     /// One for each scan that may run.
     scans: Arc<Semaphore>,

@@ -1,5 +1,5 @@
 //! The mailbox: mail is kept here instead of being delivered, or, with SMTP, after it was sent. Beside it, the addresses
-//! where nobody is.
+//! that do not exist.
 
 use std::sync::Arc;
 
@@ -57,20 +57,24 @@ impl Mailbox {
         Ok(self.database.read(read).await?.is_some())
     }
 
-    /// Since when it is known that nobody is at that address.
-    pub async fn nobody_at(&self, address: &EmailAddress) -> Result<Option<Timestamp>, StoreError> {
-        let sql = "SELECT since FROM nobody_there WHERE address = ?1";
+    /// Since when the address is known as undeliverable.
+    pub async fn undeliverable_since(&self, address: &EmailAddress) -> Result<Option<Timestamp>, StoreError> {
+        let sql = "SELECT since FROM undeliverable WHERE address = ?1";
         let address = address.as_str().to_ascii_lowercase();
         let read = move |connection: &Connection| connection.row(sql, [address], |row| row.get::<_, i64>(0));
         Ok(self.database.read(read).await?.map(Timestamp::from_millis))
     }
 
-    /// Remembers that nobody is at that address, by what the mail server answered. Repeatable: the first time counts.
+    /// Remembers that the address is undeliverable, by what the mail server answered. Repeatable: the first time counts.
     ///
     /// **Crash contract:** one write. Without it, the next mail to the address asks the server again.
-    pub async fn remember_nobody_at(&self, address: &EmailAddress, answer: &str) -> Result<(), StoreError> {
+    pub async fn remember_undeliverable(
+        &self,
+        address: &EmailAddress,
+        answer: &str,
+    ) -> Result<(), StoreError> {
         let sql =
-            "INSERT INTO nobody_there (address, since, answer) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
+            "INSERT INTO undeliverable (address, since, answer) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
         let (address, answer) = (address.as_str().to_ascii_lowercase(), answer.to_owned());
         let now = self.clock.now().as_millis();
         let write =

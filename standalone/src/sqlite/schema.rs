@@ -109,9 +109,9 @@ ALTER TABLE dead_letters RENAME COLUMN parked_at TO dead_lettered_at;
 ",
     // What a repeated request is compared with. An order without it is one that its id alone opens.
     "ALTER TABLE orders ADD COLUMN digest BLOB;",
-    // Where the mail server said that nobody is; by the address in lower case.
+    // Addresses that do not exist, as the mail server said, in lower case.
     "
-CREATE TABLE nobody_there (
+CREATE TABLE undeliverable (
     address TEXT PRIMARY KEY,
     since INTEGER NOT NULL,
     answer TEXT NOT NULL

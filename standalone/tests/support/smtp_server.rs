@@ -48,7 +48,7 @@ impl SmtpServer {
         Self::start_with(None).await
     }
 
-    /// One that speaks TLS from the first byte, with a certificate that nobody has issued.
+    /// One that speaks TLS from the first byte, with a certificate that no authority has issued.
     pub(crate) async fn start_with_tls() -> Self {
         let (certificate, key) = (
             CertificateDer::from_pem_slice(include_bytes!("../fixtures/tls/self-signed.pem")).unwrap(),

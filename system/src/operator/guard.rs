@@ -1,4 +1,4 @@
-//! Who may use the operator's API: whoever is on this machine, and no web page of another site.
+//! Who may use the operator's API: users of this machine, and no web page of another site.
 //!
 //! A browser on this machine reaches loopback for every page that it shows. What a page of another site can send is
 //! known by three headers that no script can set: `Host`, `Origin` and `Sec-Fetch-Site`. A name that a stranger points at

@@ -21,7 +21,7 @@ use tracing::warn;
 /// A recipient that SES refuses at once: it has no domain.
 const INVALID: &str = "invalid";
 
-/// SES's mailbox simulator, which rehearsals mail: nobody reads it.
+/// SES's mailbox simulator, which rehearsals mail: its mail is not read.
 /// <https://docs.aws.amazon.com/ses/latest/dg/send-an-email-from-console.html>
 const SIMULATOR: &str = "@simulator.amazonses.com";
 
