@@ -17,7 +17,7 @@ fn sent(stack: &Stack) -> usize {
 async fn an_address_gets_twenty_mails_in_an_hour_and_the_others_later() {
     let stack = Stack::start().await;
     for _ in 0..23 {
-        stack.book("OS-900", 1, "pm_card_visa").await;
+        stack.book_for("ada@example.com", "OS-900", 1, "pm_card_visa").await;
     }
     stack.settle_except(&[Topic::Email]).await;
     let deliver_all = async || {
@@ -42,7 +42,7 @@ async fn an_address_gets_twenty_mails_in_an_hour_and_the_others_later() {
 async fn with_0_an_address_gets_any_number_of_mails() {
     let stack = Stack::with(&[("MailsPerHour", "0")], Cloud::default()).await;
     for _ in 0..23 {
-        stack.book("OS-900", 1, "pm_card_visa").await;
+        stack.book_for("ada@example.com", "OS-900", 1, "pm_card_visa").await;
     }
     stack.settle().await;
     assert_eq!(sent(&stack), 23);
