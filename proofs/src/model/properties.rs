@@ -116,19 +116,19 @@ pub(super) fn all() -> Vec<Property<BookingModel>> {
                     .all(|order| holds_seats(state, order.id) == (order.state == State::Confirmed))
         }),
         always("at rest the last mail of an order says how it ended", |_, state| {
-            !state.is_at_rest()
-                || state.orders().all(|order| {
-                    let last = state.contents.mails.last.get(&order.id);
-                    last.is_some_and(|last| {
-                        is_end(order.state, *last)
-                            && state
-                                .contents
-                                .mails
-                                .mailbox
-                                .iter()
-                                .any(|mail| (mail.order, mail.outcome) == (order.id, *last))
-                    })
-                })
+            let mailed = |order: &Order| {
+                let last = state.contents.mails.last.get(&order.id);
+                let sent = |outcome| {
+                    let mut mailbox = state.contents.mails.mailbox.iter();
+                    mailbox.any(|mail| (mail.order, mail.outcome) == (order.id, outcome))
+                };
+                match order.reason {
+                    // Nobody is mailed about a flight that never was.
+                    Some(Reason::UnknownFlight) => last.is_none(),
+                    _ => last.is_some_and(|last| is_end(order.state, *last) && sent(*last)),
+                }
+            };
+            !state.is_at_rest() || state.orders().all(mailed)
         }),
     ]
 }
