@@ -3,7 +3,7 @@
 # of DynamoDB, a guard in SQL, a tombstone, a record before money, an owed command. This applies each
 # to a scratch copy, runs the proof that its first line names, and shows which test turns red.
 #
-#   proofs/guards/check.sh              all of them, one after another: half an hour on two cores
+#   proofs/guards/check.sh              all of them, one after another: an hour and a half on two cores
 #   proofs/guards/check.sh billing      those with that in their name
 #
 # Exits 1 if a guard can be missing and its proof stays green, if a patch no longer fits, or if a proof

@@ -250,13 +250,6 @@ async fn a_declined_card_is_final_and_closed() {
 }
 
 #[tokio::test]
-async fn a_decline_is_not_answered_before_its_payment_is_closed() {
-    let billing = Billing::new().await;
-    assert_eq!(billing.answer(Fault::VoidReplyLost, charge_with("pm_card_chargeDeclined")).await, None);
-    assert_eq!(billing.answer(Fault::None, charge()).await, Some(declined(Declined::CardDeclined)));
-}
-
-#[tokio::test]
 async fn a_capture_whose_reply_was_lost_is_found_and_not_repeated() {
     let billing = Billing::new().await;
     assert_eq!(billing.answer(Fault::CaptureReplyLost, charge()).await, None, "the outcome is unknown: wait");
@@ -290,6 +283,16 @@ async fn a_capture_that_lands_while_its_payment_expires_is_a_capture() {
     billing.clock.advance(deadline() * 2);
     assert_eq!(billing.answer(Fault::CaptureLandsLate, charge()).await, Some(OrderUpdate::PaymentCaptured));
     assert_eq!(billing.ledger().await, (25_900, 0));
+}
+
+#[tokio::test]
+async fn a_decline_is_not_answered_before_its_payment_is_closed() {
+    let billing = Billing::new().await;
+    assert_eq!(billing.answer(Fault::CaptureLandsLate, charge()).await, None, "the capture is lost");
+    billing.clock.advance(deadline() * 2);
+    assert_eq!(billing.answer(Fault::VoidReplyLost, charge()).await, None);
+    assert_eq!(billing.answer(Fault::None, charge()).await, Some(declined(Declined::Expired)));
+    assert_eq!(billing.ledger().await, (0, 0));
 }
 
 #[tokio::test]

@@ -176,6 +176,7 @@ async fn a_restart_counts_against_no_message() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "twenty seconds of crashes and pauses: `.ci/run` runs it"]
 async fn five_kills_in_five_seconds_dead_letter_no_message_that_was_in_flight() {
     let directory = tempfile::tempdir().unwrap();
     let (http, orders) = with_charges_in_flight(directory.path()).await;

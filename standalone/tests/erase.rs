@@ -34,9 +34,17 @@ async fn erase(http: &Http, id: &str) -> Result<Value, u16> {
 fn contents(data: &Path) -> String {
     let connection = Connection::open(data.join(FILE)).unwrap();
     let mut all = String::new();
-    for table in
-        ["orders", "mailbox", "messages", "dead_letters", "payments", "reservations", "ledger", "mails"]
-    {
+    for table in [
+        "orders",
+        "mailbox",
+        "messages",
+        "dead_letters",
+        "payments",
+        "reservations",
+        "ledger",
+        "mails",
+        "undeliverable",
+    ] {
         let mut rows = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
         let columns = rows.column_count();
         let mut rows = rows.query([]).unwrap();
@@ -72,6 +80,8 @@ async fn a_customer_is_forgotten_in_every_record_mail_and_dead_letter_once_the_f
     let sql = "INSERT INTO dead_letters (topic, dead_lettered_at, failure, attempts, source, body)
                VALUES ('email', 0, 'it is a test', 1, 'email-service', ?1)";
     connection.execute(sql, [event.to_string()]).unwrap();
+    let sql = "INSERT INTO undeliverable (address, since, answer) VALUES (?1, 0, '550 5.1.1')";
+    connection.execute(sql, [EMAIL]).unwrap();
     drop(connection);
 
     assert_eq!(erase(&http, &id).await, Err(409), "the flight has not left");

@@ -123,7 +123,7 @@ pub(super) fn all() -> Vec<Property<BookingModel>> {
                     mailbox.any(|mail| (mail.order, mail.outcome) == (order.id, outcome))
                 };
                 match order.reason {
-                    // Nobody is mailed about a flight that never was.
+                    // No mail is owed for a flight that never was.
                     Some(Reason::UnknownFlight) => last.is_none(),
                     _ => last.is_some_and(|last| is_end(order.state, *last) && sent(*last)),
                 }

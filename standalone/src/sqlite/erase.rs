@@ -38,6 +38,8 @@ fn erase_in(connection: &Connection, id: OrderId, now: Timestamp) -> rusqlite::R
         return Ok(Erased::Refused("a message about the booking is waiting"));
     }
     if let Some(next) = erased {
+        let address = order.request.passenger.email.as_str().to_lowercase();
+        connection.change("DELETE FROM undeliverable WHERE address = ?1", [address])?;
         let sql = "UPDATE orders SET version = ?2, body = ?3 WHERE id = ?1";
         connection.change(sql, params![id.as_bytes(), next.version, Json(&*next)])?;
     }
