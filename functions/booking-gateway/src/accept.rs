@@ -68,10 +68,7 @@ impl Acceptor {
         let digest = RequestDigest::of(id, &request, &self.id_secret);
         let new = Order::accept(id, request, traceparent, gateway.clock.now(), gateway.deadlines.deadline);
         let new = Order { digest: Some(digest), ..new };
-        let limited = match client {
-            Some(client) => self.limited(client, &new.request.passenger.email).await,
-            None => None,
-        };
+        let limited = self.limited(client, &new.request.passenger.email).await;
         let created = match (limited, key) {
             (None, _) => gateway.orders.create(&new).await?,
             (Some(wait), None) => return Ok(Acceptance::Limited(wait)),
@@ -99,8 +96,8 @@ impl Acceptor {
     }
 
     /// How long the client must wait, if it must.
-    async fn limited(&self, client: Client, email: &EmailAddress) -> Option<Duration> {
-        let limiter = self.limiter.as_ref()?;
+    async fn limited(&self, client: Option<Client>, email: &EmailAddress) -> Option<Duration> {
+        let (limiter, client) = self.limiter.as_ref().zip(client)?;
         match tokio::time::timeout(PATIENCE, limiter.admit(client, email)).await {
             Ok(Ok(Admission::Admitted)) => None,
             Ok(Ok(Admission::Limited(wait))) => {

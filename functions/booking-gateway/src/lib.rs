@@ -9,6 +9,7 @@
 //! | cancelling, moving on | [`gateway`] |
 //! | the bookings API and the page | [`api`] |
 //! | the consumer of order-updates | [`updates`] |
+//! | forgetting its passenger | [`erasure`] |
 //! | how long an order may take | [`deadline`] |
 //! | when an order is checked, and its commands expire | [`check`] |
 //! | the reconciler | [`reconciler`] |
@@ -20,6 +21,7 @@ pub mod accept;
 pub mod api;
 pub mod check;
 pub mod deadline;
+pub mod erasure;
 pub mod gateway;
 pub mod idempotency;
 pub mod limits;

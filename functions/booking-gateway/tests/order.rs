@@ -4,9 +4,8 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use booking_gateway::order::{
-    Applied, Command, Erasure, Ignored, Input, Order, Request, State, Undoing, apply, owed,
-};
+use booking_gateway::erasure::Erasure;
+use booking_gateway::order::{Applied, Command, Ignored, Input, Order, Request, State, Undoing, apply, owed};
 use booking_gateway_contract::order as accepted;
 use protocol::messages::{OrderUpdate, Payload};
 use protocol::money::{Currency, Money};

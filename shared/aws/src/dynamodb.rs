@@ -25,6 +25,11 @@ pub fn string(value: impl Into<String>) -> AttributeValue {
     AttributeValue::S(value.into())
 }
 
+/// Bytes as they stand in a key, in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// A number attribute.
 pub fn number(value: impl Into<u64>) -> AttributeValue {
     AttributeValue::N(value.into().to_string())

@@ -1,6 +1,7 @@
 //! Forgets a passenger: in the order, the copies of its mails and its dead letters, in one transaction.
 
-use booking_gateway::order::{Erasure, Order};
+use booking_gateway::erasure::Erasure;
+use booking_gateway::order::Order;
 use email_service::mail::Mail;
 use messaging::store::StoreError;
 use protocol::ids::OrderId;

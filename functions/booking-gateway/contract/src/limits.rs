@@ -62,7 +62,7 @@ pub async fn a_client_is_limited_until_a_minute_has_passed<L: Limiter>(
     };
     assert!(wait > Duration::ZERO && wait <= Duration::from_secs(60), "{wait:?}");
     clock.advance(wait);
-    assert!(admitted(&limiter, client(1), 6).await, "when it was told to come again");
+    assert!(admitted(&limiter, client(1), 6).await, "once its wait is over");
     clock.advance(Duration::from_secs(60));
     for number in 7..12 {
         assert!(admitted(&limiter, client(1), number).await, "{number}");

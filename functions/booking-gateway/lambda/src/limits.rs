@@ -7,12 +7,11 @@
 //! | `e…` | how many of them for the e-mail address of that keyed digest |
 //! | `expires` | when DynamoDB may delete the item |
 
-use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws::dynamodb::{number, store_error, string};
+use aws::dynamodb::{hex, number, store_error, string};
 use aws_sdk_dynamodb::Client as DynamoDb;
 use booking_gateway::limits::{Admission, Client, Limiter, Limits};
 use messaging::clock::Clock;
@@ -40,11 +39,7 @@ pub struct DynamoLimiter {
 impl DynamoLimiter {
     /// The first bytes of a keyed digest, in hexadecimal.
     fn digest(&self, what: &[u8], of: &str, bytes: usize) -> String {
-        let tag = self.secret.tag(&[what, of.as_bytes()]);
-        tag.iter().take(bytes).fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        hex(&self.secret.tag(&[what, of.as_bytes()])[..bytes])
     }
 }
 

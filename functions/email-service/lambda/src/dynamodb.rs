@@ -3,11 +3,10 @@
 //! seconds after which DynamoDB deletes it.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fmt::Write;
 use std::num::NonZeroU32;
 
 use async_trait::async_trait;
-use aws::dynamodb::{Item, body, get_many, number, record, store_error, string};
+use aws::dynamodb::{Item, body, get_many, hex, number, record, store_error, string};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use email_service::limit::{Counted, MailCounter, MailboxHour};
@@ -82,10 +81,7 @@ pub struct DynamoMailCounter {
 impl MailCounter for DynamoMailCounter {
     /// One conditional write. A retry of the client after a lost reply may count twice.
     async fn count(&self, mailbox: MailboxHour, most: NonZeroU32) -> Result<Counted, StoreError> {
-        let mut key = "mails/".to_owned();
-        mailbox.digest.iter().for_each(|byte| {
-            let _ = write!(key, "{byte:02x}");
-        });
+        let key = format!("mails/{}", hex(&mailbox.digest));
         // An hour more, for clocks that differ.
         let expires_at = mailbox.ends_at.as_millis() / 1000 + 60 * 60;
         let update = self

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_sdk_dynamodb::Client;
-use booking_gateway::order::Erasure;
+use booking_gateway::erasure::Erasure;
 use booking_gateway::store::{OrderStore, Updated, Watch};
 use booking_gateway_lambda::dynamodb::DynamoOrders;
 use messaging::clock::{Clock, SystemClock};
