@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use group_commit::Hook;
 use messaging::clock::Clock;
 use messaging::consumer::Delivery;
 use protocol::time::Timestamp;
@@ -13,7 +14,6 @@ use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::messages::Received;
-use super::writer::Hook;
 use super::{lock, messages};
 
 /// The waiting receivers, and the topics that have news for them.

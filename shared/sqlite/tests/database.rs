@@ -1,19 +1,19 @@
 //! The one writing connection: groups, and failed writes.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
-
-use messaging::clock::SystemClock;
+use group_commit::{Database, NoHook, reader};
 use messaging::store::StoreError;
 use rusqlite::Connection;
-use standalone::sqlite;
-use standalone::sqlite::database::{Database, FILE, reader};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
+const FILE: &str = "test.sqlite";
+
 fn database() -> (Database, TempDir) {
     let directory = tempfile::tempdir().unwrap();
-    (sqlite::open(directory.path(), Arc::new(SystemClock)).unwrap().0, directory)
+    let table = "CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT";
+    let prepare = |connection: &mut Connection| connection.execute_batch(table);
+    (Database::open(&directory.path().join(FILE), prepare, NoHook).unwrap(), directory)
 }
 
 fn insert(connection: &Connection, name: &str) -> rusqlite::Result<usize> {

@@ -12,13 +12,13 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tracing::error;
 
-use super::Statements;
+use crate::Statements;
 
 /// The most writes that share a commit.
 const LARGEST_GROUP: usize = 512;
 
 /// One write of a group.
-pub(super) trait Job: Send {
+pub(crate) trait Job: Send {
     /// Writes, and keeps its result until the group is committed. On an error this write alone is undone, not
     /// the others of the group.
     fn run(&mut self, connection: &Connection) -> rusqlite::Result<()>;
@@ -28,7 +28,7 @@ pub(super) trait Job: Send {
 }
 
 /// Takes part in every group, after its writes.
-pub(super) trait Hook: Send + 'static {
+pub trait Hook: Send + 'static {
     /// Runs in the group's transaction, before its commit.
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 
@@ -39,8 +39,24 @@ pub(super) trait Hook: Send + 'static {
     fn next_wake(&mut self) -> Option<Duration>;
 }
 
+/// Takes part in no group.
+#[derive(Clone, Copy, Debug)]
+pub struct NoHook;
+
+impl Hook for NoHook {
+    fn before_commit(&mut self, _: &Connection) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
+    fn after_commit(&mut self, _: bool) {}
+
+    fn next_wake(&mut self) -> Option<Duration> {
+        None
+    }
+}
+
 /// A request to the writer.
-pub(super) enum Ask {
+pub(crate) enum Ask {
     /// Run a write.
     Run(Box<dyn Job>),
     /// Run a group, even an empty one.
@@ -48,7 +64,7 @@ pub(super) enum Ask {
 }
 
 /// Works until the last sender is dropped.
-pub(super) fn work(connection: &Connection, requests: &Receiver<Ask>, mut hook: impl Hook) {
+pub(crate) fn work(connection: &Connection, requests: &Receiver<Ask>, mut hook: impl Hook) {
     let mut group: Vec<Box<dyn Job>> = Vec::new();
     loop {
         let first = match hook.next_wake() {
