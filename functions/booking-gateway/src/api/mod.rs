@@ -4,7 +4,7 @@ mod access;
 mod booking;
 mod pace;
 mod page;
-mod request;
+pub mod request;
 
 use std::sync::Arc;
 

@@ -15,7 +15,10 @@ use crate::idempotency::IdempotencyKey;
 use crate::order::Request;
 
 /// The request's key, if it has one.
-pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
+///
+/// # Errors
+/// `400`: it is sent more than once, or is not 1 to 255 visible ASCII characters.
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Problem> {
     let mut keys = headers.get_all(IDEMPOTENCY_KEY).iter();
     let bad = |message: &str| {
         Err(Problem::fields(vec![FieldError {
@@ -42,7 +45,10 @@ pub(super) fn if_none_match(headers: &HeaderMap, etag: &str) -> bool {
 }
 
 /// The body as a request.
-pub(super) async fn parse(headers: &HeaderMap, body: Body) -> Result<Request, Problem> {
+///
+/// # Errors
+/// `415` another content type, `413` too large, `400` with every bad field.
+pub async fn parse(headers: &HeaderMap, body: Body) -> Result<Request, Problem> {
     if !shared_http::is_json(headers) {
         return Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
