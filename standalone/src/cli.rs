@@ -113,6 +113,9 @@ pub(crate) struct Serve {
     /// A proxy in front writes the last address in X-Forwarded-For: believe it
     #[arg(long)]
     pub(crate) behind_proxy: bool,
+    /// Without the REST chain, the baseline at /rest-chain that the topics are compared with
+    #[arg(long)]
+    pub(crate) no_rest_chain: bool,
 }
 
 /// `--payment-provider`

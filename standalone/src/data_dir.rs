@@ -86,7 +86,8 @@ impl DataDir {
 /// Closes what a version of before, or someone, has left open to other users: the server's files, and the directory where it
 /// holds nothing else. Another directory may be shared on purpose.
 fn close_to_others(path: &Path) {
-    let is_ours = |name: &str| name == LOCK || name.starts_with(database::FILE);
+    let is_ours =
+        |name: &str| name == LOCK || name.starts_with(database::FILE) || name.starts_with(::rest_chain::FILE);
     let mut all_are_ours = true;
     for entry in fs::read_dir(path).into_iter().flatten().flatten() {
         match is_ours(&entry.file_name().to_string_lossy()) {

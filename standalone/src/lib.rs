@@ -12,6 +12,7 @@
 //! | the dead-letters command | [`dead_letters`] |
 //! | how many orders a client may place | [`limits`] |
 //! | the load command | [`load`] |
+//! | the REST chain beside it | `rest_chain` |
 //! | the outage drill | [`drill`] |
 
 pub mod client_address;
@@ -24,6 +25,7 @@ pub mod limits;
 pub mod load;
 pub mod platform;
 pub mod poller;
+mod rest_chain;
 pub mod server;
 pub mod smtp;
 pub mod sqlite;

@@ -145,6 +145,7 @@ async fn run_server(serve: cli::Serve) -> ExitCode {
             client_and_email: serve.bookings_per_client_and_email,
         },
         clients: Clients { behind_proxy: serve.behind_proxy, limit_loopback: serve.limit_loopback },
+        rest_chain: !serve.no_rest_chain,
         deadlines: DeadlinePolicy { deadline: serve.hold_deadline, ..DeadlinePolicy::default() },
         ..Options::new(serve.data)
     };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::rest_chain::RestChain;
 use axum::middleware::from_fn_with_state;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::limits::Limits;
@@ -27,6 +28,7 @@ use crate::data_dir::{DataDir, DataDirError};
 use crate::http;
 use crate::integrations::Integrations;
 use crate::platform::{Platform, PlatformError, PlatformOptions};
+use crate::rest_chain;
 use crate::sqlite;
 use crate::sqlite::SqliteStores;
 use crate::sqlite::schema::SchemaError;
@@ -60,6 +62,8 @@ pub struct Options {
     pub bookings: Limits,
     /// Whose a request is.
     pub clients: Clients,
+    /// Whether the REST chain stands beside the topics.
+    pub rest_chain: bool,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The source of randomness.
@@ -81,6 +85,7 @@ impl Options {
             limits: http::Limits::default(),
             bookings: Limits::default(),
             clients: Clients::default(),
+            rest_chain: true,
             clock: Arc::new(SystemClock),
             entropy: Arc::new(OsEntropy),
         }
@@ -105,6 +110,8 @@ pub enum StartError {
         "cannot listen on 127.0.0.1:{port} for the operator's API: {error}; choose another port with --operator-port, or a free one with --operator-port 0"
     )]
     ListenForOperator { port: u16, error: io::Error },
+    #[error("the REST chain cannot listen on 127.0.0.1: {0}; start without it by --no-rest-chain")]
+    ListenForRestChain(io::Error),
     #[error("the database {path} cannot be used: {error}; is the disk full, or the file read-only?")]
     Store { path: PathBuf, error: StoreError },
     #[error(transparent)]
@@ -146,6 +153,7 @@ pub struct Server {
     url: String,
     operator_url: String,
     platform: Platform,
+    rest_chain: Option<RestChain>,
     ending: watch::Sender<()>,
     serving: JoinSet<()>,
     _data: DataDir,
@@ -184,6 +192,7 @@ impl Server {
             .map_err(|error| StartError::Database { path: path.clone(), error })?;
         let offered = offer(&SqliteStores(database.clone()), file, options.clock.as_ref()).await;
         offered.map_err(|error| StartError::at(&path, error))?;
+        let beside = rest_chain::Host::of(&options, data.path(), &database);
         let Options {
             clock, entropy, deadlines, integrations, public_url, limits, bookings, clients, ..
         } = options;
@@ -191,9 +200,12 @@ impl Server {
         let options = PlatformOptions { deadlines, integrations, public_url, limits: bookings };
         let platform = Platform::start((database, topics), clock, entropy, options).await;
         let platform = platform.map_err(|error| StartError::at(&path, error))?;
+        let rest_chain = beside.start(platform.operations.clone()).await;
+        let rest_chain = rest_chain.map_err(|error| StartError::at(&path, error))?;
 
         let public = platform.services.router().layer(from_fn_with_state(clients, with_client));
         let all = public.clone().merge(operator::router(platform.operations.clone()));
+        let all = all.merge(rest_chain::router(rest_chain.as_ref()));
         let url = format!("http://{address}");
         let (ending, ended) = watch::channel(());
         let mut serving = JoinSet::new();
@@ -210,7 +222,7 @@ impl Server {
                 format!("http://{address}")
             }
         };
-        Ok(Self { url, operator_url, platform, ending, serving, _data: data })
+        Ok(Self { url, operator_url, platform, rest_chain, ending, serving, _data: data })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -230,9 +242,12 @@ impl Server {
 
     /// Takes no new requests, finishes the requests and batches in progress, and closes the database.
     pub async fn stop(self) {
-        let Self { platform, ending, mut serving, .. } = self;
+        let Self { platform, rest_chain, ending, mut serving, .. } = self;
         drop(ending);
         let _ = tokio::time::timeout(DRAIN, async { while serving.join_next().await.is_some() {} }).await;
+        if let Some(rest_chain) = rest_chain {
+            rest_chain.stop().await;
+        }
         platform.stop().await;
     }
 }

@@ -55,6 +55,11 @@ pub fn router(platform: Arc<dyn Operations>) -> Router {
         .layer(axum::middleware::from_fn(guard::guard))
 }
 
+/// Other paths of the host, for those who may use the operator's API.
+pub fn guarded(router: Router) -> Router {
+    router.layer(axum::middleware::from_fn(guard::guard))
+}
+
 /// The topic whose consumer a path names.
 fn consumed_by(service: Result<Path<String>, PathRejection>) -> Result<Topic, Problem> {
     let service = service.map(|Path(service)| service).unwrap_or_default();
