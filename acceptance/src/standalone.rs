@@ -21,10 +21,14 @@ pub struct Charge {
 fn assert_topics(topics: &Value) {
     assert_keys(topics, &Topic::ALL.map(Topic::name));
     for topic in topics.as_object().into_iter().flat_map(|topics| topics.values()) {
-        assert_keys(topic, &["waiting", "in_flight", "delayed", "dead_lettered", "oldest_age_seconds"]);
-        for number in ["waiting", "in_flight", "delayed", "dead_lettered"] {
-            count(topic, number);
-        }
+        assert_keys(
+            topic,
+            &["waiting", "in_flight", "delayed", "dead_lettered", "oldest_age_seconds", "sent", "finished"],
+        );
+        let unfinished = count(topic, "sent") - count(topic, "finished");
+        let seen = ["waiting", "in_flight", "delayed"].map(|number| count(topic, number));
+        assert_eq!(unfinished, seen.iter().sum::<u64>(), "{topic}");
+        count(topic, "dead_lettered");
     }
 }
 
@@ -78,23 +82,20 @@ impl TestApp {
 
     /// The mails sent to this address, newest first.
     pub async fn mails_to(&self, email: &str) -> Vec<String> {
-        let response = self.get("/operator/mail").await.expect(200);
-        let json = response.json();
-        let mails = json.as_array().unwrap_or_else(|| panic!("an array: {response}"));
+        let mails = self.server.all("/operator/mail").await.unwrap_or_else(|error| panic!("{error}"));
         mails.iter().map(Value::to_string).filter(|mail| mail.contains(email)).collect()
     }
 
     /// The provider's own ledger; fails if a booking has two entries in it.
     pub async fn ledger(&self) -> BTreeMap<String, Charge> {
-        let json = self.get("/operator/payments").await.expect(200).json();
-        let entries = json.as_array().unwrap_or_else(|| panic!("an array: {json:#}"));
+        let entries = self.server.all("/operator/payments").await.unwrap_or_else(|error| panic!("{error}"));
         let mut ledger = BTreeMap::new();
-        for entry in entries {
+        for entry in &entries {
             assert_keys(entry, &["booking_id", "captured", "refunded", "currency"]);
             assert_eq!(entry["currency"], "EUR", "{entry:#}");
             let charge = Charge { captured: count(entry, "captured"), refunded: count(entry, "refunded") };
             let twice = ledger.insert(text(entry, "booking_id").to_owned(), charge);
-            assert!(twice.is_none(), "one payment for each booking: {json:#}");
+            assert!(twice.is_none(), "one payment for each booking: {entries:?}");
         }
         ledger
     }

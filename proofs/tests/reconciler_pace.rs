@@ -90,7 +90,7 @@ impl Topics for Machine {
     async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), SendError>> {
         futures_util::future::join_all(messages.chunks(10).map(|_| self.call())).await;
         let mut sent = self.sent.lock().unwrap();
-        sent.extend(messages.iter().filter_map(|message| Some((message.order?, self.now()))));
+        sent.extend(messages.iter().filter_map(|message| Some((message.order()?, self.now()))));
         messages.iter().map(|_| Ok(())).collect()
     }
 }

@@ -8,6 +8,7 @@ use booking_gateway::limits::Limits;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use protocol::ids::OrderId;
 use protocol::manage::PublicUrl;
+use system::view::LetterId;
 
 /// The arguments of `bookings`.
 #[derive(Debug, Parser)]
@@ -164,7 +165,7 @@ pub(crate) enum DeadLetters {
     /// Show why one was dead-lettered, how often it was tried, and the state of its order
     Explain {
         /// Its id in the list
-        id: i64,
+        id: LetterId,
         #[command(flatten)]
         server: RunningServer,
     },
@@ -172,7 +173,7 @@ pub(crate) enum DeadLetters {
     Redrive {
         /// Its id in the list
         #[arg(required_unless_present = "all", conflicts_with = "all")]
-        id: Option<i64>,
+        id: Option<LetterId>,
         /// Redrive all of them
         #[arg(long)]
         all: bool,

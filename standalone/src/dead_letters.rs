@@ -2,7 +2,8 @@
 
 use client::{Bookings, ClientError};
 use serde_json::{Value, json};
-use system::dead_letters::Letter;
+use system::view::LetterId;
+use system::view::dead_letter::Letter;
 use thiserror::Error;
 
 /// The dead letters of a running server.
@@ -15,7 +16,7 @@ pub enum DeadLettersError {
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error("there is no dead letter {0}; `dead-letters list` shows them")]
-    Unknown(i64),
+    Unknown(LetterId),
     #[error("the server's dead letters cannot be read: {0}")]
     Unreadable(#[from] serde_json::Error),
 }
@@ -32,10 +33,10 @@ impl DeadLetters {
     }
 
     /// Everything about one: why it failed, how often it was tried, and the state of its order.
-    pub async fn explain(&self, id: i64) -> Result<String, DeadLettersError> {
+    pub async fn explain(&self, id: LetterId) -> Result<String, DeadLettersError> {
         let letters = self.list().await?;
         let letter = letters.into_iter().find(|letter| letter.id == id);
-        let letter = letter.ok_or(DeadLettersError::Unknown(id))?;
+        let letter = letter.ok_or_else(|| DeadLettersError::Unknown(id.clone()))?;
         let order = match &letter.order_id {
             None => "none can be read from it".to_owned(),
             Some(order) => match self.0.booking(order).await {
@@ -49,27 +50,37 @@ impl DeadLetters {
             ("message", letter.kind.clone().unwrap_or_else(|| "not an event".to_owned())),
             ("topic", letter.topic.to_string()),
             ("failure", letter.failure.clone()),
-            ("attempts", letter.attempts.to_string()),
+            ("attempts", tried(&letter)),
             ("order", order),
         ];
         lines.extend(letter.text.clone().map(|text| ("begins", format!("{text:?}"))));
-        lines.push(("advice", letter.advice().to_owned()));
+        lines.push(("advice", letter.advice.clone()));
         let lines = lines.into_iter().map(|(name, text)| format!("{name:<9} {text}\n"));
         Ok(lines.collect())
     }
 
     /// Moves one back to its topic, or all; answers how many.
-    pub async fn redrive(&self, one: Option<i64>) -> Result<u64, DeadLettersError> {
-        let path = match one {
+    pub async fn redrive(&self, one: Option<LetterId>) -> Result<u64, DeadLettersError> {
+        let path = match &one {
             Some(id) => format!("/operator/dead-letters/{id}/redrive"),
             None => "/operator/dead-letters/redrive".to_owned(),
         };
         match self.0.post(&path, &json!({})).await {
             Ok(answer) => Ok(answer["redriven"].as_u64().unwrap_or_default()),
-            Err(ClientError::Refused { status: 404, .. }) if one.is_some() => {
-                Err(DeadLettersError::Unknown(one.unwrap_or_default()))
-            }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(match (error, one) {
+                (ClientError::Refused { status: 404, .. }, Some(id)) => DeadLettersError::Unknown(id),
+                (error, _) => error.into(),
+            }),
+        }
+    }
+}
+
+fn tried(letter: &Letter) -> String {
+    match letter.redrives {
+        0 => letter.attempts.to_string(),
+        1 => format!("{}, with 1 redrive; first dead-lettered at {}", letter.attempts, letter.first_at),
+        many => {
+            format!("{}, with {many} redrives; first dead-lettered at {}", letter.attempts, letter.first_at)
         }
     }
 }

@@ -6,6 +6,8 @@
 //! | connections, and how long a client may take | [`http`] |
 //! | the platform: services, pollers, reconciler | [`platform`] |
 //! | what Lambda does on AWS: batches, retries, acknowledgements | [`poller`] |
+//! | messages that cannot be handled, to try what becomes of them | `poison` |
+//! | the operator's view of this platform | `view` |
 //! | topics, stores, ledger and mailbox on SQLite | [`sqlite`] |
 //! | Stripe and mail servers, if any | [`integrations`], [`smtp`] |
 //! | the data directory | [`data_dir`] |
@@ -24,10 +26,12 @@ pub mod integrations;
 pub mod limits;
 pub mod load;
 pub mod platform;
+mod poison;
 pub mod poller;
 mod rest_chain;
 pub mod server;
 pub mod smtp;
 pub mod sqlite;
+mod view;
 
 pub use server::{Options, Server, StartError, rotate_manage_secret};

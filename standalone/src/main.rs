@@ -25,7 +25,7 @@ use standalone::drill::Drill;
 use standalone::integrations::{IntegrationError, Integrations, Payments};
 use standalone::load::Load;
 use standalone::{Options, Server};
-use system::dead_letters::Letter;
+use system::view::dead_letter::Letter;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -169,8 +169,8 @@ async fn run_server(serve: cli::Serve) -> ExitCode {
 }
 
 fn run_audit(options: &cli::Audit) -> ExitCode {
-    let audit = match standalone::sqlite::snapshot::read(&options.data) {
-        Ok(snapshot) => system::audit::audit(&snapshot, SystemClock.now()),
+    let audit = match standalone::sqlite::snapshot::audit(&options.data, SystemClock.now()) {
+        Ok(audit) => audit,
         Err(error) => return fail(&error.to_string()),
     };
     if options.json {

@@ -3,21 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Gateway;
 use booking_gateway::limits::Limits;
 use messaging::clock::Clock;
 use messaging::entropy::Entropy;
 use messaging::store::StoreError;
-use protocol::ids::OrderId;
 use protocol::manage::PublicUrl;
 use protocol::topic::Topic;
 use stripe::StripeError;
-use system::operations::{DeadLetter, Erased, Operations, SentMail, SimulatedProvider, TopicState};
+use system::view::View;
 use system::{Ports, Services, Settings, Stores};
 use thiserror::Error;
-use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use tracing::warn;
 
@@ -26,22 +23,17 @@ use crate::limits::MemoryLimiter;
 use crate::poller::{self, Running};
 use crate::sqlite::SqliteStores;
 use crate::sqlite::database::Database;
-use crate::sqlite::erase::erase;
 use crate::sqlite::ledger::SqliteProvider;
 use crate::sqlite::mailbox::Mailbox;
 use crate::sqlite::topics::SqliteTopics;
 use crate::sqlite::{secrets, settings};
+use crate::view::{SqliteView, Switchboard, running_setting};
 
 /// How often the reconciler runs.
 const RECONCILE_EVERY: Duration = Duration::from_secs(10);
 
 /// How long one run may take; the rest of the due checks waits for the next run.
 const RECONCILE_TIME: Duration = Duration::from_secs(60);
-
-/// The setting that says whether a topic's consumer runs.
-fn running_setting(topic: Topic) -> String {
-    format!("running-{}", topic.switch())
-}
 
 /// The platform cannot start.
 #[derive(Debug, Error)]
@@ -71,16 +63,13 @@ pub struct Platform {
     /// The services.
     pub services: Services,
     /// What the operator sees and changes.
-    pub operations: Arc<dyn Operations>,
-    switches: Arc<Switches>,
+    pub view: Arc<dyn View>,
+    switches: Arc<Switchboard>,
     database: Database,
     topics: SqliteTopics,
     pollers: JoinSet<()>,
     reconciler: JoinHandle<()>,
 }
-
-/// The switch of each topic's pollers, in the order of [`Topic::ALL`].
-type Switches = [watch::Sender<Running>; Topic::COUNT];
 
 impl Platform {
     /// Starts every service on that database.
@@ -108,7 +97,7 @@ impl Platform {
             mailer: integrations::mailer(integrations.mail, &mailbox, &clock),
             topics: Arc::new(topics.clone()),
             clock,
-            entropy,
+            entropy: entropy.clone(),
             limiter: Some(Arc::new(limiter)),
         };
         let services = Services::new(&ports, settings);
@@ -125,15 +114,18 @@ impl Platform {
         });
         let switches = Arc::new(switches);
         let reconciler = tokio::spawn(reconcile(services.gateway().clone()));
-        let operations = OnSqlite {
+        let notes = database.notes();
+        let view = SqliteView {
             switches: switches.clone(),
             database: database.clone(),
             topics: topics.clone(),
             mailbox,
             simulated,
+            entropy,
+            notes,
         };
-        let operations = Arc::new(operations);
-        Ok(Self { services, operations, switches, database, topics, pollers, reconciler })
+        let view = Arc::new(view);
+        Ok(Self { services, view, switches, database, topics, pollers, reconciler })
     }
 
     /// Lets every service finish its current batch, and closes the database.
@@ -159,55 +151,5 @@ async fn reconcile(gateway: Gateway) {
         if let Err(error) = gateway.reconcile(RECONCILE_TIME).await {
             warn!(%error, "the reconciler could not run; it runs again in {RECONCILE_EVERY:?}");
         }
-    }
-}
-
-/// The operator's port on this platform.
-struct OnSqlite {
-    switches: Arc<Switches>,
-    database: Database,
-    topics: SqliteTopics,
-    mailbox: Arc<Mailbox>,
-    simulated: Option<Arc<SqliteProvider>>,
-}
-
-#[async_trait]
-impl Operations for OnSqlite {
-    fn is_running(&self, topic: Topic) -> bool {
-        *self.switches[topic as usize].borrow() == Running::Yes
-    }
-
-    async fn switch(&self, topic: Topic, running: bool) -> Result<(), StoreError> {
-        settings::set(&self.database, &running_setting(topic), &running).await?;
-        self.switches[topic as usize].send_replace(Running::from(running));
-        Ok(())
-    }
-
-    async fn topics(&self) -> Result<Vec<(Topic, TopicState)>, StoreError> {
-        self.topics.states().await
-    }
-
-    async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
-        let mut letters = Vec::new();
-        for topic in Topic::ALL {
-            letters.extend(self.topics.dead_letters(topic).await?);
-        }
-        Ok(letters)
-    }
-
-    async fn redrive(&self, one: Option<i64>) -> Result<usize, StoreError> {
-        self.topics.redrive(one).await
-    }
-
-    async fn erase(&self, order: OrderId) -> Result<Erased, StoreError> {
-        erase(&self.database, order, self.mailbox.clock.now()).await
-    }
-
-    async fn mails(&self) -> Result<Vec<SentMail>, StoreError> {
-        self.mailbox.sent().await
-    }
-
-    fn simulated_provider(&self) -> Option<&dyn SimulatedProvider> {
-        self.simulated.as_deref().map(|simulated| simulated as &dyn SimulatedProvider)
     }
 }

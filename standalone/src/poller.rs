@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use messaging::consumer::{Consume, Decision, Delivery};
+use system::journal::{Message, Phase};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tracing::warn;
 
-use crate::sqlite::topics::{Receipt, SqliteTopics};
+use crate::poison;
+use crate::sqlite::topics::{Finished, Receipt, SqliteTopics};
 
 /// The most messages in a batch; as in SQS.
 const BATCH: usize = 10;
@@ -75,15 +77,25 @@ async fn poll(consumer: Arc<dyn Consume>, topics: SqliteTopics, mut running: wat
 }
 
 async fn consume(consumer: &dyn Consume, topics: &SqliteTopics, batch: Vec<Delivery>) {
+    let topic = consumer.topic();
+    let see = |delivery: &Delivery| Message::read(topic, &delivery.body, Phase::Received);
+    let seen: Vec<_> = batch.iter().map(see).collect();
+    topics.record(&seen);
+    let (mut finished, records) = poison::take(batch, seen);
+    let (batch, seen): (Vec<_>, Vec<_>) = records.into_iter().unzip();
     let Decision { messages, redeliver } = consumer.decide(&batch, TIME).await;
-    let messages = messages.into_iter().map(|(_, message)| message).collect();
-    let (mut done, mut failed) = (Vec::new(), Vec::new());
-    for (record, receipt) in batch.iter().map(Receipt::of).enumerate() {
-        if redeliver.contains(&record) { &mut failed } else { &mut done }.extend(receipt);
+    let mut answers: Vec<Vec<_>> = batch.iter().map(|_| Vec::new()).collect();
+    for (record, message) in messages {
+        answers[record].push(message);
     }
+    let records = batch.iter().zip(seen).zip(answers).enumerate();
+    finished.extend(records.filter_map(|(record, ((delivery, message), messages))| {
+        let (receipt, redeliver) = (Receipt::of(delivery)?, redeliver.contains(&record));
+        Some(Finished { receipt, message, messages, redeliver })
+    }));
     // The answers are sent and the messages acknowledged in one commit. If it fails, nothing happened: every
     // message is redelivered after its visibility timeout, and its service answers from its record.
-    if let Err(error) = topics.finish(messages, done, failed).await {
-        warn!(%error, "a batch of {} could not be finished; it will be redelivered", consumer.topic());
+    if let Err(error) = topics.finish(topic, finished).await {
+        warn!(%error, "a batch of {topic} could not be finished; it will be redelivered");
     }
 }

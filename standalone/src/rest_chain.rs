@@ -8,8 +8,8 @@ use axum::Router;
 use messaging::clock::Clock;
 use messaging::entropy::Entropy;
 use protocol::topic::Topic;
-use system::operations::{self, Operations};
 use system::operator;
+use system::view::{self, Provider, View};
 use ticket_service::store::TicketStore;
 
 use crate::server::{Options, StartError};
@@ -17,24 +17,26 @@ use crate::sqlite::SqliteStores;
 use crate::sqlite::database::Database;
 
 /// The operator's switches, as the platform keeps them.
-struct OfThePlatform(Arc<dyn Operations>);
+struct OfThePlatform(Arc<dyn View>);
 
 impl Switches for OfThePlatform {
     fn is_running(&self, link: Link) -> bool {
-        self.0.is_running(match link {
+        let topic = match link {
             Link::Tickets => Topic::Tickets,
             Link::Billing => Topic::Billing,
             Link::Email => Topic::Email,
-        })
+        };
+        self.0.switches().is_none_or(|switches| switches.is_running(topic))
     }
 
     fn provider(&self) -> ProviderMode {
         // The chain's provider is simulated also where that of the topics is Stripe, which nothing here breaks.
-        match self.0.simulated_provider().map(|simulated| simulated.mode()) {
-            None | Some(operations::ProviderMode::Up) => ProviderMode::Up,
-            Some(operations::ProviderMode::Unavailable) => ProviderMode::Unavailable,
-            Some(operations::ProviderMode::Timeout) => ProviderMode::Timeout,
-            Some(operations::ProviderMode::Slow) => ProviderMode::Slow,
+        let Provider::Simulated(simulated) = self.0.provider() else { return ProviderMode::Up };
+        match simulated.mode() {
+            view::ProviderMode::Up => ProviderMode::Up,
+            view::ProviderMode::Unavailable => ProviderMode::Unavailable,
+            view::ProviderMode::Timeout => ProviderMode::Timeout,
+            view::ProviderMode::Slow => ProviderMode::Slow,
         }
     }
 }
@@ -61,16 +63,13 @@ impl Host {
     }
 
     /// Starts the chain on the flights that the platform offers, unless it is not wanted.
-    pub(crate) async fn start(
-        self,
-        operations: Arc<dyn Operations>,
-    ) -> Result<Option<RestChain>, StartError> {
+    pub(crate) async fn start(self, view: Arc<dyn View>) -> Result<Option<RestChain>, StartError> {
         let Self { wanted, directory, stores, clock, entropy } = self;
         if !wanted {
             return Ok(None);
         }
         let flights = stores.offers().await?.into_iter().map(|offer| offer.flight).collect();
-        let switches = Arc::new(OfThePlatform(operations));
+        let switches = Arc::new(OfThePlatform(view));
         let started = RestChain::start(Ports { directory, flights, switches, clock, entropy }).await;
         started.map(Some).map_err(StartError::ListenForRestChain)
     }

@@ -14,7 +14,7 @@ use messaging::clock::{Clock, SystemClock};
 use messaging::entropy::{Entropy, OsEntropy};
 use messaging::store::StoreError;
 use protocol::manage::PublicUrl;
-use system::operator;
+use system::operator::{self, Operator};
 use thiserror::Error;
 use ticket_service::catalogue::{self, FlightsError};
 use ticket_service::flight::Flight;
@@ -198,16 +198,17 @@ impl Server {
         } = options;
         let limits = limits.within_descriptors();
         let options = PlatformOptions { deadlines, integrations, public_url, limits: bookings };
-        let platform = Platform::start((database, topics), clock, entropy, options).await;
+        let platform = Platform::start((database, topics), clock.clone(), entropy, options).await;
         let platform = platform.map_err(|error| StartError::at(&path, error))?;
-        let rest_chain = beside.start(platform.operations.clone()).await;
+        let rest_chain = beside.start(platform.view.clone()).await;
         let rest_chain = rest_chain.map_err(|error| StartError::at(&path, error))?;
 
         let public = platform.services.router().layer(from_fn_with_state(clients, with_client));
-        let all = public.clone().merge(operator::router(platform.operations.clone()));
+        let (ending, ended) = watch::channel(());
+        let seen = Operator::new(platform.view.clone(), clock, rest_chain.is_some(), ended.clone());
+        let all = public.clone().merge(operator::router(seen));
         let all = all.merge(rest_chain::router(rest_chain.as_ref()));
         let url = format!("http://{address}");
-        let (ending, ended) = watch::channel(());
         let mut serving = JoinSet::new();
         let operator_url = match operator {
             // The page, the customers' API and the operator's API, all on loopback.

@@ -22,7 +22,7 @@ use protocol::time::Timestamp;
 use standalone::sqlite;
 use standalone::sqlite::SqliteStores;
 use standalone::sqlite::ledger::SqliteProvider;
-use system::operations::{ProviderMode, SimulatedProvider};
+use system::view::{Page, ProviderMode, SimulatedProvider};
 use tempfile::TempDir;
 
 /// The injected fault, once or always.
@@ -137,7 +137,7 @@ impl Billing {
 
     /// The provider's ledger: captured, refunded.
     async fn ledger(&self) -> (u64, u64) {
-        let entries = self.provider.ledger().await.unwrap();
+        let entries = self.provider.ledger(&Page::default()).await.unwrap().items;
         assert!(entries.len() <= 1);
         entries.first().map_or((0, 0), |entry| (entry.captured, entry.refunded))
     }

@@ -19,8 +19,9 @@ use protocol::passenger::EmailAddress;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use standalone::sqlite::mailbox::Mailbox;
-use standalone::sqlite::topics::{Receipt, SqliteTopics};
+use standalone::sqlite::topics::{Finished, SqliteTopics};
 use standalone::sqlite::{self, database::Database};
+use system::view::Page;
 use tempfile::TempDir;
 
 fn clock() -> Arc<ManualClock> {
@@ -61,7 +62,7 @@ mod mailer {
     #[async_trait]
     impl Inbox for Seen {
         async fn mails(&self, address: &EmailAddress) -> Vec<Mail> {
-            let sent = self.0.sent().await.unwrap();
+            let sent = self.0.sent(&Page::default()).await.unwrap().items;
             sent.into_iter().map(|sent| sent.mail).filter(|mail| mail.to == *address).collect()
         }
     }
@@ -109,12 +110,13 @@ mod topics {
             tokio::time::timeout(Duration::from_millis(300), receive).await.unwrap_or_default()
         }
 
-        async fn acknowledge(&self, _topic: Topic, delivery: &Delivery) {
-            self.topics.finish(Vec::new(), vec![Receipt::of(delivery).unwrap()], Vec::new()).await.unwrap();
+        async fn acknowledge(&self, topic: Topic, delivery: &Delivery) {
+            self.topics.finish(topic, vec![Finished::of(topic, delivery).unwrap()]).await.unwrap();
         }
 
-        async fn redeliver(&self, _topic: Topic, delivery: &Delivery) {
-            self.topics.finish(Vec::new(), Vec::new(), vec![Receipt::of(delivery).unwrap()]).await.unwrap();
+        async fn redeliver(&self, topic: Topic, delivery: &Delivery) {
+            let failed = Finished { redeliver: true, ..Finished::of(topic, delivery).unwrap() };
+            self.topics.finish(topic, vec![failed]).await.unwrap();
             self.pass(Duration::from_secs(1)).await;
         }
 
@@ -159,7 +161,7 @@ mod topics {
             body: body.to_owned(),
             delay: Duration::from_secs(seconds),
             dead_letter: None,
-            order: None,
+            about: None,
         };
         ends.send(vec![message("later", 60), message("now", 0)]).await;
         ends.pass(Duration::from_secs(60)).await;
@@ -177,7 +179,7 @@ mod topics {
             body: "kept".to_owned(),
             delay: Duration::ZERO,
             dead_letter: None,
-            order: None,
+            about: None,
         };
         ends.send(vec![message]).await;
         let received = ends.receive(Topic::Email, 10).await;
@@ -201,7 +203,7 @@ mod topics {
             body: "kept".to_owned(),
             delay: Duration::ZERO,
             dead_letter: None,
-            order: None,
+            about: None,
         };
         ends.send(vec![message]).await;
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -224,7 +226,7 @@ mod topics {
             body: "kept".to_owned(),
             delay: Duration::ZERO,
             dead_letter: None,
-            order: None,
+            about: None,
         };
         ends.send(vec![message]).await;
         ends.database.close();

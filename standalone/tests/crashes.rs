@@ -17,14 +17,19 @@ use rusqlite::Connection;
 use serde_json::json;
 use standalone::sqlite;
 use standalone::sqlite::database::{Database, FILE};
-use standalone::sqlite::topics::{Receipt, SqliteTopics};
+use standalone::sqlite::topics::{Finished, SqliteTopics};
 use support::{Http, serve};
 
 const VISIBILITY: Duration = Duration::from_secs(30);
 const TOPIC: Topic = Topic::Billing;
 
+async fn finish(topics: &SqliteTopics, batch: &[Delivery]) {
+    let batch = batch.iter().filter_map(|delivery| Finished::of(TOPIC, delivery)).collect();
+    topics.finish(TOPIC, batch).await.unwrap();
+}
+
 fn message(body: &str, delay: Duration) -> Outgoing {
-    Outgoing { topic: TOPIC, body: body.to_owned(), delay, dead_letter: None, order: None }
+    Outgoing { topic: TOPIC, body: body.to_owned(), delay, dead_letter: None, about: None }
 }
 
 /// A process that has started on that directory.
@@ -77,8 +82,7 @@ async fn a_message_that_ends_the_process_is_dead_lettered_and_none_of_those_besi
             }
             for batch in batches {
                 idle = if batch.is_empty() { idle + 1 } else { 0 };
-                let receipts = batch.iter().filter_map(Receipt::of).collect();
-                topics.finish(Vec::new(), receipts, Vec::new()).await.unwrap();
+                finish(&topics, &batch).await;
                 handled.extend(batch.into_iter().map(|delivery| delivery.body));
             }
             clock.advance(Duration::from_secs(1));
@@ -122,8 +126,7 @@ async fn messages_in_flight_at_two_crashes_are_handled_one_at_a_time_and_hold_up
     let second = receive(&topics, 10).await;
     assert_eq!(second.iter().map(|one| &one.body).collect::<Vec<_>>(), ["new"]);
     assert!(receive(&topics, 10).await.is_empty(), "another one is handled alone");
-    let receipts = first.iter().filter_map(Receipt::of).collect();
-    topics.finish(Vec::new(), receipts, Vec::new()).await.unwrap();
+    finish(&topics, &first).await;
     assert_eq!(receive(&topics, 10).await.len(), 1);
     // Its receiver is gone: the next one has its turn when it is visible again.
     assert!(receive(&topics, 10).await.is_empty());
@@ -212,9 +215,11 @@ async fn a_delayed_or_failed_message_waits_no_longer_when_the_clock_is_set_back(
     let clock = Arc::new(SetClock::default());
     let (_database, topics) = started(directory.path(), clock.clone()).await;
     topics.send(vec![message("failed", Duration::ZERO)]).await;
-    let failed = receive(&topics, 1).await.iter().filter_map(Receipt::of).collect();
-    let delayed = message("delayed", Duration::from_millis(500));
-    topics.finish(vec![delayed], Vec::new(), failed).await.unwrap();
+    let failed = receive(&topics, 1).await;
+    let failed = failed.iter().filter_map(|delivery| Finished::of(TOPIC, delivery));
+    let failed = failed.map(|finished| Finished { redeliver: true, ..finished }).collect();
+    topics.finish(TOPIC, failed).await.unwrap();
+    topics.send(vec![message("delayed", Duration::from_millis(500))]).await;
     clock.set_back(AN_HOUR);
     for expected in ["delayed", "failed"] {
         let received = topics.receive(TOPIC, 10, VISIBILITY);

@@ -157,9 +157,9 @@ async fn killed_three_times_under_load_every_accepted_order_settles_and_money_an
     assert_eq!(bookings.len(), ROUNDS * customers_a_round(), "one booking a customer");
     http.at_rest().await;
 
-    let ledger = http.get("/operator/payments").await;
+    let ledger = http.0.all("/operator/payments").await.unwrap();
     let mut paid: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
-    for entry in ledger.as_array().unwrap() {
+    for entry in &ledger {
         let sums = paid.entry(entry["booking_id"].as_str().unwrap()).or_default();
         sums.0 += entry["captured"].as_u64().unwrap();
         sums.1 += entry["refunded"].as_u64().unwrap();

@@ -27,6 +27,7 @@ use standalone::sqlite;
 use standalone::sqlite::SqliteStores;
 use standalone::sqlite::mailbox::Mailbox;
 use support::smtp_server::SmtpServer;
+use system::view::Page;
 use tempfile::TempDir;
 
 struct Post {
@@ -67,7 +68,7 @@ impl Post {
     }
 
     async fn copies(&self) -> usize {
-        self.mailbox.sent().await.unwrap().len()
+        self.mailbox.sent(&Page::default()).await.unwrap().items.len()
     }
 }
 
@@ -180,7 +181,7 @@ async fn a_mail_says_when_it_was_sent_from_whom_and_which_it_is_and_a_copy_is_ke
     assert_eq!(header("To"), "ada@example.com");
     assert_eq!(header("Date"), "Fri, 15 Jan 2027 08:00:00 +0000");
     assert!(header("Message-ID").starts_with(&format!("<{}.", order())), "{}", header("Message-ID"));
-    let copies = post.mailbox.sent().await.unwrap();
+    let copies = post.mailbox.sent(&Page::default()).await.unwrap().items;
     assert_eq!(copies[0].mail, plain());
 }
 

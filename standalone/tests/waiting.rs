@@ -72,7 +72,7 @@ impl App {
     async fn nothing_is_held(&self) {
         self.http.at_rest().await;
         self.every_seat_is_free().await;
-        for entry in self.http.get("/operator/payments").await.as_array().unwrap() {
+        for entry in self.http.0.all("/operator/payments").await.unwrap() {
             assert_eq!(entry["captured"], entry["refunded"]);
         }
     }
@@ -137,7 +137,7 @@ async fn a_waiting_order_is_checked_less_and_less_often() {
     app.switch("ticket-service", true).await;
     assert_eq!(app.http.settled(&id).await["status"], "confirmed", "with any number of copies");
     app.http.at_rest().await;
-    assert_eq!(app.http.get("/operator/payments").await.as_array().unwrap().len(), 1);
+    assert_eq!(app.http.0.all("/operator/payments").await.unwrap().len(), 1);
     app.server.stop().await;
 }
 
@@ -186,7 +186,7 @@ async fn an_order_that_is_not_paid_by_its_deadline_is_cancelled_and_its_seats_ar
     let booking = app.http.settled(&id).await;
     assert_eq!((&booking["status"], &booking["reason"]), (&json!("cancelled"), &json!("expired")));
     app.nothing_is_held().await;
-    assert_eq!(app.http.get("/operator/mail").await[0]["outcome"], "cancelled");
+    assert_eq!(app.http.get("/operator/mail").await["items"][0]["outcome"], "cancelled");
     app.server.stop().await;
 }
 
@@ -269,7 +269,7 @@ async fn nothing_is_charged_for_a_flight_that_has_left() {
     app.switch("billing-service", true).await;
     let booking = app.http.settled(&id).await;
     assert_eq!((&booking["status"], &booking["reason"]), (&json!("cancelled"), &json!("expired")));
-    for entry in app.http.get("/operator/payments").await.as_array().unwrap() {
+    for entry in app.http.0.all("/operator/payments").await.unwrap() {
         assert_eq!(entry["captured"], 0);
     }
     app.server.stop().await;

@@ -1,19 +1,21 @@
-//! The services as one system: wiring, audit, operator's API.
+//! The services as one system: wiring, audit, the operator's view.
 //!
 //! | noun | module |
 //! |---|---|
 //! | the wiring: ports in, running services out | [`services`] |
-//! | expected state against actual | [`audit`] |
-//! | the port for what an operator sees and changes on a platform | [`operations`] |
+//! | expected state against actual | [`audit`], [`verdict`] |
+//! | the port through which an operator sees a platform and changes it | [`view`] |
+//! | what happened lately; an order's part of it | [`journal`], [`journey`] |
 //! | the operator's API | [`operator`] |
-//! | a dead letter as an operator sees it | [`dead_letters`] |
 //!
 //! It knows every service and no platform: neither SQLite nor AWS.
 
 pub mod audit;
-pub mod dead_letters;
-pub mod operations;
+pub mod journal;
+pub mod journey;
 pub mod operator;
 pub mod services;
+pub mod verdict;
+pub mod view;
 
 pub use services::{Ports, Services, Settings, Stores};

@@ -134,7 +134,8 @@ impl SimulatedTopics {
     fn put(&self, outgoing: Outgoing) {
         let visible_at = self.clock.now() + outgoing.delay;
         let mut queues = self.queues();
-        let Outgoing { topic, body, order, dead_letter, .. } = outgoing;
+        let order = outgoing.order();
+        let Outgoing { topic, body, dead_letter, .. } = outgoing;
         if let Some(letter) = dead_letter {
             queues.dead_letters.push(DeadLetter { topic, order, failure: letter.failure });
             return;

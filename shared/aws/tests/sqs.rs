@@ -114,7 +114,7 @@ enum Verdict {
 }
 
 fn message(topic: Topic, body: impl Into<String>) -> Outgoing {
-    Outgoing { topic, body: body.into(), delay: Duration::ZERO, dead_letter: None, order: None }
+    Outgoing { topic, body: body.into(), delay: Duration::ZERO, dead_letter: None, about: None }
 }
 
 fn outcomes(sent: &[Result<(), SendError>]) -> Vec<bool> {

@@ -64,6 +64,17 @@ impl Bookings {
         self.request("GET", path).send().await?.success()
     }
 
+    /// Everything in a list that is answered in pages, in its order.
+    pub async fn all(&self, path: &str) -> Result<Vec<Value>, ClientError> {
+        let mut found = Vec::new();
+        let mut page = self.get(&format!("{path}?limit=1000")).await?;
+        loop {
+            found.extend(page["items"].as_array_mut().map(std::mem::take).unwrap_or_default());
+            let Some(next) = page["next"].as_str() else { return Ok(found) };
+            page = self.get(&format!("{path}?limit=1000&after={next}")).await?;
+        }
+    }
+
     /// `POST` of a JSON body.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Value, ClientError> {
         self.request("POST", path).json(body).send().await?.success()

@@ -88,7 +88,7 @@ impl IntoResponse for Problem {
 }
 
 /// A JSON answer that no cache may keep without asking again.
-pub fn json(status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Response {
+pub fn json<T: Serialize + ?Sized>(status: StatusCode, content_type: &'static str, body: &T) -> Response {
     match serde_json::to_vec(body) {
         Ok(body) => {
             let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")];

@@ -40,7 +40,7 @@ use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::metrics;
 use crate::store::StoreError;
-use crate::topics::{Failure, Outgoing, SendError, Topics};
+use crate::topics::{About, Failure, Outgoing, SendError, Topics};
 
 /// How many delayed copies a [`Outcome::TooEarly`] message gets, some four minutes in all.
 pub const EARLY_ATTEMPTS: u32 = 8;
@@ -332,7 +332,10 @@ impl<S: Service> Consumer<S> {
             );
         }
         metrics::count(metrics::RETRIES, 1, Some(("Topic", S::Message::TOPIC.name())));
-        let (copy, delay) = self.delayed_copy(event);
+        let (mut copy, delay) = self.delayed_copy(event);
+        if let Some(about) = &mut copy.about {
+            about.reason = Some(reason.into());
+        }
         info!("order {}: {} waits {} ms: {reason}", event.order, event.message.name(), delay.as_millis());
         Verdict::Acknowledge(vec![copy])
     }
@@ -356,9 +359,8 @@ fn expire<M: Message>(event: &Event<M>) -> Verdict {
 
 /// Sends a record that no retry can help to the dead-letter queue, with its reason.
 fn dead_letter<M: Message>(delivery: &Delivery, event: Option<&Event<M>>, failure: String) -> Verdict {
-    let order = event.map(|event| event.order);
     error!(
-        order_id = order.map(tracing::field::display),
+        order_id = event.map(|event| tracing::field::display(event.order)),
         "a message of {} is dead-lettered: {failure}",
         M::TOPIC
     );
@@ -369,6 +371,6 @@ fn dead_letter<M: Message>(delivery: &Delivery, event: Option<&Event<M>>, failur
         body: delivery.body.clone(),
         delay: Duration::ZERO,
         dead_letter: Some(Failure { failure, attempts, source: M::TOPIC.consumer() }),
-        order,
+        about: event.map(About::event),
     }])
 }

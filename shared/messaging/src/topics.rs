@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use protocol::event::Event;
 use protocol::ids::OrderId;
 use protocol::messages::Payload;
+use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use thiserror::Error;
 
@@ -20,8 +21,31 @@ pub struct Outgoing {
     pub delay: Duration,
     /// If set, it goes to the topic's dead-letter queue, with these as its attributes.
     pub dead_letter: Option<Failure>,
-    /// For logs.
-    pub order: Option<OrderId>,
+    /// What it says of itself, for logs and for the operator; `None` where that cannot be read.
+    pub about: Option<About>,
+}
+
+/// What a message says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The order it is about.
+    pub order: OrderId,
+    /// Its name, `charge`.
+    pub name: &'static str,
+    /// Its event's own time, which all its copies share.
+    pub time: Timestamp,
+    /// How many delayed copies came before it.
+    pub attempt: u32,
+    /// Why it waits, if it is a delayed copy.
+    pub reason: Option<Box<str>>,
+}
+
+impl About {
+    /// What that event says.
+    pub fn event<M: Payload>(event: &Event<M>) -> Self {
+        let (order, time, attempt) = (event.order, event.time, event.attempt);
+        Self { order, name: event.message.label().name, time, attempt, reason: None }
+    }
 }
 
 impl Outgoing {
@@ -37,8 +61,18 @@ impl Outgoing {
             body: event.encode(),
             delay,
             dead_letter: None,
-            order: Some(event.order),
+            about: Some(About::event(event)),
         }
+    }
+
+    /// The order it is about, if it is known.
+    pub fn order(&self) -> Option<OrderId> {
+        self.about.as_ref().map(|about| about.order)
+    }
+
+    /// Whether it is a delayed copy of a message that was tried.
+    pub fn is_copy(&self) -> bool {
+        self.dead_letter.is_none() && self.about.as_ref().is_some_and(|about| about.attempt > 0)
     }
 }
 

@@ -24,7 +24,6 @@ use customer::{Bought, Customer};
 use messaging::clock::{Clock, SystemClock};
 use outcome::Ending;
 use serde_json::{Value, json};
-use system::audit::audit;
 use thiserror::Error;
 use tokio::task::JoinSet;
 
@@ -125,8 +124,8 @@ impl Drill {
         let endings = settle(&client, &bought).await;
         let recovery = recovered.elapsed();
         let _ = client.at_rest(PATIENCE).await;
-        let ledger = client.get("/operator/payments").await?;
-        let audit = audit(&snapshot::read(&data)?, SystemClock.now());
+        let ledger = client.all("/operator/payments").await?;
+        let audit = snapshot::audit(&data, SystemClock.now())?;
         drop(server);
         Ok(Outcome::new(&bought, &endings, &ledger, recovery, &audit))
     }

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tracing::warn;
 
 use super::messages::Received;
+use super::notes::Notes;
 use super::{lock, messages};
 
 /// The waiting receivers, and the topics that have news for them.
@@ -100,6 +101,7 @@ impl WaitList {
 /// Hands messages to waiting receivers, in the group that sends them or when they become visible.
 pub(super) struct Dispatch {
     wait_list: Arc<WaitList>,
+    notes: Arc<Notes>,
     clock: Arc<dyn Clock>,
     /// When the next message of each topic can be received, as of the last look.
     due: HashMap<Topic, Timestamp>,
@@ -118,9 +120,10 @@ pub(super) struct Dispatch {
 const SMALL_STEP: Duration = Duration::from_secs(1);
 
 impl Dispatch {
-    pub(super) fn new(wait_list: Arc<WaitList>, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(wait_list: Arc<WaitList>, notes: Arc<Notes>, clock: Arc<dyn Clock>) -> Self {
         Self {
             wait_list,
+            notes,
             clock,
             due: HashMap::new(),
             handed_out: Vec::new(),
@@ -149,6 +152,7 @@ impl Dispatch {
                 now,
                 &lock(&self.wait_list.suspects),
                 alone.is_none(),
+                &self.notes,
             );
             let Received { deliveries, alone: suspect } = match received {
                 Ok(received) => received,

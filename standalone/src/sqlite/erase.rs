@@ -8,7 +8,7 @@ use protocol::ids::OrderId;
 use protocol::passenger::Passenger;
 use protocol::time::Timestamp;
 use rusqlite::{Connection, params};
-use system::operations::Erased;
+use system::view::Erased;
 
 use super::database::Database;
 use super::{Json, Statements};

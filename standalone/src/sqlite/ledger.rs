@@ -14,10 +14,11 @@ use protocol::ids::OrderId;
 use protocol::money::Money;
 use protocol::payment::PaymentMethod;
 use rusqlite::{Connection, params};
-use system::operations::{LedgerEntry, ProviderMode, SimulatedProvider};
+use system::journal::Entry;
+use system::view::{LedgerEntry, Page, PageError, Paged, ProviderMode, SimulatedProvider};
 
 use super::database::Database;
-use super::{Json, Statements, lock, settings};
+use super::{Json, Statements, lock, paging, settings};
 
 /// How long a slow call takes, or one whose reply is lost.
 const DELAY: Duration = Duration::from_secs(2);
@@ -91,25 +92,27 @@ impl SimulatedProvider for SqliteProvider {
     async fn set_mode(&self, mode: ProviderMode) -> Result<(), StoreError> {
         settings::set(&self.database, MODE, &mode).await?;
         *lock(&self.mode) = mode;
+        self.database.notes().record([Entry::Provider(mode)]);
         Ok(())
     }
 
-    async fn ledger(&self) -> Result<Vec<LedgerEntry>, StoreError> {
-        self.database.scan(ledger).await
+    async fn ledger(&self, page: &Page) -> Result<Paged<LedgerEntry>, PageError> {
+        let (before, limit) = (paging::before(page)?, page.limit);
+        let sql = "SELECT order_id, body, id FROM ledger WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+        let read = move |connection: &Connection| {
+            connection.rows(sql, params![before, limit + 1], |row| {
+                let Json(account): Json<Account> = row.get(1)?;
+                let entry = LedgerEntry {
+                    booking_id: OrderId::from_bytes(row.get(0)?),
+                    captured: account.captured(),
+                    refunded: account.refunded(),
+                    currency: account.amount.currency,
+                };
+                Ok((row.get::<_, i64>(2)?, entry))
+            })
+        };
+        Ok(paging::page(self.database.scan(read).await?, limit))
     }
-}
-
-/// The ledger of a database, oldest payment first.
-pub fn ledger(connection: &Connection) -> rusqlite::Result<Vec<LedgerEntry>> {
-    connection.rows("SELECT order_id, body FROM ledger ORDER BY id", [], |row| {
-        let Json(account): Json<Account> = row.get(1)?;
-        Ok(LedgerEntry {
-            booking_id: OrderId::from_bytes(row.get(0)?),
-            captured: account.captured(),
-            refunded: account.refunded(),
-            currency: account.amount.currency,
-        })
-    })
 }
 
 fn find(connection: &Connection, id: i64) -> rusqlite::Result<Json<Account>> {

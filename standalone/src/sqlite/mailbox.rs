@@ -14,10 +14,10 @@ use protocol::messages::NoticeOutcome;
 use protocol::passenger::EmailAddress;
 use protocol::time::Timestamp;
 use rusqlite::{Connection, params};
-use system::operations::SentMail;
+use system::view::{Page, PageError, Paged, SentMail};
 
 use super::database::Database;
-use super::{Json, Statements};
+use super::{Json, Statements, paging};
 
 /// Mails in a table: one for each order and outcome.
 pub struct Mailbox {
@@ -31,21 +31,23 @@ pub struct Mailbox {
 
 impl Mailbox {
     /// The mails sent, newest first.
-    pub async fn sent(&self) -> Result<Vec<SentMail>, StoreError> {
-        let sql = "SELECT order_id, outcome, sent_at, body FROM mailbox ORDER BY id DESC";
+    pub async fn sent(&self, page: &Page) -> Result<Paged<SentMail>, PageError> {
+        let (before, limit) = (paging::before(page)?, page.limit);
+        let sql = "SELECT order_id, outcome, sent_at, body, id FROM mailbox WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
         let links = self.links.clone();
         let read = move |connection: &Connection| {
-            connection.rows(sql, [], |row| {
+            connection.rows(sql, params![before, limit + 1], |row| {
                 let (booking_id, sent_at) = (row.get(0)?, row.get(2)?);
                 let (booking_id, sent_at) =
                     (OrderId::from_bytes(booking_id), Timestamp::from_millis(sent_at));
                 let (Json(outcome), Json::<Mail>(kept)) = (row.get(1)?, row.get(3)?);
                 let link = links.as_ref().map(|links| links.link(booking_id));
                 let body = Mail { link, ..kept.clone() }.text();
-                Ok(SentMail { booking_id, outcome, sent_at, mail: Mail { body, ..kept } })
+                let mail = SentMail { booking_id, outcome, sent_at, mail: Mail { body, ..kept } };
+                Ok((row.get::<_, i64>(4)?, mail))
             })
         };
-        self.database.scan(read).await
+        Ok(paging::page(self.database.scan(read).await?, limit))
     }
 
     /// Whether that mail was sent.

@@ -1,17 +1,19 @@
-//! The rows of the topics and their dead-letter queues: how a message is sent, received and dead-lettered.
+//! The rows of the topics: how a message is sent and received.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use messaging::consumer::Delivery;
 use messaging::topics::{Failure, Outgoing};
-use protocol::event::LARGEST;
+use protocol::headline::Headline;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use rusqlite::{Connection, params};
 use tracing::error;
 
 use super::Statements;
+use super::letters;
+use super::notes::Notes;
 
 /// How often a message is received before it goes to the dead-letter queue. Only crashes and
 /// bugs count: waiting is a delayed copy.
@@ -26,33 +28,38 @@ pub(super) fn pause(receive_count: u32) -> Duration {
     Duration::from_secs(1 << (receive_count.clamp(1, MAX_RECEIVE_COUNT) - 1))
 }
 
-/// Sends the messages that are not too large.
-pub(super) fn send(connection: &Connection, messages: &[Outgoing], now: Timestamp) -> rusqlite::Result<()> {
-    for message in messages.iter().filter(|message| message.body.len() <= LARGEST) {
-        match &message.dead_letter {
-            None => insert(connection, message, now)?,
-            Some(failure) => dead_letter(connection, message.topic, &message.body, failure, now)?,
+/// Sends a message. A dead letter, or a copy, of a message that was redriven is still that `letter`.
+pub(super) fn send(
+    connection: &Connection,
+    message: &Outgoing,
+    letter: Option<i64>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    match &message.dead_letter {
+        Some(failure) => letters::add(connection, message.topic, &message.body, failure, letter, now),
+        None => {
+            let since = match &message.about {
+                Some(about) => Some(about.time),
+                None => Headline::of(&message.body).time,
+            };
+            let times = (now + message.delay, since.unwrap_or(now));
+            insert(connection, message.topic, &message.body, times, letter, now)
         }
     }
-    Ok(())
 }
 
-fn insert(connection: &Connection, message: &Outgoing, now: Timestamp) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO messages (topic, visible_at, sent_at, body) VALUES (?1, ?2, ?3, ?4)";
-    let visible_at = (now + message.delay).as_millis();
-    connection.change(sql, params![message.topic.name(), visible_at, now.as_millis(), message.body]).map(drop)
-}
-
-fn dead_letter(
+/// Adds a message to its topic, to be received at the first time; by its event, it is as old as the second says.
+pub(super) fn insert(
     connection: &Connection,
     topic: Topic,
     body: &str,
-    failure: &Failure,
+    (visible_at, since): (Timestamp, Timestamp),
+    letter: Option<i64>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO dead_letters (topic, dead_lettered_at, failure, attempts, source, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let Failure { failure, attempts, source } = failure;
-    connection.change(sql, params![topic.name(), now.as_millis(), failure, attempts, source, body]).map(drop)
+    let sql = "INSERT INTO messages (topic, visible_at, sent_at, since, letter, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let (visible_at, since) = (visible_at.as_millis(), since.as_millis());
+    connection.change(sql, params![topic.name(), visible_at, now.as_millis(), since, letter, body]).map(drop)
 }
 
 /// What a receiver gets.
@@ -68,6 +75,7 @@ pub(super) struct Received {
 ///
 /// A suspect is given out in a batch of its own, and only where `may_be_alone` says that no other one is handled alone just
 /// now.
+#[expect(clippy::too_many_arguments, reason = "one call, and each is another noun")]
 pub(super) fn receive(
     connection: &Connection,
     topic: Topic,
@@ -76,8 +84,9 @@ pub(super) fn receive(
     now: Timestamp,
     suspects: &HashSet<i64>,
     may_be_alone: bool,
+    notes: &Notes,
 ) -> rusqlite::Result<Received> {
-    let sql = "SELECT id, receive_count, body FROM messages
+    let sql = "SELECT id, receive_count, letter, body FROM messages
                WHERE topic = ?1 AND visible_at <= ?2 AND (?4 OR receive_count < ?5 OR receive_count >= ?6)
                ORDER BY visible_at LIMIT ?3";
     let mut received = Received::default();
@@ -92,18 +101,19 @@ pub(super) fn receive(
             MAX_RECEIVE_COUNT
         ];
         let found = connection.rows(sql, params, |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get::<_, String>(2)?))
+            Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get(2)?, row.get::<_, String>(3)?))
         })?;
         let (all, mut taken) = (found.len(), 0);
-        for (id, count, body) in found {
+        for (id, count, letter, body) in found {
             if count >= MAX_RECEIVE_COUNT {
                 error!(
                     "a message of {topic} is dead-lettered: received {count} times and never acknowledged"
                 );
                 let failure = format!("received {count} times and never acknowledged");
                 let failure = Failure { failure, attempts: count, source: "/topics" };
-                dead_letter(connection, topic, &body, &failure, now)?;
+                letters::add(connection, topic, &body, &failure, letter, now)?;
                 connection.change("DELETE FROM messages WHERE id = ?1", [id])?;
+                notes.given_up(topic, &body, &failure.failure);
                 taken += 1;
                 continue;
             }

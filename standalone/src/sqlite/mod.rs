@@ -4,10 +4,14 @@ pub mod database;
 mod dispatch;
 pub(crate) mod erase;
 pub mod ledger;
+mod letters;
+pub(crate) mod listing;
 pub mod mailbox;
 mod mails;
 mod messages;
+pub(crate) mod notes;
 mod orders;
+mod paging;
 mod payments;
 pub mod schema;
 pub mod secrets;
@@ -25,6 +29,7 @@ use messaging::clock::Clock;
 use self::database::Database;
 use self::dispatch::{Dispatch, WaitList};
 pub use self::messages::MAX_RECEIVE_COUNT;
+use self::notes::{NoteTaker, Notes};
 use self::schema::SchemaError;
 use self::topics::SqliteTopics;
 
@@ -34,8 +39,11 @@ use self::topics::SqliteTopics;
 /// The file is not a database that this program can use.
 pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<(Database, SqliteTopics), SchemaError> {
     let wait_list = Arc::new(WaitList::default());
-    let hook = Dispatch::new(wait_list.clone(), clock.clone());
-    let database = Database::open(&directory.join(database::FILE), schema::prepare, hook)?;
+    let notes = Notes::new(clock.clone());
+    let dispatch = Dispatch::new(wait_list.clone(), notes.clone(), clock.clone());
+    let hook = NoteTaker::new(notes.clone(), dispatch);
+    let file = group_commit::Database::open(&directory.join(database::FILE), schema::prepare, hook)?;
+    let database = Database::new(file, notes);
     Ok((database.clone(), SqliteTopics::new(database, wait_list, clock)))
 }
 

@@ -17,7 +17,7 @@ use super::{Json, SqliteStores, Statements};
 /// How an order is read: [`order`] takes these columns.
 const FIND: &str = "SELECT body, next_check, checks, digest FROM orders WHERE id = ?1";
 
-fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
+pub(super) fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
     let Json(order) = row.get::<_, Json<Order>>(0)?;
     let at: Option<i64> = row.get(1)?;
     let count = row.get(2)?;
@@ -38,7 +38,7 @@ fn columns(check: Option<NextCheck>) -> (Option<i64>, u32) {
 #[async_trait]
 impl OrderStore for SqliteStores {
     async fn create(&self, order: &Order) -> Result<Created, StoreError> {
-        let order = order.clone();
+        let (order, notes) = (order.clone(), self.0.notes());
         let write = move |connection: &Connection| {
             let sql = "INSERT INTO orders (id, version, next_check, checks, digest, body)
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
@@ -46,6 +46,7 @@ impl OrderStore for SqliteStores {
             let digest = order.digest.as_ref().map(RequestDigest::as_bytes);
             let params = params![order.id.as_bytes(), order.version, at, count, digest, Json(&order)];
             if connection.change(sql, params)? == 1 {
+                notes.order(&order);
                 return Ok(Created::Created);
             }
             let existing = find(connection, order.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
@@ -69,7 +70,7 @@ impl OrderStore for SqliteStores {
     }
 
     async fn update(&self, next: &Order, watch: Watch) -> Result<Updated, StoreError> {
-        let next = next.clone();
+        let (next, notes) = (next.clone(), self.0.notes());
         let write = move |connection: &Connection| {
             let (id, before) = (next.id.as_bytes(), next.version - 1);
             let sql = "UPDATE orders SET version = ?3, body = ?4 WHERE id = ?1 AND version = ?2";
@@ -77,13 +78,16 @@ impl OrderStore for SqliteStores {
                 return Ok(Updated::Stale);
             }
             let check = match watch {
-                Watch::Keep => return Ok(Updated::Updated),
-                Watch::Enter(check) => Some(check),
-                Watch::Leave => None,
+                Watch::Keep => None,
+                Watch::Enter(check) => Some(Some(check)),
+                Watch::Leave => Some(None),
             };
-            let (at, count) = columns(check);
-            let sql = "UPDATE orders SET next_check = ?2, checks = ?3 WHERE id = ?1";
-            connection.change(sql, params![id, at, count])?;
+            if let Some(check) = check {
+                let (at, count) = columns(check);
+                let sql = "UPDATE orders SET next_check = ?2, checks = ?3 WHERE id = ?1";
+                connection.change(sql, params![id, at, count])?;
+            }
+            notes.order(&next);
             Ok(Updated::Updated)
         };
         self.0.write(write).await

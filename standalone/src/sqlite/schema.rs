@@ -117,6 +117,39 @@ CREATE TABLE undeliverable (
     answer TEXT NOT NULL
 ) STRICT;
 ",
+    // How old a message is by its own event, and which dead letter it was redriven from; letters that keep their rows while
+    // they are redriven; what was discarded and why; counts that would take too long to count.
+    "
+ALTER TABLE messages ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE messages ADD COLUMN letter INTEGER;
+UPDATE messages SET since = sent_at;
+UPDATE messages SET since = CAST(round((julianday(json_extract(body, '$.time')) - 2440587.5) * 86400000) AS INTEGER)
+WHERE json_valid(body) AND julianday(json_extract(body, '$.time')) IS NOT NULL;
+DROP INDEX messages_by_visibility;
+CREATE INDEX messages_by_visibility ON messages (topic, visible_at, receive_count, since);
+
+ALTER TABLE dead_letters ADD COLUMN first_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead_letters ADD COLUMN redrives INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE dead_letters ADD COLUMN redriven_at INTEGER;
+UPDATE dead_letters SET first_at = dead_lettered_at;
+CREATE TABLE discarded (
+    letter INTEGER PRIMARY KEY,
+    topic TEXT NOT NULL,
+    order_id BLOB,
+    type TEXT,
+    failure TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    discarded_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE counters (
+    name TEXT PRIMARY KEY,
+    value INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO counters SELECT 'sent-' || topic, count(*) FROM messages GROUP BY topic;
+INSERT INTO counters
+SELECT 'orders-' || json_extract(body, '$.history[#-1].status'), count(*) FROM orders GROUP BY 1;
+",
 ];
 
 /// This program cannot use the file.

@@ -1,14 +1,17 @@
-//! Reads a snapshot: every table, in one read transaction, also while a server runs.
+//! What is audited, as the database has it: one order's case after another, in one read transaction, also while a server
+//! runs. However many orders there are, only what is in the topics is in memory at once.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use billing_service::provider::ProviderName;
+use booking_gateway::order::Order;
+use protocol::headline::Headline;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use rusqlite::{Connection, Row};
-use serde_json::Value;
-use system::audit::{Case, Snapshot};
+use system::audit::{Audit, Auditor, Case, Row as Compared, Snapshot};
 use thiserror::Error;
 use ticket_service::flight::Offer;
 
@@ -25,101 +28,199 @@ pub enum SnapshotError {
     DataDir(#[from] DataDirError),
     #[error("the database in {0} cannot be read: {1}")]
     Schema(std::path::PathBuf, SchemaError),
+    #[error("no service knows an order {0}")]
+    Unknown(OrderId),
 }
 
-/// A snapshot of the database in that directory. Nothing is written.
+/// What is known of each order: columns of the tables, in the order of [`Case`].
+macro_rules! cases {
+    ($ids:literal) => {
+        concat!(
+            "SELECT ids.id, orders.body, orders.next_check, reservations.body, payments.body, ledger.body, mails.outcome
+             FROM (", $ids, ") AS ids
+             LEFT JOIN orders ON orders.id = ids.id
+             LEFT JOIN reservations ON reservations.order_id = ids.id
+             LEFT JOIN payments ON payments.order_id = ids.id
+             LEFT JOIN ledger ON ledger.order_id = ids.id
+             LEFT JOIN mails ON mails.order_id = ids.id"
+        )
+    };
+}
+
+/// Each table has an index on the ids, so the union is a merge and keeps nothing.
+const ALL: &str = cases!(
+    "SELECT id FROM orders UNION SELECT order_id FROM reservations UNION SELECT order_id FROM payments
+     UNION SELECT order_id FROM ledger UNION SELECT order_id FROM mails ORDER BY 1"
+);
+const ONE: &str = cases!("SELECT ?1 AS id");
+
+/// A snapshot of the database in that directory, all of it in memory. Nothing is written.
 pub fn read(directory: &Path) -> Result<Snapshot, SnapshotError> {
+    in_directory(directory, |connection| {
+        let mut snapshot = Snapshot { books: books(), ..Snapshot::default() };
+        let mut others = Others::read(connection)?;
+        each_case(connection, &mut others, |id, case| drop(snapshot.cases.insert(id, case)))?;
+        snapshot.nameless_dead_letters = others.nameless;
+        snapshot.flights = flights(connection)?;
+        Ok(snapshot)
+    })
+}
+
+/// Audits the database in that directory, at the moment `now`. Nothing is written.
+pub fn audit(directory: &Path, now: Timestamp) -> Result<Audit, SnapshotError> {
+    in_directory(directory, |connection| audit_all(connection, now))
+}
+
+/// Audits one order of the database in that directory: what was found, and the evidence.
+pub fn audit_order(
+    directory: &Path,
+    order: OrderId,
+    now: Timestamp,
+) -> Result<(Audit, Vec<Compared>), SnapshotError> {
+    let case = in_directory(directory, |connection| case(connection, order))?;
+    if case.order.is_none() {
+        return Err(SnapshotError::Unknown(order));
+    }
+    let mut auditor = Auditor::new(books(), now);
+    auditor.case(order, &case);
+    Ok((auditor.without_flights(), Compared::of(&case, &books())))
+}
+
+/// Runs `work` in one read transaction, so that all tables are seen at one moment.
+fn in_directory<T>(
+    directory: &Path,
+    work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, SnapshotError> {
     let directory = DataDir::find(directory)?;
     let file = directory.join(FILE);
     if !file.is_file() {
         return Err(DataDirError::Missing(file).into());
     }
-    read_file(&file).map_err(|error| SnapshotError::Schema(directory.to_owned(), error))
+    let open = || {
+        let mut connection = reader(&file)?;
+        schema::check(&connection)?;
+        let transaction = connection.transaction()?;
+        Ok(work(&transaction)?)
+    };
+    open().map_err(|error| SnapshotError::Schema(directory.to_owned(), error))
 }
 
-fn read_file(file: &Path) -> Result<Snapshot, SchemaError> {
-    let mut connection = reader(file)?;
-    schema::check(&connection)?;
-    // One transaction, so that all tables are seen at one moment.
-    let transaction = connection.transaction()?;
-    let mut snapshot = Snapshot::default();
-    take_cases(&mut snapshot, &transaction)?;
-    take_messages(&mut snapshot, &transaction)?;
-    snapshot.books.insert(ProviderName::SIMULATED);
-    snapshot.flights = transaction.rows("SELECT body, seats_left FROM flights ORDER BY id", [], |row| {
-        let Json(flight) = row.get(0)?;
-        Ok(Offer { flight, seats_left: row.get(1)? })
-    })?;
-    Ok(snapshot)
+/// The ledger that is in the database.
+pub(crate) fn books() -> BTreeSet<ProviderName> {
+    BTreeSet::from([ProviderName::SIMULATED])
 }
 
-fn take_cases(snapshot: &mut Snapshot, connection: &Connection) -> rusqlite::Result<()> {
-    each(snapshot, connection, "SELECT id, body, next_check FROM orders", |case, row| {
-        let Json(order) = row.get(1)?;
-        case.order = Some(order);
-        case.next_check = row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis);
-        Ok(())
-    })?;
-    each(snapshot, connection, "SELECT order_id, body FROM reservations", |case, row| {
-        let Json(reservation) = row.get(1)?;
-        case.reservation = Some(reservation);
-        Ok(())
-    })?;
-    each(snapshot, connection, "SELECT order_id, body FROM payments", |case, row| {
-        let Json(payment) = row.get(1)?;
-        case.payment = Some(payment);
-        Ok(())
-    })?;
-    each(snapshot, connection, "SELECT order_id, body FROM ledger", |case, row| {
-        let Json(account) = row.get(1)?;
-        case.account = Some(account);
-        Ok(())
-    })?;
-    each(snapshot, connection, "SELECT order_id, outcome FROM mails", |case, row| {
-        let Json(outcome) = row.get(1)?;
-        case.mailed = Some(outcome);
-        Ok(())
+/// Audits everything. In a transaction, or the tables are seen at different moments.
+pub(crate) fn audit_all(connection: &Connection, now: Timestamp) -> rusqlite::Result<Audit> {
+    let mut auditor = Auditor::new(books(), now);
+    let mut others = Others::read(connection)?;
+    each_case(connection, &mut others, |id, case| auditor.case(id, &case))?;
+    for (topic, failure) in &others.nameless {
+        auditor.nameless_dead_letter(*topic, failure);
+    }
+    Ok(auditor.finish(&flights(connection)?))
+}
+
+/// What is known of one order.
+pub(crate) fn case(connection: &Connection, id: OrderId) -> rusqlite::Result<Case> {
+    let found = connection.row(ONE, [id.as_bytes()], |row| known(row).map(|(_, case)| case))?;
+    // The events name their order thus, and so do those of before.
+    let subject = format!("%\"subject\":\"{id}\"%");
+    let messages = "SELECT count(*) FROM messages WHERE body LIKE ?1";
+    let letters =
+        "SELECT topic, failure FROM dead_letters WHERE redriven_at IS NULL AND body LIKE ?1 ORDER BY id";
+    let dead_letters =
+        connection.rows(letters, [&subject], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+    let dead_letters =
+        dead_letters.into_iter().filter_map(|(topic, failure)| Some((topic.parse().ok()?, failure)));
+    Ok(Case {
+        messages: connection.row(messages, [&subject], |row| row.get(0))?.unwrap_or_default(),
+        dead_letters: dead_letters.collect(),
+        ..found.unwrap_or_default()
     })
 }
 
-/// Reads each row with `take` into the case of the order in its first column.
-fn each(
-    snapshot: &mut Snapshot,
+fn flights(connection: &Connection) -> rusqlite::Result<Vec<Offer>> {
+    connection.rows("SELECT body, seats_left FROM flights ORDER BY id", [], |row| {
+        let Json(flight) = row.get(0)?;
+        Ok(Offer { flight, seats_left: row.get(1)? })
+    })
+}
+
+/// What is in the topics and their dead-letter queues, by order.
+#[derive(Default)]
+struct Others {
+    messages: BTreeMap<OrderId, usize>,
+    dead_letters: BTreeMap<OrderId, Vec<(Topic, String)>>,
+    /// Dead letters without a readable order id.
+    nameless: Vec<(Topic, String)>,
+}
+
+impl Others {
+    fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut others = Self::default();
+        let mut statement = connection.prepare("SELECT body FROM messages")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            // A body without an order id will be dead-lettered, and found there.
+            if let Some(order) = Headline::of(row.get_ref(0)?.as_str()?).order {
+                *others.messages.entry(order).or_default() += 1;
+            }
+        }
+        let sql = "SELECT topic, failure, body FROM dead_letters WHERE redriven_at IS NULL ORDER BY id";
+        let mut statement = connection.prepare(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let Ok(topic) = row.get_ref(0)?.as_str()?.parse::<Topic>() else { continue };
+            let letter = (topic, row.get(1)?);
+            match Headline::of(row.get_ref(2)?.as_str()?).order {
+                Some(order) => others.dead_letters.entry(order).or_default().push(letter),
+                None => others.nameless.push(letter),
+            }
+        }
+        Ok(others)
+    }
+
+    /// Adds what is about that order to its case.
+    fn complete(&mut self, id: OrderId, case: Case) -> Case {
+        let messages = self.messages.remove(&id).unwrap_or_default();
+        let dead_letters = self.dead_letters.remove(&id).unwrap_or_default();
+        Case { messages, dead_letters, ..case }
+    }
+}
+
+/// Each order that a service, the provider, a topic or a dead-letter queue knows.
+fn each_case(
     connection: &Connection,
-    sql: &str,
-    take: impl Fn(&mut Case, &Row<'_>) -> rusqlite::Result<()>,
+    others: &mut Others,
+    mut take: impl FnMut(OrderId, Case),
 ) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare(sql)?;
+    let mut statement = connection.prepare(ALL)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        take(snapshot.case(OrderId::from_bytes(row.get(0)?)), row)?;
+        let (id, case) = known(row)?;
+        take(id, others.complete(id, case));
+    }
+    let left: BTreeSet<_> = others.messages.keys().chain(others.dead_letters.keys()).copied().collect();
+    for id in left {
+        take(id, others.complete(id, Case::default()));
     }
     Ok(())
 }
 
-fn take_messages(snapshot: &mut Snapshot, connection: &Connection) -> rusqlite::Result<()> {
-    for body in connection.rows("SELECT body FROM messages", [], |row| row.get::<_, String>(0))? {
-        // A body without an order id will be dead-lettered, and found there.
-        if let Some(order) = subject(&body) {
-            snapshot.case(order).messages += 1;
-        }
+/// What the records say of an order.
+fn known(row: &Row<'_>) -> rusqlite::Result<(OrderId, Case)> {
+    fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
+        Ok(row.get::<_, Option<Json<T>>>(column)?.map(|Json(value)| value))
     }
-    let sql = "SELECT topic, failure, body FROM dead_letters ORDER BY id";
-    let letters = connection.rows(sql, [], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
-    })?;
-    for (topic, failure, body) in letters {
-        let Ok(topic) = topic.parse::<Topic>() else { continue };
-        match subject(&body) {
-            Some(order) => snapshot.case(order).dead_letters.push((topic, failure)),
-            None => snapshot.nameless_dead_letters.push((topic, failure)),
-        }
-    }
-    Ok(())
-}
-
-/// The order that a message is about, if it can be read.
-fn subject(body: &str) -> Option<OrderId> {
-    let event: Value = serde_json::from_str(body).ok()?;
-    event["subject"].as_str()?.parse().ok()
+    let case = Case {
+        order: json::<Order>(row, 1)?,
+        next_check: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
+        reservation: json(row, 3)?,
+        payment: json(row, 4)?,
+        account: json(row, 5)?,
+        mailed: json(row, 6)?,
+        ..Case::default()
+    };
+    Ok((OrderId::from_bytes(row.get(0)?), case))
 }

@@ -16,20 +16,22 @@ use protocol::event::LARGEST;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use rusqlite::{Connection, params};
-use system::operations::{DeadLetter, TopicState};
+use system::journal::{Entry, Message, Phase};
+use system::view::TopicState;
 use tokio::sync::oneshot;
 
 use super::Statements;
 use super::database::Database;
 use super::dispatch::{Receiver, WaitList};
-use super::messages;
+use super::notes::{self, Notes};
+use super::{letters, messages};
 
 /// The topics in a database.
 #[derive(Clone)]
 pub struct SqliteTopics {
-    database: Database,
-    wait_list: Arc<WaitList>,
-    clock: Arc<dyn Clock>,
+    pub(super) database: Database,
+    pub(super) wait_list: Arc<WaitList>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl SqliteTopics {
@@ -74,36 +76,44 @@ impl SqliteTopics {
         }
     }
 
-    /// Finishes a batch in one write: sends `messages`, deletes the `done` ones, and has the `failed` ones redelivered
+    /// Records in the journal that these messages were received.
+    pub fn record(&self, received: &[Message]) {
+        self.database.notes().record(received.iter().cloned().map(Entry::Message));
+    }
+
+    /// Finishes a batch in one write: for each message, deletes it and sends what its consumer answers, or has it redelivered
     /// after a pause.
     ///
     /// A message that was redelivered in the meantime is left alone: it belongs to its new receiver.
     pub fn finish(
         &self,
-        messages: Vec<Outgoing>,
-        done: Vec<Receipt>,
-        failed: Vec<Receipt>,
+        topic: Topic,
+        batch: Vec<Finished>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let now = self.clock.now();
-        let wait_list = self.wait_list.clone();
+        let (wait_list, notes) = (self.wait_list.clone(), self.database.notes());
         self.database.write(move |connection| {
-            if let Some(message) = messages.iter().find(|message| message.body.len() > LARGEST) {
+            let sent = || batch.iter().flat_map(|finished| &finished.messages);
+            if let Some(message) = sent().find(|message| message.body.len() > LARGEST) {
                 // A message must not be acknowledged if its answer cannot be sent.
                 return Err(rusqlite::Error::ToSqlConversionFailure(too_large(message.body.len()).into()));
             }
-            send(connection, &wait_list, &messages, now)?;
-            done.iter().chain(&failed).for_each(|receipt| wait_list.landed(receipt.id));
-            for Receipt { id, receive_count } in done {
-                connection.change(
-                    "DELETE FROM messages WHERE id = ?1 AND receive_count = ?2",
-                    params![id, receive_count],
-                )?;
+            let mut acknowledged = Vec::with_capacity(batch.len());
+            for finished in &batch {
+                acknowledged.push(finish_one(connection, &wait_list, finished, now)?);
             }
-            for receipt in failed {
-                let sql = "UPDATE messages SET visible_at = ?3 WHERE id = ?1 AND receive_count = ?2";
-                let visible_at = (now + messages::pause(receipt.receive_count)).as_millis();
-                connection.change(sql, params![receipt.id, receipt.receive_count, visible_at])?;
-                wait_list.touch_all();
+            for (finished, acknowledged) in batch.iter().zip(acknowledged) {
+                if acknowledged {
+                    notes.finished(topic);
+                    notes.record_in_group(finished.is_answered().then(|| finished.seen(Phase::Answered)));
+                }
+                if finished.redeliver {
+                    let due = Some(now + messages::pause(finished.receipt.receive_count));
+                    let reason = Some("it could not be handled, and is redelivered".into());
+                    let again = Message { due, reason, ..finished.seen(Phase::Delayed) };
+                    notes.record_in_group([again]);
+                }
+                finished.messages.iter().for_each(|message| notes.sent(message, now));
             }
             Ok(())
         })
@@ -114,41 +124,10 @@ impl SqliteTopics {
         let now = self.clock.now();
         self.database
             .scan(move |connection| {
+                let _one_moment = connection.unchecked_transaction()?;
                 Topic::ALL.into_iter().map(|topic| Ok((topic, state(connection, topic, now)?))).collect()
             })
             .await
-    }
-
-    /// The dead letters of a topic, oldest first.
-    pub async fn dead_letters(&self, topic: Topic) -> Result<Vec<DeadLetter>, StoreError> {
-        let sql = "SELECT id, body, failure, attempts, source, dead_lettered_at FROM dead_letters
-                   WHERE topic = ?1 ORDER BY id";
-        let read = move |connection: &Connection| {
-            connection.rows(sql, [topic.name()], |row| {
-                let (id, body, failure, attempts, source) =
-                    (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
-                let dead_lettered_at = Timestamp::from_millis(row.get(5)?);
-                Ok(DeadLetter { id, topic, body, failure, attempts, source, dead_lettered_at })
-            })
-        };
-        self.database.scan(read).await
-    }
-
-    /// Moves dead letters back to their topics: one, or all of them; answers how many.
-    ///
-    /// **Crash contract:** each letter is in its dead-letter queue or in its topic, before and after, and never in both.
-    pub async fn redrive(&self, one: Option<i64>) -> Result<usize, StoreError> {
-        let now = self.clock.now().as_millis();
-        let wait_list = self.wait_list.clone();
-        let write = move |connection: &Connection| {
-            let send = "INSERT INTO messages (topic, visible_at, sent_at, body)
-                        SELECT topic, ?2, ?2, body FROM dead_letters WHERE ?1 IS NULL OR id = ?1 ORDER BY id";
-            let moved = connection.change(send, params![one, now])?;
-            connection.change("DELETE FROM dead_letters WHERE ?1 IS NULL OR id = ?1", [one])?;
-            wait_list.touch_all();
-            Ok(moved)
-        };
-        self.database.write(write).await
     }
 }
 
@@ -166,6 +145,38 @@ impl Drop for Waiting<'_> {
             self.topics.wait_list.requeue(deliveries);
             self.topics.database.wake();
         }
+    }
+}
+
+/// What a consumer decided about a message that it received.
+#[derive(Debug)]
+pub struct Finished {
+    /// The receive.
+    pub receipt: Receipt,
+    /// What it was.
+    pub message: Message,
+    /// Its answers; or its copy, or the dead letter that it has become.
+    pub messages: Vec<Outgoing>,
+    /// Whether it is redelivered. Else it is acknowledged.
+    pub redeliver: bool,
+}
+
+impl Finished {
+    /// A message that was received, acknowledged without an answer; `None` if it is not from these topics.
+    pub fn of(topic: Topic, delivery: &Delivery) -> Option<Self> {
+        let receipt = Receipt::of(delivery)?;
+        let message = Message::read(topic, &delivery.body, Phase::Received);
+        Some(Self { receipt, message, messages: Vec::new(), redeliver: false })
+    }
+
+    /// Whether it is done: neither copied, nor dead-lettered, nor redelivered.
+    fn is_answered(&self) -> bool {
+        !self.redeliver
+            && !self.messages.iter().any(|message| message.is_copy() || message.dead_letter.is_some())
+    }
+
+    fn seen(&self, phase: Phase) -> Message {
+        Message { phase, ..self.message.clone() }
     }
 }
 
@@ -188,9 +199,10 @@ impl Topics for SqliteTopics {
     /// Sends all in one write: all of them, or none.
     async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), SendError>> {
         let now = self.clock.now();
-        let wait_list = self.wait_list.clone();
+        let (wait_list, notes) = (self.wait_list.clone(), self.database.notes());
         let topics: Vec<_> = messages.iter().map(|message| (message.topic, message.body.len())).collect();
-        let sent = self.database.write(move |connection| send(connection, &wait_list, &messages, now));
+        let sent =
+            self.database.write(move |connection| send(connection, &wait_list, &notes, &messages, now));
         let sent = sent.await;
         let answer = |(topic, length)| match &sent {
             _ if length > LARGEST => Err(SendError { topic, reason: too_large(length) }),
@@ -209,33 +221,75 @@ fn too_large(length: usize) -> String {
 fn send(
     connection: &Connection,
     wait_list: &WaitList,
+    notes: &Notes,
     messages: &[Outgoing],
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    messages::send(connection, messages, now)?;
-    messages.iter().for_each(|message| wait_list.touch(message.topic));
+    let sent = || messages.iter().filter(|message| message.body.len() <= LARGEST);
+    for message in sent() {
+        messages::send(connection, message, None, now)?;
+        wait_list.touch(message.topic);
+    }
+    sent().for_each(|message| notes.sent(message, now));
     Ok(())
 }
 
+/// Finishes a message; answers whether it is acknowledged now.
+fn finish_one(
+    connection: &Connection,
+    wait_list: &WaitList,
+    finished: &Finished,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let Finished { receipt: Receipt { id, receive_count }, messages, redeliver, .. } = finished;
+    wait_list.landed(*id);
+    if *redeliver {
+        let sql = "UPDATE messages SET visible_at = ?3 WHERE id = ?1 AND receive_count = ?2";
+        let visible_at = (now + messages::pause(*receive_count)).as_millis();
+        connection.change(sql, params![id, receive_count, visible_at])?;
+        wait_list.touch_all();
+    }
+    let deleted: Option<Option<i64>> = match redeliver {
+        true => None,
+        false => connection.row(
+            "DELETE FROM messages WHERE id = ?1 AND receive_count = ?2 RETURNING letter",
+            params![id, receive_count],
+            |row| row.get(0),
+        )?,
+    };
+    let letter = deleted.flatten();
+    for message in messages {
+        let own = message.is_copy() || message.dead_letter.is_some();
+        messages::send(connection, message, letter.filter(|_| own), now)?;
+        wait_list.touch(message.topic);
+    }
+    if let Some(letter) = letter.filter(|_| finished.is_answered()) {
+        letters::handled(connection, letter)?;
+    }
+    Ok(deleted.is_some())
+}
+
+/// All of it is in one index, at one moment.
 fn state(connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Result<TopicState> {
     let live = "SELECT count(*) FILTER (WHERE visible_at <= ?2),
                        count(*) FILTER (WHERE visible_at > ?2 AND receive_count > 0),
                        count(*) FILTER (WHERE visible_at > ?2 AND receive_count = 0),
-                       min(sent_at)
+                       min(since)
                 FROM messages WHERE topic = ?1";
+    let (sent, finished) = notes::sent_and_finished(connection, topic)?;
+    let dead_lettered = letters::count(connection, topic)?;
     let found = connection.row(live, params![topic.name(), now.as_millis()], |row| {
         let oldest: Option<i64> = row.get(3)?;
+        let age = oldest.map_or(Duration::ZERO, |oldest| now.since(Timestamp::from_millis(oldest)));
         Ok(TopicState {
             waiting: row.get(0)?,
             in_flight: row.get(1)?,
             delayed: row.get(2)?,
-            dead_lettered: 0,
-            oldest_age_seconds: oldest
-                .map_or(0, |oldest| now.since(Timestamp::from_millis(oldest)).as_secs()),
+            dead_lettered,
+            oldest_age_seconds: age.as_secs(),
+            sent,
+            finished,
         })
     })?;
-    let dead =
-        connection
-            .row("SELECT count(*) FROM dead_letters WHERE topic = ?1", [topic.name()], |row| row.get(0))?;
-    Ok(TopicState { dead_lettered: dead.unwrap_or_default(), ..found.unwrap_or_default() })
+    Ok(found.unwrap_or_default())
 }

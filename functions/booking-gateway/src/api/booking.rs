@@ -23,7 +23,8 @@ pub(super) struct Booking<'a> {
     flight_id: &'a FlightId,
     seats: SeatCount,
     amount: Option<&'a Money>,
-    passenger: Option<&'a Passenger>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passenger: Option<Option<&'a Passenger>>,
     history: &'a [Change],
     waiting_since: Option<Timestamp>,
     expires_at: Timestamp,
@@ -36,6 +37,15 @@ pub(super) struct Booking<'a> {
 impl<'a> Booking<'a> {
     /// That order, to a caller of that access; with its key, to the customer who has just booked it.
     pub(super) fn of(order: &'a Order, access: Access, manage_token: Option<ManageToken>) -> Self {
+        let passenger = match access {
+            Access::Managed => Some(&order.request.passenger),
+            Access::Public => None,
+        };
+        Self { passenger: Some(passenger), manage_token, ..Self::without_passenger(order) }
+    }
+
+    /// That order, to an operator.
+    pub(super) fn without_passenger(order: &'a Order) -> Self {
         Self {
             id: order.id,
             status: order.state.status(),
@@ -45,16 +55,13 @@ impl<'a> Booking<'a> {
             flight_id: &order.request.flight_id,
             seats: order.request.seats,
             amount: order.amount.as_ref(),
-            passenger: match access {
-                Access::Managed => Some(&order.request.passenger),
-                Access::Public => None,
-            },
+            passenger: None,
             history: &order.history,
             waiting_since: order.waiting_since(),
             expires_at: order.not_after,
             created_at: order.created_at,
             updated_at: order.updated_at(),
-            manage_token,
+            manage_token: None,
         }
     }
 }

@@ -20,6 +20,7 @@ use protocol::event::TraceParent;
 use protocol::ids::OrderId;
 use protocol::manage::ManageToken;
 use protocol::time::Timestamp;
+use serde::Serialize;
 use shared_http::{Problem, json};
 use tracing::error;
 
@@ -44,6 +45,11 @@ pub fn router(acceptor: Acceptor) -> Router {
         )
         .with_state(Arc::new(acceptor))
         .merge(page::router())
+}
+
+/// An order as `GET` shows it, without its passenger: for an operator.
+pub fn without_passenger(order: &Order) -> impl Serialize {
+    Booking::without_passenger(order)
 }
 
 async fn accept(

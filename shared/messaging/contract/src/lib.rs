@@ -72,7 +72,7 @@ macro_rules! topics_contract {
 }
 
 fn message(topic: Topic, body: &str) -> Outgoing {
-    Outgoing { topic, body: body.to_owned(), delay: Duration::ZERO, dead_letter: None, order: None }
+    Outgoing { topic, body: body.to_owned(), delay: Duration::ZERO, dead_letter: None, about: None }
 }
 
 async fn send(topics: &impl BothEnds, messages: Vec<Outgoing>) {

@@ -1,0 +1,225 @@
+//! The audit: expected state against actual, order by order.
+//!
+//! Pure: a platform gives the [`Auditor`] one case after another, so the size of the system does not matter. It raises no
+//! false alarm on a running system: an order with a message in a topic is not at rest yet.
+
+mod case;
+mod row;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use billing_service::provider::ProviderName;
+use booking_gateway::order::Order;
+use protocol::flight::FlightId;
+use protocol::ids::OrderId;
+use protocol::time::Timestamp;
+use protocol::topic::Topic;
+use serde::Serialize;
+use ticket_service::flight::Offer;
+use ticket_service::reservation::Reservation;
+
+pub use self::case::{Case, Snapshot};
+pub use self::row::Row;
+
+/// After how long the reconciler must have checked a waiting order: the time of its first check, and
+/// several rounds of the reconciler.
+const OVERLOOKED: Duration = Duration::from_secs(3 * 60);
+
+const NO_DEAD_LETTERS: &str = "no dead letters";
+
+/// A difference between the expected and the actual state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Discrepancy {
+    /// The order; `None` if it is about a flight or an unreadable message.
+    pub booking_id: Option<OrderId>,
+    /// What should be true.
+    pub expected: String,
+    /// What is.
+    pub actual: String,
+}
+
+/// What an audit found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Audit {
+    /// Orders audited.
+    pub orders: usize,
+    /// Of them, those that are settled and have no message in a topic.
+    pub at_rest: usize,
+    /// The differences found.
+    pub discrepancies: Vec<Discrepancy>,
+    /// Payment providers whose ledgers are not here: the Billing Service's records are used instead.
+    pub books_not_compared: Vec<ProviderName>,
+    /// How often each rule was applied.
+    pub checked: BTreeMap<&'static str, u64>,
+}
+
+/// Compares the expected with the actual state of a snapshot, at the moment `now`.
+pub fn audit(snapshot: &Snapshot, now: Timestamp) -> Audit {
+    let mut auditor = Auditor::new(snapshot.books.clone(), now);
+    for (id, case) in &snapshot.cases {
+        auditor.case(*id, case);
+    }
+    for (topic, failure) in &snapshot.nameless_dead_letters {
+        auditor.nameless_dead_letter(*topic, failure);
+    }
+    auditor.finish(&snapshot.flights)
+}
+
+/// Compares the expected with the actual state, one case after another.
+#[derive(Debug)]
+pub struct Auditor {
+    books: BTreeSet<ProviderName>,
+    now: Timestamp,
+    audit: Audit,
+    about: Option<OrderId>,
+    held: BTreeMap<FlightId, u64>,
+    not_compared: BTreeSet<ProviderName>,
+}
+
+impl Auditor {
+    /// One that knows the ledgers of these payment providers, at the moment `now`.
+    pub fn new(books: BTreeSet<ProviderName>, now: Timestamp) -> Self {
+        let (held, not_compared) = Default::default();
+        Self { books, now, audit: Audit::default(), about: None, held, not_compared }
+    }
+
+    /// Audits what is known of an order.
+    pub fn case(&mut self, id: OrderId, case: &Case) {
+        self.about = Some(id);
+        self.audit.orders += usize::from(case.order.is_some());
+        self.audit.at_rest += usize::from(case.is_at_rest());
+        if let Some(Reservation::Held(hold)) = &case.reservation {
+            *self.held.entry(hold.flight_id.clone()).or_default() += u64::from(hold.seats);
+        }
+        let provider = case.payment.as_ref().and_then(|payment| payment.provider());
+        self.not_compared.extend(provider.filter(|name| !self.books.contains(name)).cloned());
+
+        self.expect(case.dead_letters.is_empty(), NO_DEAD_LETTERS, || {
+            let all = case
+                .dead_letters
+                .iter()
+                .map(|(topic, failure)| format!("one in {}: {failure}", topic.dead_letter_name()));
+            all.collect::<Vec<_>>().join("; ")
+        });
+        let known = case.reservation.is_some() || case.payment.is_some() || case.account.is_some();
+        self.expect(case.order.is_some() || !known, "every record belongs to an order", || {
+            "records of an order that does not exist".to_owned()
+        });
+        if let Some(order) = &case.order {
+            self.order(case, order);
+        }
+        self.about = None;
+    }
+
+    /// A dead letter that names no order.
+    pub fn nameless_dead_letter(&mut self, topic: Topic, failure: &str) {
+        self.expect(false, NO_DEAD_LETTERS, || format!("one in {}: {failure}", topic.dead_letter_name()));
+    }
+
+    /// What was found, once every case was given, and these are the flights.
+    pub fn finish(mut self, flights: &[Offer]) -> Audit {
+        for offer in flights {
+            let held = self.held.get(&offer.flight.id).copied().unwrap_or_default();
+            let capacity = u64::from(offer.flight.capacity);
+            self.expect(
+                u64::from(offer.seats_left) + held == capacity,
+                "free + held = capacity on every flight",
+                || {
+                    format!(
+                        "flight {}: {} free + {held} held, {capacity} in all",
+                        offer.flight.id, offer.seats_left
+                    )
+                },
+            );
+        }
+        self.without_flights()
+    }
+
+    /// What was found about the cases alone.
+    pub fn without_flights(self) -> Audit {
+        Audit { books_not_compared: self.not_compared.into_iter().collect(), ..self.audit }
+    }
+
+    fn expect(&mut self, holds: bool, expected: &'static str, actual: impl FnOnce() -> String) {
+        *self.audit.checked.entry(expected).or_default() += 1;
+        if !holds {
+            let (booking_id, expected) = (self.about, expected.to_owned());
+            self.audit.discrepancies.push(Discrepancy { booking_id, expected, actual: actual() });
+        }
+    }
+
+    fn order(&mut self, case: &Case, order: &Order) {
+        let (captured, refunded) =
+            case.account.as_ref().map_or((0, 0), |account| (account.captured(), account.refunded()));
+        let amount = order.amount.as_ref().map_or(0, |amount| amount.value);
+        self.expect(
+            captured <= amount && refunded <= captured,
+            "captured at most once, refunded at most that",
+            || format!("{captured} captured and {refunded} refunded, {amount} due"),
+        );
+        self.expect(
+            order.state.is_settled() == case.next_check.is_none(),
+            "the reconciler watches the unsettled, and only them",
+            || format!("{:?}, next check {:?}", order.state, case.next_check),
+        );
+        if case.is_at_rest() {
+            self.at_rest(case, order);
+        } else if case.messages == 0 {
+            let waited = self.now.since(order.updated_at());
+            self.expect(waited < OVERLOOKED, "an order that waits has a message in a topic", || {
+                format!("{:?} for {} s, and no message anywhere", order.state, waited.as_secs())
+            });
+        }
+    }
+
+    /// At rest an order is paid and holds seats if and only if it is confirmed, and its customer was mailed.
+    fn at_rest(&mut self, case: &Case, order: &Order) {
+        let (due, kept) = (row::due(order).unwrap_or(0), row::kept(case, &self.books));
+        self.expect(kept == due, "captured − refunded = amount if confirmed, else 0", || {
+            format!("{:?}: {kept} kept, {due} due", order.state)
+        });
+        self.expect(
+            row::held(case) == row::booked(order),
+            "seats are held if and only if the order is confirmed",
+            || format!("{:?}, and the record says {:?}", order.state, case.reservation),
+        );
+        self.expect(
+            row::is_payment_recorded(case, order),
+            "the payment's record is captured if confirmed, else closed",
+            || format!("{:?}, and the record says {:?}", order.state, case.payment),
+        );
+        self.expect(row::is_mailed(case, order), "the customer was mailed how it ended", || {
+            format!("{:?}, and the last mail said {:?}", order.state, case.mailed)
+        });
+    }
+}
+
+impl fmt::Display for Discrepancy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { booking_id, expected, actual } = self;
+        let about = booking_id.map(|id| format!("order {id}: ")).unwrap_or_default();
+        write!(f, "{about}{actual}\n  expected: {expected}")
+    }
+}
+
+impl fmt::Display for Audit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} orders, {} of them at rest", self.orders, self.at_rest)?;
+        for (rule, times) in &self.checked {
+            writeln!(f, "{times:>9} × {rule}")?;
+        }
+        for discrepancy in &self.discrepancies {
+            writeln!(f, "{discrepancy}")?;
+        }
+        for provider in &self.books_not_compared {
+            writeln!(f, "the books of {provider} are not compared, only this system's records of them")?;
+        }
+        match self.discrepancies.len() {
+            0 => write!(f, "everything is as it should be"),
+            1 => write!(f, "1 discrepancy"),
+            many => write!(f, "{many} discrepancies"),
+        }
+    }
+}

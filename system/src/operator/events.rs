@@ -1,0 +1,167 @@
+//! `GET /operator/events`: what happens, as server-sent events.
+//!
+//! A subscriber reads the journal ten times a second; without subscribers nothing is encoded. Messages and orders are told
+//! one by one up to 200 a second; above that only the gauges count them.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream::{self, Stream, StreamExt};
+use serde_json::{Value, json};
+use shared_http::Problem;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::warn;
+
+use super::overview::{Overview, ProviderName};
+use super::{Asked, Operator};
+use crate::journal::{Changed, Entry, Journal, Message, Recorded};
+
+/// How often the journal is read.
+const TICK: Duration = Duration::from_millis(100);
+
+/// How many ticks are from one look at the gauges to the next.
+const GAUGES: u32 = 5;
+
+/// How many messages and orders are told a second, one by one.
+const RATE: usize = 200;
+
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+pub(super) async fn events(State(operator): Asked, headers: HeaderMap) -> Result<Response, Problem> {
+    if operator.view.journal().is_none() {
+        return Err(Problem::new(StatusCode::CONFLICT, "this platform keeps no history of its messages"));
+    }
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
+    let heartbeat = KeepAlive::new().interval(HEARTBEAT);
+    let mut response = Sse::new(follow(operator, last)).keep_alive(heartbeat).into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(response)
+}
+
+/// A subscriber's place in the journal.
+struct Subscriber {
+    operator: Arc<Operator>,
+    last: u64,
+    /// How many entries may be told now; it grows to [`RATE`] in a second.
+    allowance: usize,
+    skipped: u64,
+    ticks: u32,
+    slow_until: Option<Instant>,
+}
+
+/// The events after the one that the client has seen last; ends when the server stops.
+fn follow(operator: Arc<Operator>, seen: Option<u64>) -> impl Stream<Item = Result<Event, Infallible>> {
+    let mut ended = operator.ended.clone();
+    let newest = operator.view.journal().map(Journal::last).unwrap_or_default();
+    let subscriber = Subscriber {
+        operator,
+        last: seen.unwrap_or(newest),
+        allowance: RATE,
+        skipped: 0,
+        ticks: 0,
+        slow_until: None,
+    };
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let events = stream::unfold((subscriber, ticks), |(mut subscriber, mut ticks)| async {
+        ticks.tick().await;
+        let events = subscriber.look().await;
+        Some((stream::iter(events.into_iter().map(Ok)), (subscriber, ticks)))
+    });
+    events.flatten().take_until(Box::pin(async move { drop(ended.changed().await) }))
+}
+
+impl Subscriber {
+    /// What happened since the last look.
+    async fn look(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        self.allowance = (self.allowance + RATE / 10).min(RATE);
+        let operator = self.operator.clone();
+        if let Some(journal) = operator.view.journal() {
+            match journal.since(self.last, self.allowance) {
+                Some(news) => {
+                    self.allowance -= news.told.len().min(self.allowance);
+                    self.skipped += news.skipped;
+                    self.last = news.last;
+                    events.extend(news.told.iter().map(|recorded| self.told(recorded)));
+                }
+                None => {
+                    self.last = journal.last();
+                    events.push(event("reset", self.last, &json!({})));
+                }
+            }
+        }
+        if self.ticks.is_multiple_of(GAUGES) && self.slow_until.is_none_or(|until| until <= Instant::now()) {
+            events.extend(self.gauges().await);
+        }
+        self.ticks += 1;
+        events
+    }
+
+    async fn gauges(&mut self) -> Option<Event> {
+        let begun = Instant::now();
+        let overview = Overview::of(&self.operator).await;
+        // Where it takes long to count, it is counted less often.
+        self.slow_until = Some(begun + begun.elapsed() * 10);
+        match overview.map(|overview| json!(overview)) {
+            Ok(mut overview) => {
+                overview["skipped"] = std::mem::take(&mut self.skipped).into();
+                Some(event("gauges", self.last, &overview))
+            }
+            Err(error) => {
+                warn!(%error, "the gauges cannot be read");
+                None
+            }
+        }
+    }
+
+    fn told(&self, recorded: &Recorded) -> Event {
+        let seq = recorded.seq;
+        match &recorded.entry {
+            Entry::Message(message) => event("message", seq, &message_json(recorded, message)),
+            Entry::Order(Changed { id, state, waiting_since, updated_at }) => {
+                let order = json!({
+                    "seq": seq,
+                    "id": id,
+                    "status": state.status(),
+                    "awaiting": state.awaiting(),
+                    "settled": state.is_settled(),
+                    "waiting_since": waiting_since,
+                    "updated_at": updated_at,
+                });
+                event("order", seq, &order)
+            }
+            Entry::Service { topic, running } => {
+                event("service", seq, &json!({"name": topic.switch(), "running": running}))
+            }
+            Entry::Provider(mode) => {
+                let ProviderName { name, .. } = ProviderName::of(self.operator.view.provider());
+                event("provider", seq, &json!({"name": name, "mode": mode}))
+            }
+        }
+    }
+}
+
+fn message_json(recorded: &Recorded, message: &Message) -> Value {
+    let Message { topic, order, kind, phase, attempt, due, reason } = message;
+    json!({
+        "seq": recorded.seq,
+        "order": order,
+        "topic": topic,
+        "kind": kind.cloud_events_type(),
+        "phase": phase,
+        "attempt": attempt,
+        "at": recorded.at,
+        "due": due,
+        "reason": reason,
+    })
+}
+
+fn event(name: &str, seq: u64, data: &Value) -> Event {
+    Event::default().id(seq.to_string()).event(name).data(data.to_string())
+}
