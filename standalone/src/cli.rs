@@ -49,7 +49,9 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Compare expected state with actual, order by order; fails if they differ
     Audit(Audit),
-    /// List and explain the dead letters of a running server, and redrive them
+    #[command(flatten)]
+    Inspect(Inspect),
+    /// List and explain the dead letters of a running server, and redrive or discard them
     #[command(subcommand)]
     DeadLetters(DeadLetters),
     /// Forget the passenger of a settled booking: in its order, the copies of its mails and its dead letters
@@ -132,9 +134,61 @@ pub(crate) struct Audit {
     /// The data directory of a server, running or not; nothing is written to it
     #[arg(long, value_name = "DIR", default_value = "./data")]
     pub(crate) data: PathBuf,
+    /// Only this order, with the evidence
+    #[arg(long, value_name = "ID")]
+    pub(crate) order: Option<OrderId>,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// The commands that look at a running server.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum Inspect {
+    /// Show how many messages wait in each topic of a running server, and for how long
+    Topics(Topics),
+    /// List the orders of a running server that wait, or those of a status
+    Orders(Orders),
+    /// Show what happened to an order of a running server, and what it should be against what it is
+    Journey(Journey),
+}
+
+/// `topics`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Topics {
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) server: RunningServer,
+}
+
+/// `orders`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Orders {
+    /// Those of this status, newest first, such as confirmed. Without it those that wait, longest first
+    #[arg(long, value_name = "STATUS")]
+    pub(crate) status: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) server: RunningServer,
+}
+
+/// `journey`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Journey {
+    /// The order's id
+    pub(crate) id: OrderId,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) server: RunningServer,
 }
 
 /// `rotate-manage-secret`
@@ -177,6 +231,16 @@ pub(crate) enum DeadLetters {
         /// Redrive all of them
         #[arg(long)]
         all: bool,
+        #[command(flatten)]
+        server: RunningServer,
+    },
+    /// Delete one that is not needed; what it was is kept with the reason
+    Discard {
+        /// Its id in the list
+        id: LetterId,
+        /// Why it is not needed
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
         #[command(flatten)]
         server: RunningServer,
     },

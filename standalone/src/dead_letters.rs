@@ -1,4 +1,4 @@
-//! `dead-letters`: lists, explains and redrives the dead letters of a running server.
+//! `dead-letters`: lists, explains, redrives and discards the dead letters of a running server.
 
 use client::{Bookings, ClientError};
 use serde_json::{Value, json};
@@ -71,6 +71,16 @@ impl DeadLetters {
                 (ClientError::Refused { status: 404, .. }, Some(id)) => DeadLettersError::Unknown(id),
                 (error, _) => error.into(),
             }),
+        }
+    }
+
+    /// Deletes one; its record keeps the reason.
+    pub async fn discard(&self, id: LetterId, reason: &str) -> Result<(), DeadLettersError> {
+        let path = format!("/operator/dead-letters/{id}/discard");
+        match self.0.post(&path, &json!({"reason": reason})).await {
+            Ok(_) => Ok(()),
+            Err(ClientError::Refused { status: 404, .. }) => Err(DeadLettersError::Unknown(id)),
+            Err(error) => Err(error.into()),
         }
     }
 }

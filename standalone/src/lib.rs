@@ -11,7 +11,7 @@
 //! | topics, stores, ledger and mailbox on SQLite | [`sqlite`] |
 //! | Stripe and mail servers, if any | [`integrations`], [`smtp`] |
 //! | the data directory | [`data_dir`] |
-//! | the dead-letters command | [`dead_letters`] |
+//! | the commands that look at a running server | [`inspect`], [`dead_letters`] |
 //! | how many orders a client may place | [`limits`] |
 //! | the load command | [`load`] |
 //! | the REST chain beside it | `rest_chain` |
@@ -22,6 +22,7 @@ pub mod data_dir;
 pub mod dead_letters;
 pub mod drill;
 pub mod http;
+pub mod inspect;
 pub mod integrations;
 pub mod limits;
 pub mod load;

@@ -19,9 +19,11 @@ use cli::{Cli, Command};
 use client::{Bookings, ClientError};
 use log_line::{LogLine, span_fields};
 use messaging::clock::{Clock, SystemClock};
+use protocol::ids::OrderId;
 use standalone::client_address::Clients;
 use standalone::dead_letters::{DeadLetters, DeadLettersError};
 use standalone::drill::Drill;
+use standalone::inspect::{Inspect, InspectError};
 use standalone::integrations::{IntegrationError, Integrations, Payments};
 use standalone::load::Load;
 use standalone::{Options, Server};
@@ -50,6 +52,10 @@ fn main() -> ExitCode {
         match command {
             Command::Serve(serve) => run_server(serve).await,
             Command::Audit(audit) => run_audit(&audit),
+            Command::Inspect(command) => match run_inspect(command).await {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => fail(&error.to_string()),
+            },
             Command::DeadLetters(command) => match run_dead_letters(command).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => fail(&error.to_string()),
@@ -168,7 +174,46 @@ async fn run_server(serve: cli::Serve) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+async fn run_inspect(command: cli::Inspect) -> Result<(), InspectError> {
+    let (json, (text, value)) = match command {
+        cli::Inspect::Topics(cli::Topics { json, server }) => {
+            (json, Inspect::at(&server.url)?.topics().await?)
+        }
+        cli::Inspect::Orders(cli::Orders { status, limit, json, server }) => {
+            (json, Inspect::at(&server.url)?.orders(status.as_deref(), limit).await?)
+        }
+        cli::Inspect::Journey(cli::Journey { id, json, server }) => {
+            (json, Inspect::at(&server.url)?.journey(&id.to_string()).await?)
+        }
+    };
+    if json {
+        say(value)
+    } else {
+        say(text.trim_end())
+    }
+    Ok(())
+}
+
+fn run_order_audit(options: &cli::Audit, order: OrderId) -> ExitCode {
+    let found = standalone::sqlite::snapshot::audit_order(&options.data, order, SystemClock.now());
+    let (audit, rows) = match found {
+        Ok(found) => found,
+        Err(error) => return fail(&error.to_string()),
+    };
+    if options.json {
+        let mut json = serde_json::json!(audit);
+        json["rows"] = serde_json::json!(rows);
+        say(json);
+    } else {
+        say(format_args!("{}\n\n{audit}", system::text::rows(&rows)));
+    }
+    if audit.discrepancies.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
 fn run_audit(options: &cli::Audit) -> ExitCode {
+    if let Some(order) = options.order {
+        return run_order_audit(options, order);
+    }
     let audit = match standalone::sqlite::snapshot::audit(&options.data, SystemClock.now()) {
         Ok(audit) => audit,
         Err(error) => return fail(&error.to_string()),
@@ -197,6 +242,10 @@ async fn run_dead_letters(command: cli::DeadLetters) -> Result<(), DeadLettersEr
         cli::DeadLetters::Redrive { id, all: _, server } => {
             let redriven = DeadLetters::at(&server.url)?.redrive(id).await?;
             say(format_args!("{redriven} redriven"));
+        }
+        cli::DeadLetters::Discard { id, reason, server } => {
+            DeadLetters::at(&server.url)?.discard(id, &reason).await?;
+            say("1 discarded");
         }
     }
     Ok(())

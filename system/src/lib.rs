@@ -6,7 +6,7 @@
 //! | expected state against actual | [`audit`], [`verdict`] |
 //! | the port through which an operator sees a platform and changes it | [`view`] |
 //! | what happened lately; an order's part of it | [`journal`], [`journey`] |
-//! | the operator's API | [`operator`] |
+//! | the operator's API; the view as text | [`operator`], [`text`] |
 //!
 //! It knows every service and no platform: neither SQLite nor AWS.
 
@@ -15,6 +15,7 @@ pub mod journal;
 pub mod journey;
 pub mod operator;
 pub mod services;
+pub mod text;
 pub mod verdict;
 pub mod view;
 

@@ -206,10 +206,10 @@ impl fmt::Display for Discrepancy {
 
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} orders, {} of them at rest", self.orders, self.at_rest)?;
         for (rule, times) in &self.checked {
-            writeln!(f, "{times:>9} × {rule}")?;
+            writeln!(f, "checked {times:>8} × {rule}")?;
         }
+        writeln!(f, "{} orders, {} of them at rest", self.orders, self.at_rest)?;
         for discrepancy in &self.discrepancies {
             writeln!(f, "{discrepancy}")?;
         }
