@@ -106,14 +106,9 @@ pub(super) fn receive(
         let (all, mut taken) = (found.len(), 0);
         for (id, count, letter, body) in found {
             if count >= MAX_RECEIVE_COUNT {
-                error!(
-                    "a message of {topic} is dead-lettered: received {count} times and never acknowledged"
-                );
-                let failure = format!("received {count} times and never acknowledged");
-                let failure = Failure { failure, attempts: count, source: "/topics" };
-                letters::add(connection, topic, &body, &failure, letter, now)?;
                 connection.change("DELETE FROM messages WHERE id = ?1", [id])?;
-                notes.given_up(topic, &body, &failure.failure);
+                let failure = give_up(connection, topic, &body, count, letter, now)?;
+                notes.given_up(topic, &body, &failure);
                 taken += 1;
                 continue;
             }
@@ -137,6 +132,22 @@ pub(super) fn receive(
             return Ok(received);
         }
     }
+}
+
+/// Dead-letters a message that was received too often; answers the failure.
+pub(super) fn give_up(
+    connection: &Connection,
+    topic: Topic,
+    body: &str,
+    count: u32,
+    letter: Option<i64>,
+    now: Timestamp,
+) -> rusqlite::Result<String> {
+    let failure = format!("received {count} times and never acknowledged");
+    error!("a message of {topic} is dead-lettered: {failure}");
+    let failure = Failure { failure, attempts: count, source: "/topics" };
+    letters::add(connection, topic, body, &failure, letter, now)?;
+    Ok(failure.failure)
 }
 
 /// Makes a received message visible again at once; the receive does not count.

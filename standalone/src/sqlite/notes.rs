@@ -97,7 +97,7 @@ impl Notes {
     }
 
     /// A write has these messages in it. As all that is noted, at its end.
-    pub(super) fn record_in_group(&self, messages: impl IntoIterator<Item = Message>) {
+    pub(super) fn message(&self, messages: impl IntoIterator<Item = Message>) {
         lock(&self.group).entries.extend(messages.into_iter().map(Entry::Message));
     }
 

@@ -126,7 +126,8 @@ UPDATE messages SET since = sent_at;
 UPDATE messages SET since = CAST(round((julianday(json_extract(body, '$.time')) - 2440587.5) * 86400000) AS INTEGER)
 WHERE json_valid(body) AND julianday(json_extract(body, '$.time')) IS NOT NULL;
 DROP INDEX messages_by_visibility;
-CREATE INDEX messages_by_visibility ON messages (topic, visible_at, receive_count, since);
+-- The last two are for counting alone: messages that are due at one moment are received in the order of their ids.
+CREATE INDEX messages_by_visibility ON messages (topic, visible_at, id, receive_count, since);
 
 ALTER TABLE dead_letters ADD COLUMN first_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE dead_letters ADD COLUMN redrives INTEGER NOT NULL DEFAULT 0;

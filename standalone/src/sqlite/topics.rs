@@ -24,7 +24,7 @@ use super::Statements;
 use super::database::Database;
 use super::dispatch::{Receiver, WaitList};
 use super::notes::{self, Notes};
-use super::{letters, messages};
+use super::{MAX_RECEIVE_COUNT, letters, messages};
 
 /// The topics in a database.
 #[derive(Clone)]
@@ -98,20 +98,26 @@ impl SqliteTopics {
                 // A message must not be acknowledged if its answer cannot be sent.
                 return Err(rusqlite::Error::ToSqlConversionFailure(too_large(message.body.len()).into()));
             }
-            let mut acknowledged = Vec::with_capacity(batch.len());
+            let mut ends = Vec::with_capacity(batch.len());
             for finished in &batch {
-                acknowledged.push(finish_one(connection, &wait_list, finished, now)?);
+                ends.push(finish_one(connection, &wait_list, topic, finished, now)?);
             }
-            for (finished, acknowledged) in batch.iter().zip(acknowledged) {
-                if acknowledged {
-                    notes.finished(topic);
-                    notes.record_in_group(finished.is_answered().then(|| finished.seen(Phase::Answered)));
-                }
-                if finished.redeliver {
-                    let due = Some(now + messages::pause(finished.receipt.receive_count));
-                    let reason = Some("it could not be handled, and is redelivered".into());
-                    let again = Message { due, reason, ..finished.seen(Phase::Delayed) };
-                    notes.record_in_group([again]);
+            for (finished, end) in batch.iter().zip(ends) {
+                match end {
+                    End::Acknowledged => {
+                        notes.finished(topic);
+                        notes.message(finished.is_answered().then(|| finished.seen(Phase::Answered)));
+                    }
+                    End::GivenUp(failure) => {
+                        notes.finished(topic);
+                        let reason = Some(failure.into());
+                        notes.message([Message { reason, ..finished.seen(Phase::DeadLettered) }]);
+                    }
+                    End::Redelivered(due) => {
+                        let reason = Some("it could not be handled, and is redelivered".into());
+                        notes.message([Message { due: Some(due), reason, ..finished.seen(Phase::Delayed) }]);
+                    }
+                    End::OfAnother => {}
                 }
                 finished.messages.iter().for_each(|message| notes.sent(message, now));
             }
@@ -234,29 +240,45 @@ fn send(
     Ok(())
 }
 
-/// Finishes a message; answers whether it is acknowledged now.
+/// What became of a message that was finished.
+enum End {
+    /// It is deleted.
+    Acknowledged,
+    /// It can be received again at that moment.
+    Redelivered(Timestamp),
+    /// It was received too often, and is dead-lettered with that failure.
+    GivenUp(String),
+    /// It was redelivered in the meantime, and is its new receiver's.
+    OfAnother,
+}
+
+/// Finishes a message, and sends its answers.
 fn finish_one(
     connection: &Connection,
     wait_list: &WaitList,
+    topic: Topic,
     finished: &Finished,
     now: Timestamp,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<End> {
     let Finished { receipt: Receipt { id, receive_count }, messages, redeliver, .. } = finished;
+    let receipt = params![id, receive_count];
     wait_list.landed(*id);
-    if *redeliver {
+    if *redeliver && *receive_count < MAX_RECEIVE_COUNT {
+        let due = now + messages::pause(*receive_count);
         let sql = "UPDATE messages SET visible_at = ?3 WHERE id = ?1 AND receive_count = ?2";
-        let visible_at = (now + messages::pause(*receive_count)).as_millis();
-        connection.change(sql, params![id, receive_count, visible_at])?;
+        let changed = connection.change(sql, params![id, receive_count, due.as_millis()])?;
         wait_list.touch_all();
+        return Ok(if changed == 1 { End::Redelivered(due) } else { End::OfAnother });
     }
-    let deleted: Option<Option<i64>> = match redeliver {
-        true => None,
-        false => connection.row(
-            "DELETE FROM messages WHERE id = ?1 AND receive_count = ?2 RETURNING letter",
-            params![id, receive_count],
-            |row| row.get(0),
-        )?,
-    };
+    if *redeliver {
+        let sql = "DELETE FROM messages WHERE id = ?1 AND receive_count = ?2 RETURNING body, letter";
+        let given_up = connection.row(sql, receipt, |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+        let Some((body, letter)) = given_up else { return Ok(End::OfAnother) };
+        let failure = messages::give_up(connection, topic, &body, *receive_count, letter, now)?;
+        return Ok(End::GivenUp(failure));
+    }
+    let sql = "DELETE FROM messages WHERE id = ?1 AND receive_count = ?2 RETURNING letter";
+    let deleted: Option<Option<i64>> = connection.row(sql, receipt, |row| row.get(0))?;
     let letter = deleted.flatten();
     for message in messages {
         let own = message.is_copy() || message.dead_letter.is_some();
@@ -266,7 +288,7 @@ fn finish_one(
     if let Some(letter) = letter.filter(|_| finished.is_answered()) {
         letters::handled(connection, letter)?;
     }
-    Ok(deleted.is_some())
+    Ok(if deleted.is_some() { End::Acknowledged } else { End::OfAnother })
 }
 
 /// All of it is in one index, at one moment.
