@@ -58,6 +58,9 @@ pub(crate) enum Command {
     Erase(Erase),
     /// Break a server of its own while customers book, then report what was lost or paid for nothing
     Drill(Drill),
+    /// Send the same customers to the topics and to the REST chain, healthy and through the same outages; fails if the
+    /// topics lost, doubled or refused anything
+    Compare(Compare),
     /// Book as many customers at once, and report times, rate and failures
     Load(Load),
     /// Make a new secret for the customers' keys to their bookings: links made with the one before still work, older
@@ -263,6 +266,20 @@ pub(crate) struct Drill {
     /// How many bookings a second
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub(crate) rate: u32,
+}
+
+/// `compare`
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Compare {
+    /// How many bookings at full rate, on each system
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..=1_000_000))]
+    pub(crate) bookings: u32,
+    /// How many customers a second in the other phases
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub(crate) rate: u32,
+    /// For how long they come in each of these phases, and something is broken
+    #[arg(long, value_name = "TIME", default_value = "20s", value_parser = duration)]
+    pub(crate) outage: Duration,
 }
 
 /// `load`

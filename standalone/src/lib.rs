@@ -14,10 +14,11 @@
 //! | the commands that look at a running server | [`inspect`], [`dead_letters`] |
 //! | how many orders a client may place | [`limits`] |
 //! | the load command | [`load`] |
-//! | the REST chain beside it | `rest_chain` |
+//! | the REST chain beside it, and the command that compares | `rest_chain`, [`compare`] |
 //! | the outage drill | [`drill`] |
 
 pub mod client_address;
+pub mod compare;
 pub mod data_dir;
 pub mod dead_letters;
 pub mod drill;

@@ -21,6 +21,7 @@ use log_line::{LogLine, span_fields};
 use messaging::clock::{Clock, SystemClock};
 use protocol::ids::OrderId;
 use standalone::client_address::Clients;
+use standalone::compare::Compare;
 use standalone::dead_letters::{DeadLetters, DeadLettersError};
 use standalone::drill::Drill;
 use standalone::inspect::{Inspect, InspectError};
@@ -33,7 +34,7 @@ use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let command = Cli::parse().command.unwrap_or_else(|| Command::Serve(cli::Serve::default()));
-    let quiet = matches!(command, Command::Load(_) | Command::Drill(_));
+    let quiet = matches!(command, Command::Load(_) | Command::Drill(_) | Command::Compare(_));
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(if quiet { "error" } else { "info,metrics=off" }));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
                 Err(error) => fail(&error.to_string()),
             },
             Command::Drill(drill) => run_drill(&drill).await,
+            Command::Compare(compare) => run_compare(&compare).await,
             Command::Load(load) => run_load(load).await,
             Command::RotateManageSecret(rotate) => match standalone::rotate_manage_secret(&rotate.data).await
             {
@@ -265,6 +267,21 @@ async fn run_drill(options: &cli::Drill) -> ExitCode {
     };
     let drill = Drill { bookings: options.bookings, rate: options.rate, program };
     match drill.run(|line| note(&format!("{line}\n"))).await {
+        Ok(outcome) => {
+            say(&outcome);
+            if outcome.violations() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => fail(&error.to_string()),
+    }
+}
+
+async fn run_compare(options: &cli::Compare) -> ExitCode {
+    let program = match std::env::current_exe() {
+        Ok(program) => program,
+        Err(error) => return fail(&format!("the path of this program cannot be found: {error}")),
+    };
+    let cli::Compare { bookings, rate, outage } = *options;
+    match (Compare { bookings, rate, outage, program }).run(|line| note(&format!("{line}\n"))).await {
         Ok(outcome) => {
             say(&outcome);
             if outcome.violations() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }

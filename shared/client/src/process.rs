@@ -46,6 +46,11 @@ impl ServerProcess {
         &self.url
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it listens.
     pub fn port(&self) -> u16 {
         self.url.rsplit(':').next().and_then(|port| port.parse().ok()).unwrap_or_default()
