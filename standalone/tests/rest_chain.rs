@@ -92,6 +92,65 @@ async fn attack_it_is_for_this_machine_and_for_no_page_of_another_site() {
     assert_eq!(client.get(PAYMENTS).await.unwrap()["items"], json!([]));
 }
 
+/// The other ports that a process listens on.
+#[cfg(target_os = "linux")]
+fn ports_beside(server: &ServerProcess) -> Vec<u16> {
+    let files = std::fs::read_dir(format!("/proc/{}/fd", server.id())).unwrap();
+    let sockets: Vec<String> = files
+        .filter_map(|file| std::fs::read_link(file.unwrap().path()).ok())
+        .filter_map(|target| Some(target.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .collect();
+    let listening = |line: &str| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        // Local address, state (0A: it listens), inode.
+        let (local, state, inode) = (fields[1], fields[3], fields[9]);
+        let port = u16::from_str_radix(local.rsplit(':').next()?, 16).ok()?;
+        (state == "0A" && sockets.iter().any(|socket| socket == inode) && port != server.port())
+            .then_some(port)
+    };
+    std::fs::read_to_string("/proc/net/tcp").unwrap().lines().skip(1).filter_map(listening).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn attack_a_name_that_a_stranger_points_at_the_chains_own_ports_does_nothing() {
+    let (server, client, _kept) = server();
+    let ports = ports_beside(&server);
+    assert_eq!(ports.len(), 4, "{ports:?}");
+    let paths = ["/bookings", "/payments", "/reservations", "/releases", "/charges", "/mails"];
+    for port in ports {
+        let inner = Bookings::at(&format!("http://127.0.0.1:{port}")).unwrap();
+        for path in paths {
+            for host in
+                ["evil.example".to_owned(), format!("evil.example:{port}"), format!("localhost:{port}")]
+            {
+                let post = inner.request("POST", path).header("Host", &host);
+                problem(&post.json(&booking("OS-101", 1, "pm_card_visa")).send().await.unwrap(), 403);
+                problem(&inner.request("GET", path).header("Host", &host).send().await.unwrap(), 403);
+            }
+            // What a form can send.
+            let form = inner.request("POST", path).header("Content-Type", "text/plain").body("{}");
+            let refused = form.send().await.unwrap();
+            assert!([404, 405, 415].contains(&refused.status), "{refused}");
+        }
+    }
+    assert_eq!(client.get(PAYMENTS).await.unwrap()["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_stops_finishes_the_bookings_in_progress() {
+    let (server, client, _kept) = server();
+    Http(client.clone()).put("/operator/payment-provider", json!({"mode": "slow"})).await;
+    let booking = tokio::spawn({
+        let client = client.clone();
+        async move { post(&client, &booking("OS-101", 1, "pm_card_visa")).await }
+    });
+    Http(client).until(PAYMENTS, |page| page["items"] != json!([])).await;
+    let stopped = tokio::task::spawn_blocking(|| server.terminate().unwrap());
+    assert_eq!(booking.await.unwrap().status, 200);
+    assert!(stopped.await.unwrap().success());
+}
+
 /// A server with further arguments.
 fn serve_with(data: &Path, arguments: &[&str]) -> ServerProcess {
     let mut command = bookings();
