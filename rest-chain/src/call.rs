@@ -54,7 +54,7 @@ impl Caller {
         body: &impl Serialize,
     ) -> Result<T, Failure> {
         let unknown = |error: &dyn std::fmt::Display| {
-            warn!("booking {booking}: {path} has no usable reply: {error}");
+            warn!(booking_id = %booking, "booking {booking}: {path} has no usable reply: {error}");
             Failure::Unknown
         };
         let body = serde_json::to_vec(body).map_err(|error| unknown(&error))?;

@@ -157,7 +157,7 @@ impl Gateway {
         };
         let released = self.caller.post(self.tickets, "/releases", id, &Release { booking_id: id }).await;
         if !matches!(released, Ok(Done {})) {
-            warn!("booking {id}: its seats could not be released");
+            warn!(booking_id = %id, "booking {id}: its seats could not be released");
         }
         Err(problem)
     }
