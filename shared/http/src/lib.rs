@@ -1,5 +1,6 @@
-//! What every HTTP answer of the product has in common: problem details, and the outer layers.
+//! What every HTTP answer of the product has in common: problem details, a page's files, and the outer layers.
 
+pub mod assets;
 mod body;
 
 use std::any::Any;

@@ -21,6 +21,7 @@ use protocol::ids::OrderId;
 use protocol::manage::ManageToken;
 use protocol::time::Timestamp;
 use serde::Serialize;
+use shared_http::assets::if_none_match;
 use shared_http::{Problem, json};
 use tracing::error;
 
@@ -98,7 +99,7 @@ async fn show(
     let now = acceptor.gateway.clock.now();
     let access = access(&headers, &order, &acceptor.manage, now)?;
     let view = View { order: &order, access, now };
-    if request::if_none_match(&headers, &view.etag()) {
+    if if_none_match(&headers, &view.etag()) {
         return Ok((StatusCode::NOT_MODIFIED, view.headers()).into_response());
     }
     Ok(view.answer(StatusCode::OK, None))

@@ -1,7 +1,7 @@
 //! Reading a `POST /bookings`: parsed, not validated, and every bad field named at once.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use protocol::Invalid;
 use protocol::flight::{FlightId, SeatCount};
 use protocol::money::{Currency, Money};
@@ -33,15 +33,6 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<IdempotencyKey>, Pr
             IdempotencyKey::parse(key.as_bytes()).map(Some).or_else(|invalid| bad(invalid.0))
         }
     }
-}
-
-/// Whether the caller already has what `etag` names.
-pub(super) fn if_none_match(headers: &HeaderMap, etag: &str) -> bool {
-    let lists = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    lists
-        .flat_map(|list| list.split(','))
-        .map(str::trim)
-        .any(|one| one == "*" || one.trim_start_matches("W/") == etag)
 }
 
 /// The body as a request.
