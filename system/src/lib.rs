@@ -7,6 +7,7 @@
 //! | the port through which an operator sees a platform and changes it | [`view`] |
 //! | what happened lately; an order's part of it | [`journal`], [`journey`] |
 //! | the operator's API; the view as text | [`operator`], [`text`] |
+//! | the page that shows all of it | `page` |
 //!
 //! It knows every service and no platform: neither SQLite nor AWS.
 
@@ -14,6 +15,7 @@ pub mod audit;
 pub mod journal;
 pub mod journey;
 pub mod operator;
+mod page;
 pub mod services;
 pub mod text;
 pub mod verdict;

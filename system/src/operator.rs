@@ -73,7 +73,8 @@ pub fn router(operator: Operator) -> Router {
         .route("/operator/dead-letters/{id}/discard", post(letters::discard))
         .route("/operator/mail", get(orders::mail))
         .route("/operator/payments", get(orders::payments))
-        .with_state(Arc::new(operator));
+        .with_state(Arc::new(operator))
+        .merge(crate::page::router());
     guarded(routes)
 }
 
