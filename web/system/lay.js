@@ -9,9 +9,10 @@ const centre = ({ left, right }) => (left + right) / 2;
 /**
  * From the boxes of the parts, `{ left, right, top, bottom }` by name: `walls`, the lines of each topic's pipe; `courses`,
  * the ways that messages take, one for each sender; `queues`, where messages wait, ending at the consumer; `arrows`, the
- * pipes' heads; and the wires to the `customers` and the `provider`.
+ * pipes' heads; and the wires to the
+ * `customers` and the `provider`. Answers run along `floor`, below all parts.
  */
-export function lay(boxes) {
+export function lay(boxes, floor) {
   const gateway = boxes["order-updates"];
   const walls = {};
   const courses = {};
@@ -37,7 +38,6 @@ export function lay(boxes) {
   const tickets = boxes["ticket-service"];
   const billing = boxes["billing-service"];
   const trunk = Math.max(tickets.right, billing.right) + 1.6 * BEND;
-  const floor = Math.max(boxes["email-service"].bottom, gateway.bottom) + 1.4 * BEND;
   const to = { x: centre(gateway), y: gateway.bottom + HALF };
   const down = () => `V${floor - BEND}Q${trunk} ${floor} ${trunk - BEND} ${floor}`;
   const along = `H${to.x + BEND}Q${to.x} ${floor} ${to.x} ${floor - BEND}V${to.y}`;

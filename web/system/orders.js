@@ -94,6 +94,7 @@ function create({ id }) {
 function update(child, order, now) {
   say(child.children[1], statusText(order.status));
   say(child.children[2], waitsFor(order));
+  mark(child.children[2], "data-nothing", order.awaiting.length ? null : "");
   say(child.children[3], since(order.settled ? order.updated_at : order.waiting_since, now));
   mark(child, "data-chosen", order.id === chosen ? "" : null);
   mark(child.children[0].firstElementChild, "aria-current", order.id === chosen ? "true" : null);

@@ -3,7 +3,7 @@
 import { call } from "./api.js";
 import { $, act, list, make, mark, row, say, show } from "./dom.js";
 import { CONSUMER, TOPICS, isBroken, isRunning, under } from "./state.js";
-import { MODES, STRIPE, duty, figure, serviceName, switchText, topicLine, whole } from "./texts.js";
+import { MEANINGS, MODES, STRIPE, duty, figure, serviceName, switchText, topicLine, whole } from "./texts.js";
 
 const picture = $("picture");
 const nodes = new Map([...picture.querySelectorAll("[data-node]")].map((node) => [node.dataset.node, node]));
@@ -69,9 +69,8 @@ function showProvider({ name, mode: value }) {
   const simulated = value !== null;
   mark(nodes.get("provider"), "data-stopped", isBroken(state.system) ? "" : null);
   show($("mode-row"), simulated);
-  show($("mode-absent"), !simulated);
-  if (!simulated) say($("mode-absent"), name === "stripe" ? STRIPE : `${name} answers.`);
-  else if (mode.value !== value && !mode.hasAttribute("aria-disabled")) mode.value = value;
+  say($("mode-says"), simulated ? MEANINGS[value] ?? "" : name === "stripe" ? STRIPE : `${name} answers.`);
+  if (simulated && mode.value !== value && !mode.hasAttribute("aria-disabled")) mode.value = value;
 }
 
 const COLUMNS = ["Topic", "Consumer", "State", "Waiting", "In work", "To be tried again", "Dead", "Oldest", "Sent", "Finished"];

@@ -11,6 +11,7 @@ const svg = $("pipes");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 const DOT = 4.5;
+const FLOOR = 16; // the answers' pipe, above the lower edge
 const RUN_MS = 800;
 const MOST_RUNNING = 60;
 
@@ -50,7 +51,8 @@ function place() {
     return { left: left - origin.left, right: right - origin.left, top: top - origin.top, bottom: bottom - origin.top };
   };
   mark(svg, "viewBox", `0 0 ${origin.width} ${origin.height}`);
-  const laid = lay(Object.fromEntries([...picture.querySelectorAll("[data-node]")].map(({ dataset: { node } }) => [node, box(node)])));
+  const names = [...picture.querySelectorAll("[data-node]")].map(({ dataset: { node } }) => node);
+  const laid = lay(Object.fromEntries(names.map((name) => [name, box(name)])), origin.height - FLOOR);
   mark(link.customers, "d", laid.customers);
   mark(link.provider, "d", laid.provider);
   mark(link.halo, "d", laid.provider);

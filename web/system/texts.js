@@ -14,9 +14,17 @@ export const serviceName = (name) => SERVICES[name] ?? words(name.replaceAll("-"
 /** The modes of the simulated payment provider, as an answer to "it answers …". */
 export const MODES = {
   up: "normally",
-  unavailable: "503, it does nothing",
-  timeout: "never: it charges, the reply is lost",
-  slow: "slowly, 2 s a call",
+  unavailable: "503 at once",
+  timeout: "never, but charges",
+  slow: "after 2 s",
+};
+
+/** What a mode means. */
+export const MEANINGS = {
+  up: "",
+  unavailable: "It does nothing.",
+  timeout: "It charges, and the reply is lost.",
+  slow: "Every call takes 2 s.",
 };
 
 /** A span of time in seconds, short: `0.4 s`, `12 s`, `3 min`, `2 h`, `4 d`. */
@@ -76,15 +84,17 @@ function orders(byStatus) {
   return `${count(all, "order")}: ${parts.join(", ")}.`;
 }
 
-/** A topic in words: `{ waiting, notes, dead, urgent }`; the notes are what else is worth a glance. */
+/** A topic in words: `{ waiting, notes, dead, urgent }`: what waits, what else is worth a glance, what was given up. */
 export function topicLine(topic, running) {
   const { in_flight: working, delayed, dead_lettered: dead, oldest_age_seconds: oldest } = topic;
   const notes = [];
   if (working) notes.push(`${figure(working)} in work`);
-  if (delayed) notes.push(`${figure(delayed)} to be tried again`);
+  const later = `${figure(delayed)} to be tried again`;
+  const onlyLater = delayed > 0 && !topic.waiting;
+  if (delayed && !onlyLater) notes.push(later);
   if (under(topic) && oldest >= 1) notes.push(`oldest ${whole(oldest)}`);
   return {
-    waiting: `${figure(topic.waiting)} waiting`,
+    waiting: onlyLater ? later : `${figure(topic.waiting)} waiting`,
     notes: notes.join(" · "),
     dead: dead ? `${figure(dead)} dead` : "",
     urgent: under(topic) > 0 && (!running || oldest >= 5),
