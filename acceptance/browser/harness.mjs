@@ -39,6 +39,16 @@ export async function newCustomer(test, url) {
   return new Customer(page, url);
 }
 
+/** A page of a browser of its own, with its size in pixels; it ends with the test. */
+export async function openPage(test, { width, height }) {
+  const context = await browser.createBrowserContext();
+  test.after(() => context.close());
+  const page = await context.newPage();
+  page.setDefaultTimeout(PATIENCE_MS);
+  await page.setViewport({ width, height });
+  return page;
+}
+
 class Customer {
   constructor(page, url) {
     this.page = page;
@@ -92,11 +102,8 @@ class Customer {
     return this.page.evaluate((one) => document.querySelector(one)?.checkVisibility() ?? false, selector);
   }
 
-  /** The name of what has the focus, as a screen reader says it. */
-  async focused() {
-    const { nodes } = await (await this.page.createCDPSession()).send("Accessibility.getFullAXTree");
-    const focused = nodes.filter(({ properties = [] }) => properties.some(({ name, value }) => name === "focused" && value.value));
-    return focused.at(-1)?.name?.value ?? "";
+  focused() {
+    return focused(this.page);
   }
 
   /** The id and the token in the address. */
@@ -115,9 +122,16 @@ class Customer {
   }
 }
 
+/** The name of what has the focus, as a screen reader says it. */
+export async function focused(page) {
+  const { nodes } = await (await page.createCDPSession()).send("Accessibility.getFullAXTree");
+  const focus = nodes.filter(({ properties = [] }) => properties.some(({ name, value }) => name === "focused" && value.value));
+  return focus.at(-1)?.name?.value ?? "";
+}
+
 /** Waits until `check` no longer fails, and fails as it does if that takes too long. */
-export async function eventually(check) {
-  const deadline = Date.now() + PATIENCE_MS;
+export async function eventually(check, patience = PATIENCE_MS) {
+  const deadline = Date.now() + patience;
   for (;;) {
     try {
       return await check();

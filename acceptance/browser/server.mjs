@@ -8,24 +8,31 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-const BINARY = process.env.BOOKINGS ?? fileURLToPath(new URL("../../target/debug/bookings", import.meta.url));
+export const BINARY = process.env.BOOKINGS ?? fileURLToPath(new URL("../../target/debug/bookings", import.meta.url));
 const START_MS = 30_000;
 
 /** Where the mails say that the page is. */
 export const PUBLIC_URL = "https://tickets.example.com/";
 
-/** `{ url, read, run, stop }`: `read` is `GET` of a path of the server itself, past the proxy; `run` a service's switch. */
-export async function startServer() {
-  const directory = await mkdtemp(join(tmpdir(), "bookings-browser-"));
-  const options = ["--port", "0", "--data", join(directory, "data"), "--public-url", PUBLIC_URL];
-  const child = spawn(BINARY, ["serve", ...options], { stdio: ["ignore", "pipe", "pipe"] });
+/**
+ * `{ url, read, run, send, end, stop }`: `read` is `GET` of a path of the server itself, past the proxy; `send` a change of it;
+ * `run` a service's switch; `end` ends the process by a signal and keeps its data, for a next one with the same `directory`;
+ * `stop` removes them. `more` are further options of `serve`.
+ */
+export async function startServer({ directory, port = 0, more = [], env = {} } = {}) {
+  directory ??= await mkdtemp(join(tmpdir(), "bookings-browser-"));
+  const options = ["--port", String(port), "--data", join(directory, "data"), "--public-url", PUBLIC_URL, ...more];
+  const child = spawn(BINARY, ["serve", ...options], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
   const exited = new Promise((resolve) => child.once("exit", resolve).once("error", resolve));
   let log = "";
   child.stderr.on("data", (text) => (log += text));
-  const stop = async () => {
-    child.kill("SIGTERM");
+  const end = async (signal) => {
+    child.kill(signal);
     await exited;
-    await rm(directory, { recursive: true });
+  };
+  const stop = async () => {
+    await end("SIGTERM");
+    await rm(directory, { recursive: true, force: true });
   };
   try {
     const [line] = await Promise.race([
@@ -34,12 +41,14 @@ export async function startServer() {
     ]);
     const url = line.match(/^listening on (\S+)$/)[1];
     const read = async (path) => (await fetch(url + path)).json();
-    const run = async (service, running) => {
+    const send = async (method, path, body) => {
       const headers = { "Content-Type": "application/json" };
-      const answer = await fetch(`${url}/operator/services/${service}`, { method: "PUT", headers, body: JSON.stringify({ running }) });
-      if (!answer.ok) throw new Error(`${service}: ${answer.status} ${await answer.text()}`);
+      const answer = await fetch(url + path, { method, headers, body: JSON.stringify(body) });
+      if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+      return { status: answer.status, content: await answer.json() };
     };
-    return { url, read, run, stop };
+    const run = (service, running) => send("PUT", `/operator/services/${service}`, { running });
+    return { url, directory, read, run, send, end, stop };
   } catch (error) {
     await stop();
     throw new Error(`${BINARY} did not start\n${log}`, { cause: error });

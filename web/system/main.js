@@ -33,6 +33,10 @@ function happens(event) {
 
 function redraw() {
   if (drawing) return;
+  if (document.hidden) {
+    showAll(Date.now()); // no frames are drawn, and few things happen
+    return;
+  }
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
