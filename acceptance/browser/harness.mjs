@@ -16,7 +16,9 @@ const PATIENCE_MS = 20_000;
 
 export const ORDER = { flight: "OS-101", seats: 2, name: "Ada Byron", email: "ada@example.com" };
 
-const browser = await puppeteer.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage"] });
+const launch = (...more) => puppeteer.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage", ...more] });
+
+const browser = await launch();
 after(() => browser.close());
 
 /** A server, a network and a first customer, who has the page open. All of it ends with the test. */
@@ -39,10 +41,11 @@ export async function newCustomer(test, url) {
   return new Customer(page, url);
 }
 
-/** A page of a browser of its own, with its size in pixels; it ends with the test. */
-export async function openPage(test, { width, height }) {
-  const context = await browser.createBrowserContext();
-  test.after(() => context.close());
+/** A page with its size in pixels, in a browser that has stored nothing; `font` is the size of the reader's default font. */
+export async function openPage(test, { width, height, font }) {
+  const whole = font ? await launch(`--blink-settings=defaultFontSize=${font}`) : browser;
+  const context = font ? whole.defaultBrowserContext() : await whole.createBrowserContext();
+  test.after(() => (font ? whole : context).close());
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   await page.setViewport({ width, height });

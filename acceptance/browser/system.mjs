@@ -31,18 +31,14 @@ export async function book(server) {
 
 export const setMode = (server, mode) => server.send("PUT", "/operator/payment-provider", { mode });
 
-/** Opens the system page; `font` is the browser's own font size in pixels. */
-export async function openSystem(test, server, { width = 1280, height = 900, scheme = "light", still = false, font = 16 } = {}) {
-  const page = await openPage(test, { width, height });
+/** Opens the system page; `font` is the reader's default font size in pixels. */
+export async function openSystem(test, server, { width = 1280, height = 900, scheme = "light", still = false, font } = {}) {
+  const page = await openPage(test, { width, height, font });
   const system = new SystemPage(page);
   await page.emulateMediaFeatures([
     { name: "prefers-color-scheme", value: scheme },
     { name: "prefers-reduced-motion", value: still ? "reduce" : "no-preference" },
   ]);
-  if (font !== 16) {
-    const session = await page.createCDPSession();
-    await session.send("Page.setFontSizes", { fontSizes: { standard: font, fixed: font } });
-  }
   await page.goto(`${server.url}/system`);
   await system.isLive();
   return system;
