@@ -35,7 +35,7 @@ export class Customers {
     this.#all.set(number, {
       number,
       chain: chain ? { fate: "spinning", why: "", took: null, order: null } : null,
-      topics: { fate: "spinning", why: "", took: null, order: null, kept: false },
+      topics: { fate: "spinning", why: "", took: null, order: null, kept: false, updated: "" },
     });
     return number;
   }
@@ -56,9 +56,12 @@ export class Customers {
     if (known) this.orderChanged(known);
   }
 
-  /** What became of an order; orders of others are passed over. Answers whether it is one of these customers'. */
+  /**
+   * What became of an order; orders of others are passed over. Answers whether it is one of these customers'. An answer that
+   * was overtaken by an event says less than is known.
+   */
   orderChanged(order) {
-    const { id, status, settled } = order;
+    const { id, status, settled, updated_at: updated = "" } = order;
     const number = this.#byOrder.get(id);
     if (number === undefined) {
       this.#latest.set(id, order);
@@ -66,6 +69,8 @@ export class Customers {
       return false;
     }
     const { topics } = this.#all.get(number);
+    if (updated < topics.updated) return true;
+    topics.updated = updated;
     if (status === "confirmed") topics.fate = "ticket";
     else if (settled && OVER.includes(status)) topics.fate = topics.kept ? "charged" : "away";
     else topics.fate = "waiting";

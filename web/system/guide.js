@@ -16,6 +16,7 @@ export function prepareGuide({ knows }) {
   $("play").addEventListener("click", () => {
     if (outage.playing) return;
     step("play");
+    show($("outage"), true);
     $("outage-title").focus();
   });
   $("outage-end").addEventListener("click", () => {

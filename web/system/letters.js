@@ -50,8 +50,9 @@ function create(letter) {
   const [, , order, why, , , actions] = made.children;
   if (letter.order_id) order.append(make("a", { href: `#${letter.order_id}`, title: letter.order_id }, short(letter.order_id)));
   else order.append("–");
-  why.append(make("span", { class: "failure" }));
-  if (letter.text) why.append(make("code", { class: "text" }, letter.text));
+  const reason = make("div", {}, make("span", { class: "failure" }));
+  if (letter.text) reason.append(make("code", { class: "text" }, letter.text));
+  why.append(reason);
   const about = `${messageName(letter.type)} in ${letter.topic}, number ${letter.id}`;
   const redrive = make("button", { class: "button small quiet", type: "button", "aria-label": `Redrive ${about}` }, "Redrive");
   const discard = make("button", { class: "button small quiet", type: "button", "aria-label": `Discard ${about}` }, "Discard…");

@@ -40,6 +40,14 @@ test("an order that ends without a ticket turns its customer away, and one that 
   assert.deepEqual(fates(customers, "topics"), ["away"]);
 });
 
+test("an answer that was overtaken by an event changes nothing", () => {
+  const customers = new Customers();
+  customers.topicsAnswered(customers.ask(), accepted);
+  customers.orderChanged({ id: "one", status: "confirmed", settled: true, updated_at: "2030-01-01T12:00:01.000Z" });
+  customers.orderChanged({ id: "one", status: "tickets_reserved", settled: false, updated_at: "2030-01-01T12:00:00.500Z" });
+  assert.deepEqual(fates(customers, "topics"), ["ticket"]);
+});
+
 test("whom the chain charged without a ticket its ledger says: those without a reply first", () => {
   const customers = new Customers();
   turnedAway(customers, 503);
