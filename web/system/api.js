@@ -15,11 +15,11 @@ export class Failure extends Error {
 }
 
 /**
- * Sends a request and reads its JSON. `body` is sent as JSON.
+ * Sends a request and reads its JSON. `body` is sent as JSON, with `more` headers.
  * Rejects only with a `Failure`.
  */
-export async function call(method, path, body) {
-  const json = body === undefined ? {} : { headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
+export async function call(method, path, body, more) {
+  const json = body === undefined ? {} : { headers: { "Content-Type": "application/json", ...more }, body: JSON.stringify(body) };
   let answer;
   let content;
   try {

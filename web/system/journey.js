@@ -1,5 +1,6 @@
 // The journey of the chosen order: its id follows the `#` in the address.
 
+import { stamp } from "../formats.js";
 import { get } from "./api.js";
 import { $, calmly, list, make, mark, row, say, show } from "./dom.js";
 import { steps, verdictOf } from "./journey-steps.js";
@@ -8,6 +9,9 @@ import { short, statusText, waitsFor } from "./texts.js";
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 2 });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+
+/** A text of the server, its moments as this page writes them. */
+const timed = (text) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (moment) => stamp(moment));
 
 let chosen = null;
 let journey = null;
@@ -50,7 +54,7 @@ function showJourney() {
     create: () => row(["By whose record", "Expected", "Actual", "Verdict"]),
     update(child, one) {
       const { tone, text } = verdictOf(one, journey);
-      [one.what, one.expected, one.actual, text].forEach((cell, index) => say(child.children[index], cell));
+      [one.what, one.expected, one.actual, text].forEach((cell, index) => say(child.children[index], timed(cell)));
       mark(child.children[3], "data-tone", tone);
     },
   });

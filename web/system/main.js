@@ -3,7 +3,7 @@
 import { get } from "./api.js";
 import { bookOne, compareLedgers, customers, isCrowded, prepare, setChain } from "./bookings.js";
 import { showComparison } from "./compare.js";
-import { $, act, calmly, list, make, mark, say, show } from "./dom.js";
+import { $, calmly, list, make, mark, say, show } from "./dom.js";
 import { guideRate, prepareGuide, showGuide, tickGuide } from "./guide.js";
 import { prepareJourney, refreshJourney, touched } from "./journey.js";
 import { compareLetters, refreshLetters } from "./letters.js";
@@ -134,23 +134,31 @@ const setFlow = (on) => {
   mark($("flow"), "aria-pressed", on);
 };
 
-$("book-one").addEventListener("click", () => act($("book-one"), $("customers-trouble"), bookOne));
+/** A customer comes, whether those before have their answers or not. */
+function send() {
+  bookOne().catch((error) => {
+    say($("customers-trouble"), error.message);
+    setFlow(false);
+  });
+}
+
+$("book-one").addEventListener("click", () => {
+  say($("customers-trouble"), "");
+  send();
+});
 $("flow").addEventListener("click", () => {
   say($("customers-trouble"), "");
   setFlow(!flowing);
 });
 
 /** Sends customers at the pace that is asked for, while both systems can be reached. */
-async function pace() {
+function pace() {
   tickGuide();
   const rate = guideRate() || (flowing ? FLOW : 0);
   due = rate && state.link === "live" && !isCrowded() ? due + (rate * PACE_MS) / 1000 : 0;
   while (due >= 1) {
     due -= 1;
-    bookOne().catch((error) => {
-      say($("customers-trouble"), error.message);
-      setFlow(false);
-    });
+    send();
   }
 }
 
