@@ -3,6 +3,9 @@
 import { day, hour, money, seats } from "./formats.js";
 import { label, tone } from "./texts.js";
 
+/** From how many letters on the names of two cities have no room side by side. */
+const LONG = 11;
+
 const pass = document.querySelector("#pass");
 const bars = document.querySelector("#bars");
 const passenger = document.querySelector("#passenger");
@@ -51,6 +54,7 @@ function fill({ flight, flightId = flight?.id, count, name, amount, tone, status
     slot.textContent = text;
     // Airport codes are short enough for a larger type than city names.
     slot.classList.toggle("airport", /^[A-Z]{3}$/.test(text));
+    slot.classList.toggle("long", text.length > LONG);
   }
   pass.dataset.tone = tone;
   pass.hidden = false;

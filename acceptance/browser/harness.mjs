@@ -3,6 +3,8 @@
 
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
 import { after } from "node:test";
 import puppeteer from "puppeteer-core";
 
@@ -18,6 +20,9 @@ export const ORDER = { flight: "OS-101", seats: 2, name: "Ada Byron", email: "ad
 
 const launch = (...more) => puppeteer.launch({ executablePath: CHROMIUM, args: ["--no-sandbox", "--disable-dev-shm-usage", ...more] });
 
+/** The reference of no booking. */
+export const LOST = "00000000-0000-4000-8000-000000000000";
+
 const browser = await launch();
 after(() => browser.close());
 
@@ -32,12 +37,16 @@ export async function start(test) {
   return { server, network, customer };
 }
 
-/** Somebody with a browser of their own: nothing is stored in it. */
+/** Somebody with a browser of their own: nothing is stored in it. The test fails if the page logs an error. */
 export async function newCustomer(test, url) {
   const context = await browser.createBrowserContext();
-  test.after(() => context.close());
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
+  const errors = errorsOf(page);
+  test.after(async () => {
+    await context.close();
+    assert.deepEqual(errors, [], "errors of the page, and breaches of its policy");
+  });
   return new Customer(page, url);
 }
 
@@ -50,6 +59,17 @@ export async function openPage(test, { width, height, font }) {
   page.setDefaultTimeout(PATIENCE_MS);
   await page.setViewport({ width, height });
   return page;
+}
+
+/** What the page logs as an error. The browser itself logs answers that say no, which are the stories' own. */
+function errorsOf(page) {
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(String(error)));
+  page.on("console", (entry) => {
+    const isAnswer = entry.text().startsWith("Failed to load resource: ");
+    if (["error", "warn"].includes(entry.type()) && !isAnswer) errors.push(entry.text());
+  });
+  return errors;
 }
 
 class Customer {
@@ -82,6 +102,72 @@ class Customer {
     await this.page.locator("#email").fill(email);
   }
 
+  /** The width and height of the window in CSS pixels, and what the person has set in the system. */
+  async arrange({ width = 1280, height = 900, scheme = "light", motion = "no-preference", media = null }) {
+    await this.page.setViewport({ width, height });
+    await this.page.emulateMediaType(media);
+    await this.page.emulateMediaFeatures([
+      { name: "prefers-color-scheme", value: scheme },
+      { name: "prefers-reduced-motion", value: motion },
+    ]);
+  }
+
+  /** The default size of type, as a person sets it in the browser. */
+  async setFontSize(pixels) {
+    this.settings ??= await this.page.createCDPSession(); // what it has set ends with it
+    await this.settings.send("Page.setFontSizes", { fontSizes: { standard: pixels, fixed: (pixels * 13) / 16 } });
+    const size = await this.page.evaluate(() => getComputedStyle(document.documentElement).fontSize);
+    assert.equal(size, `${pixels}px`);
+  }
+
+  /** The texts that reach out of the window, or of the card or the button that they are on. */
+  overflows() {
+    return this.page.evaluate(() => {
+      const SHEETS = ".button, .flight, .card, .seats label, .pass-main, .pass-stub, .choice, .confirmation, .notice";
+      const found = [];
+      const width = document.documentElement.clientWidth;
+      const { scrollWidth } = document.documentElement;
+      if (scrollWidth > width) found.push(`the page is ${scrollWidth} px wide in a window of ${width} px`);
+      const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      while (texts.nextNode()) {
+        const { parentElement: parent, data } = texts.currentNode;
+        if (!data.trim() || !parent.checkVisibility({ visibilityProperty: true }) || parent.closest(".unseen")) continue;
+        const range = document.createRange();
+        range.selectNodeContents(texts.currentNode);
+        const text = range.getBoundingClientRect();
+        const sheet = parent.closest(SHEETS)?.getBoundingClientRect() ?? { left: 0, right: width };
+        if (text.left < sheet.left - 1 || text.right > Math.min(sheet.right, width) + 1) found.push(data.trim());
+      }
+      return found;
+    });
+  }
+
+  /** Starts to note what moves or changes by degrees on the page. */
+  watchMotion() {
+    return this.page.evaluate(() => {
+      window.motions = [];
+      for (const event of ["animationstart", "transitionrun"]) {
+        document.addEventListener(event, ({ target }) => window.motions.push(`${event} ${target.className || target.id}`));
+      }
+    });
+  }
+
+  motions() {
+    return this.page.evaluate(() => window.motions);
+  }
+
+  /** Keeps a picture of the whole page where SCREENSHOTS says. */
+  async picture(name, options = {}) {
+    if (!process.env.SCREENSHOTS) return;
+    await mkdir(process.env.SCREENSHOTS, { recursive: true });
+    await this.page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`), fullPage: true, ...options });
+  }
+
+  /** Chooses a card by its name. */
+  async choose(card) {
+    await this.page.locator(`label.card ::-p-text(${card})`).click();
+  }
+
   async press(button) {
     await this.page.locator(`::-p-aria([name="${button}"][role="button"])`).click();
   }
@@ -105,8 +191,13 @@ class Customer {
     return this.page.evaluate((one) => document.querySelector(one)?.checkVisibility() ?? false, selector);
   }
 
-  focused() {
-    return focused(this.page);
+  /** The name of what has the focus, as a screen reader says it. */
+  async focused() {
+    const session = await this.page.createCDPSession();
+    const { nodes } = await session.send("Accessibility.getFullAXTree");
+    await session.detach();
+    const focused = nodes.filter(({ properties = [] }) => properties.some(({ name, value }) => name === "focused" && value.value));
+    return focused.at(-1)?.name?.value ?? "";
   }
 
   /** The id and the token in the address. */
@@ -115,10 +206,11 @@ class Customer {
     return { id, token };
   }
 
-  /** Goes on with Tab until the thing of this name has the focus. */
+  /** Goes on with Tab until the thing of this name, or of a name that fits, has the focus. */
   async tabTo(name) {
     for (let presses = 0; presses < 40; presses += 1) {
-      if ((await this.focused()) === name) return;
+      const focused = await this.focused();
+      if (name instanceof RegExp ? name.test(focused) : focused === name) return;
       await this.page.keyboard.press("Tab");
     }
     assert.fail(`no Tab leads to ${name}`);

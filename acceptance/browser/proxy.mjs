@@ -1,17 +1,22 @@
 // The network between the browser and the server. It can lose the answers to orders: the server has the order, and
-// has answered, but the browser sees its connection end.
+// has answered, but the browser sees its connection end. It can be cut altogether.
 
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 
-/** `{ url, orders, loseAnswers, restore, stop }`: `orders` holds the idempotency key of each order that arrived. */
+/** `{ url, orders, loseAnswers, cut, restore, stop }`: `orders` holds the idempotency key of each order that arrived. */
 export async function startProxy(server) {
   const { hostname, port } = new URL(server);
   const orders = [];
   let losing = false;
+  let away = false;
 
   const proxy = createServer((incoming, outgoing) => {
     const { method, url, headers } = incoming;
+    if (away) {
+      incoming.socket.destroy();
+      return;
+    }
     const isOrder = method === "POST";
     if (isOrder) orders.push(headers["idempotency-key"]);
     const onward = request({ hostname, port, method, path: url, headers: { ...headers, host: `${hostname}:${port}` } });
@@ -35,7 +40,8 @@ export async function startProxy(server) {
     url: `http://127.0.0.1:${proxy.address().port}/`,
     orders,
     loseAnswers: () => (losing = true),
-    restore: () => (losing = false),
+    cut: () => (away = true),
+    restore: () => (losing = away = false),
     async stop() {
       proxy.close();
       proxy.closeAllConnections();
