@@ -156,11 +156,25 @@ class Customer {
     return this.page.evaluate(() => window.motions);
   }
 
-  /** Keeps a picture of the whole page where SCREENSHOTS says. */
-  async picture(name, options = {}) {
+  /** Waits for the end of what fades or moves in, and does end. */
+  atRest() {
+    return this.page.evaluate(() => {
+      const ending = document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity);
+      return Promise.allSettled(ending.map(({ finished }) => finished));
+    });
+  }
+
+  /** Keeps a picture of the whole page where SCREENSHOTS says. The window is as high as the page meanwhile. */
+  async picture(name) {
     if (!process.env.SCREENSHOTS) return;
     await mkdir(process.env.SCREENSHOTS, { recursive: true });
-    await this.page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`), fullPage: true, ...options });
+    await this.atRest();
+    const window = this.page.viewport();
+    const height = await this.page.evaluate(() => document.documentElement.scrollHeight);
+    await this.page.setViewport({ ...window, height: Math.max(height, window.height) });
+    // Beyond the window Chromium would draw with its own size of type.
+    await this.page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`), captureBeyondViewport: false });
+    await this.page.setViewport(window);
   }
 
   /** Chooses a card by its name. */

@@ -88,8 +88,8 @@ for (const [state, reach] of Object.entries(STATES)) {
       await customer.setFontSize(size);
       for (const window of [WIDE, PHONE]) {
         await customer.arrange(window);
-        await customer.picture(`${state}-${window.width}-type-${size}`);
         assert.deepEqual(await customer.overflows(), [], `${state} at ${window.width} px, type of ${size} px`);
+        await customer.picture(`${state}-${window.width}-type-${size}`);
       }
     }
   });
