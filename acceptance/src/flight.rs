@@ -30,7 +30,10 @@ pub struct Flight {
 impl Flight {
     /// Fails unless the entry has exactly the promised keys and sane values.
     pub fn read(json: &Value) -> Self {
-        assert_keys(json, &["id", "from", "to", "departs_at", "capacity", "seats_left", "price"]);
+        assert_keys(
+            json,
+            &["id", "from", "to", "departs_at", "time_zone", "capacity", "seats_left", "price"],
+        );
         for member in ["id", "from", "to"] {
             assert!(!text(json, member).is_empty(), "`{member}` is not empty: {json:#}");
         }

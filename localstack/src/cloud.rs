@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_types::body::SdkBody;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use testkit::dynamodb::InProcess;
 
@@ -30,7 +32,7 @@ pub struct Cloud {
     pub(crate) database: InProcess,
     /// The messages of each queue, oldest first.
     pub queues: Mutex<BTreeMap<String, Vec<Message>>>,
-    /// The mails, as SES was asked to send them.
+    /// The mails, as SES was asked to send them, and their texts.
     pub mails: Mutex<Vec<Value>>,
     /// All calls so far.
     pub calls: Mutex<Vec<Call>>,
@@ -123,7 +125,7 @@ impl Cloud {
                 };
                 (answer, nothing)
             }
-            ("ses", "SendEmail") => (self.mail(body), nothing),
+            ("ses", "SendRawEmail") => (self.mail(body), nothing),
             (service, operation) => panic!("this AWS has no {operation} of {service}"),
         }
     }
@@ -156,14 +158,26 @@ impl Cloud {
     }
 
     fn mail(&self, body: &Value) -> HttpResponse {
-        let to = body["Destination.ToAddresses.member.1"].as_str().unwrap_or_default();
+        let to = body["Destinations.member.1"].as_str().unwrap_or_default();
         if !to.contains('@') {
             return ses_error("InvalidParameterValue", "Missing final '@domain'");
         }
-        lock(&self.mails).push(body.clone());
-        let sent = "<SendEmailResponse><SendEmailResult><MessageId>1</MessageId></SendEmailResult></SendEmailResponse>";
+        lock(&self.mails).push(read(body));
+        let sent = "<SendRawEmailResponse><SendRawEmailResult><MessageId>1</MessageId></SendRawEmailResult></SendRawEmailResponse>";
         HttpResponse::new(200.try_into().expect("a status"), SdkBody::from(sent))
     }
+}
+
+/// The request, with the texts of its message: under `text/plain`, `text/html`, `text/calendar`.
+fn read(body: &Value) -> Value {
+    let message =
+        BASE64_STANDARD.decode(body["RawMessage.Data"].as_str().expect("a message")).expect("base64");
+    let message = mailparse::parse_mail(&message).expect("a message");
+    let mut read = body.clone();
+    for part in message.parts().filter(|part| part.subparts.is_empty()) {
+        read[&part.ctype.mimetype] = part.get_body().expect("a text").into();
+    }
+    read
 }
 
 fn ses_error(code: &str, message: &str) -> HttpResponse {

@@ -137,7 +137,7 @@ async fn billing_consumer_captures_and_answers() {
 async fn email_consumer_mails_the_customer() {
     let stack = consumed(Topic::Email, include_str!("../events/email-consumer.json")).await;
     let mails = lock(&stack.cloud.mails);
-    let to: Vec<_> = mails.iter().map(|mail| &mail["Destination.ToAddresses.member.1"]).collect();
+    let to: Vec<_> = mails.iter().map(|mail| &mail["Destinations.member.1"]).collect();
     assert_eq!(to, ["ada@example.com"]);
 }
 

@@ -34,11 +34,15 @@ async fn a_mail_has_a_link_that_opens_its_booking_where_there_is_a_page_to_lead_
         let stack = Stack::with(parameters, Cloud::default()).await;
         let id = stack.book("OS-101", 1, "pm_card_visa").await;
         stack.settle().await;
-        let mail = lock(&stack.cloud.mails)[0].to_string();
-        let link = mail.split_once("://").map(|(_, rest)| rest.split_once("\\n").unwrap().0);
+        let mail = lock(&stack.cloud.mails)[0].clone();
+        let text = mail["text/plain"].as_str().unwrap();
+        let link = text.split_once("://").map(|(_, rest)| rest.split_whitespace().next().unwrap());
         let token = stack.token(&id);
         let expected = url.map(|url| format!("{url}{id}/{token}"));
         assert_eq!(link.map(|link| format!("https://{link}")), expected, "{mail}");
-        assert_eq!(mail.contains(&token), expected.is_some());
+        for kind in ["text/plain", "text/html"] {
+            assert_eq!(mail[kind].as_str().unwrap().contains(&token), expected.is_some(), "{kind}");
+        }
+        assert!(!mail["text/calendar"].as_str().unwrap().contains(&token), "calendars are shared");
     }
 }

@@ -185,7 +185,7 @@ fn the_email_service_may_count_and_suppress_only_where_it_does() {
     let both = email(&[]);
     for (parameter, off, action, on) in [
         ("MailsPerHour", "0", "dynamodb:UpdateItem", "EmailsTable"),
-        ("SuppressBounces", "no", "ses:SendEmail", "configuration-set/MailConfiguration"),
+        ("SuppressBounces", "no", "ses:SendRawEmail", "configuration-set/MailConfiguration"),
     ] {
         let without = email(&[(parameter, off)]);
         let only: Vec<_> = both.difference(&without).map(|(action, on)| (&**action, &**on)).collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use booking_gateway::order::Request;
-use protocol::flight::{FlightId, SeatCount};
+use protocol::flight::{FlightId, SeatCount, TimeZoneName};
 use protocol::money::{Currency, Money};
 use protocol::passenger::{EmailAddress, Passenger, PassengerName};
 use protocol::payment::PaymentMethod;
@@ -31,6 +31,7 @@ pub(crate) fn flight(id: FlightId, capacity: u32, departs_in: Duration) -> Fligh
         from: "VIE".to_owned(),
         to: "LHR".to_owned(),
         departs_at: start() + departs_in,
+        time_zone: TimeZoneName::default(),
         capacity,
         price: euros(12_950),
     }

@@ -88,7 +88,8 @@ fn order() -> OrderId {
 
 fn mail(subject: &str, body: &str) -> Mail {
     let to = EmailAddress::parse("ada@example.com").unwrap();
-    Mail { to, subject: subject.to_owned(), body: body.to_owned(), link: None }
+    let (subject, body) = (subject.to_owned(), body.to_owned());
+    Mail { to, subject, body, link: None, html: None, calendar: None }
 }
 
 fn plain() -> Mail {
@@ -112,7 +113,7 @@ impl Inbox for Post {
             let subject = parsed.headers.get_first_value("Subject").unwrap();
             // SMTP ends a text with line breaks of its own.
             let body = format!("{}\n", parsed.get_body().unwrap().replace("\r\n", "\n").trim_end());
-            Mail { to: address.clone(), subject, body, link: None }
+            Mail { to: address.clone(), subject, body, link: None, html: None, calendar: None }
         });
         read.collect()
     }
@@ -476,6 +477,7 @@ fn confirmed(name: &str) -> Event<EmailCommand> {
         seats: SeatCount::try_from(2).unwrap(),
         amount: None,
         departs_at: None,
+        route: None,
     };
     let message = EmailCommand::Send(notice);
     Event { order: order(), message, time: clock().now(), expires: None, traceparent: None, attempt: 0 }

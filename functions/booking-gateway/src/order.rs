@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use messaging::topics::Outgoing;
 use protocol::event::{Event, TraceParent};
-use protocol::flight::{FlightId, SeatCount};
+use protocol::flight::{FlightId, Route, SeatCount};
 use protocol::ids::OrderId;
 use protocol::messages::{self, Message, Notice, NoticeOutcome, OrderUpdate, Payload};
 use protocol::money::Money;
@@ -65,6 +65,9 @@ pub struct Order {
     pub amount: Option<Money>,
     /// When the flight leaves, from the moment seats are held.
     pub departs_at: Option<Timestamp>,
+    /// Between which places, from the moment seats are held; its mails say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
     /// Every change, oldest first. Never empty.
     pub history: Vec<Change>,
     /// When it was accepted.
@@ -231,6 +234,7 @@ impl Order {
             reason: None,
             amount: None,
             departs_at: None,
+            route: None,
             history: vec![Change { at: now, status: Status::Pending, event: ACCEPTED.to_owned() }],
             created_at: now,
             not_after: now + deadline,
@@ -357,11 +361,11 @@ pub fn apply(order: &Order, input: &Input, now: Timestamp) -> Applied {
 
     match (order.state, input) {
         // Seats were held: used once, released in every state that cannot use them.
-        (S::Pending, Input::Update(U::TicketsReserved { amount, departs_at })) => {
+        (S::Pending, Input::Update(U::TicketsReserved { amount, departs_at, route })) => {
             // Nothing is charged for a flight that has left.
             let not_after = order.not_after.min(*departs_at);
-            let amount = Some(amount.clone());
-            let held = Order { amount, departs_at: Some(*departs_at), not_after, ..order.clone() };
+            let (amount, departs_at, route) = (Some(amount.clone()), Some(*departs_at), route.clone());
+            let held = Order { amount, departs_at, route, not_after, ..order.clone() };
             self::advance(&held, input, S::TicketsReserved, now)
         }
         (S::TicketsReserved, Input::Update(U::TicketsReserved { .. })) => Repeat,
@@ -541,7 +545,8 @@ fn reverse() -> Command {
 
 fn mail(order: &Order, outcome: NoticeOutcome) -> Command {
     let Request { flight_id, seats, passenger, .. } = order.request.clone();
-    let (amount, departs_at) = (order.amount.clone(), order.departs_at);
-    let notice = Notice { outcome, reason: order.reason, passenger, flight_id, seats, amount, departs_at };
+    let (amount, departs_at, route) = (order.amount.clone(), order.departs_at, order.route.clone());
+    let reason = order.reason;
+    let notice = Notice { outcome, reason, passenger, flight_id, seats, amount, departs_at, route };
     Command(messages::EmailCommand::Send(notice).into())
 }

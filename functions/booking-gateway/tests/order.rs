@@ -7,6 +7,7 @@ use std::time::Duration;
 use booking_gateway::erasure::Erasure;
 use booking_gateway::order::{Applied, Command, Ignored, Input, Order, Request, State, Undoing, apply, owed};
 use booking_gateway_contract::order as accepted;
+use protocol::flight::{Route, TimeZoneName};
 use protocol::messages::{OrderUpdate, Payload};
 use protocol::money::{Currency, Money};
 use protocol::passenger::Passenger;
@@ -50,12 +51,20 @@ fn departure() -> Timestamp {
     "2099-01-01T00:00:00Z".parse().unwrap()
 }
 
+fn route() -> Route {
+    let time_zone = TimeZoneName::parse("Europe/Vienna").unwrap();
+    Route { from: "Vienna".to_owned(), to: "Lisbon".to_owned(), time_zone }
+}
+
 /// Every input, each with the short name of its column.
 fn inputs() -> Vec<(&'static str, Input)> {
     use OrderUpdate as U;
     let update = |column, update| (column, Input::Update(update));
     vec![
-        update("reserved", U::TicketsReserved { amount: amount(), departs_at: departure() }),
+        update(
+            "reserved",
+            U::TicketsReserved { amount: amount(), departs_at: departure(), route: Some(route()) },
+        ),
         update("unavail.", U::TicketsUnavailable { reason: Unavailable::SoldOut }),
         update("released", U::TicketsReleased),
         update("captured", U::PaymentCaptured),
@@ -73,6 +82,7 @@ fn in_state(state: State) -> Order {
         state,
         amount: held.then(amount),
         departs_at: held.then(departure),
+        route: held.then(route),
         reason: matches!(state, State::Cancelling(_) | State::Cancelled)
             .then_some(Reason::CancelledByCustomer),
         ..accepted(1, 0)

@@ -5,7 +5,13 @@ use protocol::manage::ManageLinks;
 use protocol::messages::{Notice, NoticeOutcome};
 use protocol::passenger::EmailAddress;
 use protocol::reason::Reason;
+use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::{calendar, html, itinerary};
+
+/// Stands beside the link.
+pub(crate) const KEY: &str = "The link is the key to it: who has it can see the booking, and cancel it.";
 
 /// A mail, ready to be delivered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,16 +25,23 @@ pub struct Mail {
     /// Leads its customer to the booking, and is the key to it. No mailer keeps it.
     #[serde(skip)]
     pub link: Option<String>,
+    /// The same text as a page, with the link. No mailer keeps it.
+    #[serde(skip)]
+    pub html: Option<String>,
+    /// The flight as an entry for a calendar, without the link, since calendars are shared. No mailer keeps it.
+    #[serde(skip)]
+    pub calendar: Option<String>,
 }
 
 impl Mail {
-    /// The mail that tells `notice` about `order`; with a link if there is a page that it can lead to.
-    pub fn compose(order: OrderId, notice: &Notice, links: Option<&ManageLinks>) -> Self {
+    /// The mail that tells `notice` about `order`; with a link if there is a page that it can lead to. `at` is when
+    /// the order came to that end: a mail is a function of facts, so one that is sent twice is twice the same.
+    pub fn compose(order: OrderId, notice: &Notice, links: Option<&ManageLinks>, at: Timestamp) -> Self {
         let flight = &notice.flight_id;
         let (subject, news) = match notice.outcome {
             NoticeOutcome::Confirmed => (
                 format!("Your booking on {flight} is confirmed"),
-                format!("your seats are booked and paid.{}", itinerary(notice)),
+                "your seats are booked and paid.".to_owned(),
             ),
             NoticeOutcome::Rejected => (
                 format!("No seats for you on {flight}"),
@@ -74,31 +87,22 @@ impl Mail {
                 },
             ),
         };
-        let name = &notice.passenger.name;
-        let body = format!("Dear {name},\n\n{news}\n\nBooking {order}\n");
+        let rows = itinerary::rows(notice);
+        let table: String = rows.iter().map(|(what, value)| format!("  {what:<8} {value}\n")).collect();
+        let body = format!("Dear {},\n\n{news}\n\n{table}\nBooking {order}\n", notice.passenger.name);
         let link = links.map(|links| links.link(order));
-        Self { to: notice.passenger.email.clone(), subject, body, link }
+        let page =
+            html::Page { subject: &subject, notice, news: &news, rows: &rows, order, link: link.as_deref() };
+        let html = Some(page.render());
+        let calendar = calendar::entry(order, notice, at);
+        Self { to: notice.passenger.email.clone(), subject, body, link, html, calendar }
     }
 
     /// All of its text.
     pub fn text(&self) -> String {
         match &self.link {
-            Some(link) => format!(
-                "{}\nSee or cancel it: {link}\nThis link is your key to the booking. Who has it can do the same.\n",
-                self.body
-            ),
+            Some(link) => format!("{}\nSee your booking: {link}\n{KEY}\n", self.body),
             None => self.body.clone(),
         }
     }
-}
-
-fn itinerary(notice: &Notice) -> String {
-    let mut text = format!("\n\n  flight   {}\n  seats    {}", notice.flight_id, notice.seats.get());
-    if let Some(departure) = notice.departs_at {
-        text.push_str(&format!("\n  departs  {departure}"));
-    }
-    if let Some(amount) = &notice.amount {
-        text.push_str(&format!("\n  paid     {amount}"));
-    }
-    text
 }

@@ -81,7 +81,7 @@ impl Service for EmailService {
             debug!("order {order}: {:?} was mailed, or overtaken, before", notice.outcome);
             return Ok(Outcome::Done(Vec::new()));
         }
-        let mail = Mail::compose(order, notice, self.links.as_ref());
+        let mail = Mail::compose(order, notice, self.links.as_ref(), event.time);
         let undeliverable = match self.mailer.send(order, notice.outcome, &mail).await {
             Ok(()) => None,
             Err(error @ MailerError::Limited(_)) => return Ok(Outcome::Wait(error.to_string())),

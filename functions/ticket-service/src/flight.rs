@@ -1,6 +1,6 @@
 //! A flight, as it is offered.
 
-use protocol::flight::FlightId;
+use protocol::flight::{FlightId, Route, TimeZoneName};
 use protocol::money::Money;
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::reservation::Hold;
 use crate::store::Wanted;
 
-/// A flight as a flights file describes it.
+/// A flight, as it is stored. A field that a later version adds is passed over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Flight {
     /// Names it.
     pub id: FlightId,
@@ -20,6 +19,9 @@ pub struct Flight {
     pub to: String,
     /// When it leaves.
     pub departs_at: Timestamp,
+    /// Of the departure airport; UTC for a flight of before.
+    #[serde(default)]
+    pub time_zone: TimeZoneName,
     /// How many seats it has.
     pub capacity: u32,
     /// The price of one seat.
@@ -38,6 +40,11 @@ pub enum Terms {
 }
 
 impl Flight {
+    /// Between which places it goes.
+    pub fn route(&self) -> Route {
+        Route { from: self.from.clone(), to: self.to.clone(), time_zone: self.time_zone.clone() }
+    }
+
     /// What it offers at that moment; `None` where the price of so many seats does not fit.
     pub fn terms(&self, wanted: &Wanted, now: Timestamp) -> Option<Terms> {
         let (seats, departs_at) = (wanted.seats, self.departs_at);
@@ -47,7 +54,13 @@ impl Flight {
         } else if wanted.expected_amount.as_ref().is_some_and(|expected| *expected != amount) {
             Terms::PriceChanged
         } else {
-            Terms::Seats(Hold { flight_id: self.id.clone(), seats, amount, departs_at })
+            Terms::Seats(Hold {
+                flight_id: self.id.clone(),
+                seats,
+                amount,
+                departs_at,
+                route: Some(self.route()),
+            })
         })
     }
 }

@@ -1,7 +1,7 @@
 //! What was decided about one order. The first decision is final and never deleted: a command that is
 //! redriven weeks later must get the same answer.
 
-use protocol::flight::{FlightId, SeatCount};
+use protocol::flight::{FlightId, Route, SeatCount};
 use protocol::messages::OrderUpdate;
 use protocol::money::Money;
 use protocol::reason::Unavailable;
@@ -40,15 +40,20 @@ pub struct Hold {
     pub amount: Money,
     /// When the flight leaves.
     pub departs_at: Timestamp,
+    /// Between which places; `None` in a record of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
 }
 
 impl Reservation {
     /// The answer to any command about the order: what the record says now.
     pub fn answer(&self) -> OrderUpdate {
         match self {
-            Reservation::Held(hold) => {
-                OrderUpdate::TicketsReserved { amount: hold.amount.clone(), departs_at: hold.departs_at }
-            }
+            Reservation::Held(Hold { amount, departs_at, route, .. }) => OrderUpdate::TicketsReserved {
+                amount: amount.clone(),
+                departs_at: *departs_at,
+                route: route.clone(),
+            },
             Reservation::Refused { reason } => OrderUpdate::TicketsUnavailable { reason: *reason },
             Reservation::Released => OrderUpdate::TicketsReleased,
         }

@@ -25,6 +25,46 @@ impl FlightId {
 
 string_value!(FlightId);
 
+/// Names a time zone of the IANA database, such as `Europe/Vienna`. A name of this shape may still name no zone:
+/// what reads flights from people looks it up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TimeZoneName(String);
+
+impl TimeZoneName {
+    /// Takes 1 to 64 letters, digits, `/`, `_`, `+` and `-`, the first a letter.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'/' | b'_' | b'+' | b'-');
+        let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
+        if begins && text.len() <= 64 && text.bytes().all(fits) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Invalid("must be an IANA time zone such as Europe/Vienna"))
+        }
+    }
+}
+
+impl Default for TimeZoneName {
+    /// `UTC`.
+    fn default() -> Self {
+        Self("UTC".to_owned())
+    }
+}
+
+string_value!(TimeZoneName);
+
+/// Between which places a flight goes, and the clock that its passengers read before it leaves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// From where: an IATA code or a city.
+    pub from: String,
+    /// To where.
+    pub to: String,
+    /// Of the departure airport; `UTC` where it is not known.
+    #[serde(default)]
+    pub time_zone: TimeZoneName,
+}
+
 /// How many seats one order takes: 1 to 9.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u64", into = "u64")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::flight::{FlightId, SeatCount};
+use crate::flight::{FlightId, Route, SeatCount};
 use crate::money::Money;
 use crate::passenger::Passenger;
 use crate::payment::PaymentMethod;
@@ -160,6 +160,9 @@ pub struct Notice {
     pub amount: Option<Money>,
     /// When the flight leaves, once seats were held.
     pub departs_at: Option<Timestamp>,
+    /// Between which places, once seats were held. Senders of before do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
 }
 
 /// The ends of an order that the customer is mailed.
@@ -219,6 +222,9 @@ pub enum OrderUpdate {
         amount: Money,
         /// When the flight leaves.
         departs_at: Timestamp,
+        /// Between which places. Senders of before, and records of before, do not say.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        route: Option<Route>,
     },
     /// No seats are held, and none will be.
     TicketsUnavailable {

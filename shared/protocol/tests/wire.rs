@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use protocol::event::{DecodeError, Event, LARGEST, TraceParent};
-use protocol::flight::{FlightId, SeatCount};
+use protocol::flight::{FlightId, Route, SeatCount, TimeZoneName};
 use protocol::messages::{
     BillingCommand, EmailCommand, Message, Notice, NoticeOutcome, OrderUpdate, TicketCommand,
 };
@@ -118,6 +118,20 @@ fn departure() -> Timestamp {
     "2026-11-29T06:40:00Z".parse().unwrap()
 }
 
+fn route() -> Route {
+    let time_zone = TimeZoneName::parse("Europe/Vienna").unwrap();
+    Route { from: "Vienna".to_owned(), to: "Lisbon".to_owned(), time_zone }
+}
+
+#[test]
+fn a_route_without_a_time_zone_is_told_in_utc() {
+    let route: Route = serde_json::from_str(r#"{"from":"Vienna","to":"Lisbon"}"#).unwrap();
+    assert_eq!(route.time_zone.as_str(), "UTC");
+    for name in ["", "Europe/Vien na", "../etc/passwd", "+01:00", &"A".repeat(65)] {
+        assert!(TimeZoneName::parse(name).is_err(), "{name}");
+    }
+}
+
 #[test]
 fn ticket_commands() {
     let flight_id = FlightId::parse("OS-101").unwrap();
@@ -156,9 +170,18 @@ fn email_commands() {
         seats: SeatCount::try_from(2).unwrap(),
         amount: Some(money()),
         departs_at: Some(departure()),
+        route: None,
     };
     let data = r#"{"outcome":"cancelled","reason":"expired","passenger":{"name":"Ada Byron","email":"ada@example.com"},"flight_id":"OS-101","seats":2,"amount":{"value":25900,"currency":"EUR"},"departs_at":"2026-11-29T06:40:00.000Z"}"#;
-    golden(EmailCommand::Send(notice), &wire("send", "send-cancelled", "booking-gateway", data));
+    golden(EmailCommand::Send(notice.clone()), &wire("send", "send-cancelled", "booking-gateway", data));
+
+    let data = format!(
+        "{},{}",
+        data.trim_end_matches('}'),
+        r#""route":{"from":"Vienna","to":"Lisbon","time_zone":"Europe/Vienna"}}"#
+    );
+    let with_route = EmailCommand::Send(Notice { route: Some(route()), ..notice });
+    golden(with_route, &wire("send", "send-cancelled", "booking-gateway", &data));
 }
 
 #[test]
@@ -166,9 +189,14 @@ fn order_updates() {
     use OrderUpdate as U;
     let updates = [
         (
-            U::TicketsReserved { amount: money(), departs_at: departure() },
+            U::TicketsReserved { amount: money(), departs_at: departure(), route: None },
             "ticket-service",
             r#"{"amount":{"value":25900,"currency":"EUR"},"departs_at":"2026-11-29T06:40:00.000Z"}"#,
+        ),
+        (
+            U::TicketsReserved { amount: money(), departs_at: departure(), route: Some(route()) },
+            "ticket-service",
+            r#"{"amount":{"value":25900,"currency":"EUR"},"departs_at":"2026-11-29T06:40:00.000Z","route":{"from":"Vienna","to":"Lisbon","time_zone":"Europe/Vienna"}}"#,
         ),
         (
             U::TicketsUnavailable { reason: Unavailable::SoldOut },

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
-use lettre::Message;
+use lettre::Address;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::DEFAULT_MECHANISMS;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
@@ -40,9 +40,15 @@ enum Step {
     Text,
 }
 
+/// A message, and the address it goes to.
+pub(super) struct Parcel {
+    pub(super) to: Address,
+    pub(super) message: Vec<u8>,
+}
+
 /// Hands a mail to the server.
-pub(super) async fn hand_over(smtp: &Smtp, message: &Message, patience: &Patience) -> Result<(), Refused> {
-    let Smtp { host, port, protection, tls, credentials, from, .. } = smtp;
+pub(super) async fn hand_over(smtp: &Smtp, parcel: &Parcel, patience: &Patience) -> Result<(), Refused> {
+    let Smtp { host, port, protection, tls, credentials, sender, .. } = smtp;
     let hello = ClientId::default();
     let wrapper = (*protection == Protection::Tls).then(|| tls.clone());
     let within = Within { smtp, patience: patience.step };
@@ -61,14 +67,11 @@ pub(super) async fn hand_over(smtp: &Smtp, message: &Message, patience: &Patienc
         within.ask(Step::Login, server.auth(DEFAULT_MECHANISMS, credentials)).await?;
     }
     // Step by step, since the meaning of a refusal depends on the step.
-    within.ask(Step::Sender, server.command(MailFrom::new(Some(from.clone()), Vec::new()))).await?;
-    for to in message.envelope().to() {
-        within.ask(Step::Recipient, server.command(Rcpt::new(to.clone(), Vec::new()))).await?;
-    }
+    within.ask(Step::Sender, server.command(MailFrom::new(Some(sender.clone()), Vec::new()))).await?;
+    within.ask(Step::Recipient, server.command(Rcpt::new(parcel.to.clone(), Vec::new()))).await?;
     within.ask(Step::Text, server.command(Data)).await?;
-    let text = message.formatted();
     let accepted = Within { patience: patience.acceptance, ..within };
-    accepted.ask(Step::Text, server.message(&text)).await?;
+    accepted.ask(Step::Text, server.message(&parcel.message)).await?;
     // The mail is accepted: a slow QUIT must not cause a second send.
     tokio::spawn(async move { server.abort().await });
     Ok(())

@@ -28,16 +28,13 @@ mod exchange;
 mod settings;
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use email_service::limit::MailLimit;
 use email_service::mail::Mail;
 use email_service::mailer::{Mailer, MailerError};
-use lettre::message::SinglePart;
-use lettre::{Address, Message};
 use messaging::clock::Clock;
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
@@ -46,7 +43,7 @@ use tokio::sync::{Semaphore, watch};
 use tracing::{info, warn};
 
 pub use self::counter::MemoryMailCounter;
-use self::exchange::{Refused, hand_over};
+use self::exchange::{Parcel, Refused, hand_over};
 pub use self::settings::{Smtp, SmtpError};
 use crate::sqlite::mailbox::Mailbox;
 
@@ -180,9 +177,7 @@ impl Sending {
             let reason = format!("since {since} its address is known as undeliverable");
             return Err(MailerError::Undeliverable(reason));
         }
-        let message = self
-            .message(order, outcome, mail)
-            .map_err(|error| MailerError::Undeliverable(format!("it cannot be written: {error}")))?;
+        let parcel = self.parcel(order, outcome, mail)?;
         let turns = self.turns.clone();
         let turn =
             turns.acquire_owned().await.map_err(|error| MailerError::Unavailable(error.to_string()))?;
@@ -191,16 +186,16 @@ impl Sending {
         }
         let (sending, mail) = (self.clone(), mail.clone());
         tokio::spawn(async move {
-            sending.exchange(claim, &message, &mail).await;
+            sending.exchange(claim, &parcel, &mail).await;
             drop(turn);
         });
         Ok(Begun::UnderWay)
     }
 
     /// The exchange, to its end, though its caller may have left.
-    async fn exchange(&self, claim: Claim, message: &Message, mail: &Mail) {
+    async fn exchange(&self, claim: Claim, parcel: &Parcel, mail: &Mail) {
         let (order, outcome) = claim.name;
-        match hand_over(&self.smtp, message, &self.patience).await {
+        match hand_over(&self.smtp, parcel, &self.patience).await {
             Ok(()) => {
                 info!(order_id = %order, "order {order}: the mail server has taken the mail {outcome:?}");
                 // The mail is sent: a copy that cannot be kept must not cause a second send.
@@ -221,23 +216,13 @@ impl Sending {
         }
     }
 
-    fn message(
-        &self,
-        order: OrderId,
-        outcome: NoticeOutcome,
-        mail: &Mail,
-    ) -> Result<Message, Box<dyn Error + Send + Sync>> {
-        let now = u64::try_from(self.clock.now().as_millis()).unwrap_or_default();
-        let to: Address = mail.to.as_str().parse()?;
-        let message = Message::builder()
-            .message_id(Some(format!("<{order}.{}@{}>", outcome.step(), self.smtp.from.domain())))
-            .date(SystemTime::UNIX_EPOCH + Duration::from_millis(now))
-            .from(self.smtp.from.clone().into())
-            .to(to.into())
-            // A subject is one line, also if a customer's text is in it.
-            .subject(mail.subject.replace(char::is_control, " "))
-            .singlepart(SinglePart::plain(mail.text()))?;
-        Ok(message)
+    fn parcel(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<Parcel, MailerError> {
+        let undeliverable = |reason: String| MailerError::Undeliverable(reason);
+        let message = mail.message(order, outcome, &self.smtp.from, self.clock.now());
+        let message = message.map_err(|error| undeliverable(error.to_string()))?;
+        let to =
+            mail.to.as_str().parse().map_err(|_| undeliverable("its address is none in SMTP".to_owned()))?;
+        Ok(Parcel { to, message })
     }
 }
 

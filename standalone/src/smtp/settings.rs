@@ -19,7 +19,10 @@ pub struct Smtp {
     pub(super) protection: Protection,
     pub(super) tls: TlsParameters,
     pub(super) credentials: Option<Credentials>,
-    pub(super) from: Address,
+    /// As it stands in the mail.
+    pub(super) from: EmailAddress,
+    /// The same, as it stands in the exchange.
+    pub(super) sender: Address,
     pub(super) mails_per_hour: Option<NonZeroU32>,
 }
 
@@ -86,7 +89,7 @@ impl Smtp {
             _ => return Err(SmtpError::Url),
         };
         let from = EmailAddress::parse(from).map_err(SmtpError::From)?;
-        let from = from.as_str().parse().map_err(|_| {
+        let sender = from.as_str().parse().map_err(|_| {
             SmtpError::From(protocol::Invalid("must be an address that mail can be sent from"))
         })?;
         let tls = TlsParameters::new_rustls(host.clone()).map_err(SmtpError::Tls)?;
@@ -97,6 +100,7 @@ impl Smtp {
             tls,
             credentials,
             from,
+            sender,
             mails_per_hour: None,
         })
     }

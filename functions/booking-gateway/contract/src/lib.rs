@@ -89,7 +89,7 @@ fn rejected(order: &Order) -> Order {
 fn reserved(order: &Order) -> Order {
     let amount = Money { value: 51_800, currency: Currency::parse("EUR").unwrap() };
     let departs_at = start() + Duration::from_secs(1_000_000);
-    advanced(order, &Input::Update(OrderUpdate::TicketsReserved { amount, departs_at }))
+    advanced(order, &Input::Update(OrderUpdate::TicketsReserved { amount, departs_at, route: None }))
 }
 
 fn cancelling(order: &Order) -> Order {

@@ -158,8 +158,8 @@ pub async fn of_concurrent_mails_no_more_than_the_most_are_counted(counter: Arc<
 
 pub async fn a_mail_arrives_as_it_was_composed(mailer: impl Inbox) {
     let to = EmailAddress::parse("ada@example.com").unwrap();
-    let mail =
-        Mail { to: to.clone(), subject: "Grüße".to_owned(), body: "Zwei\nZeilen\n".to_owned(), link: None };
+    let (subject, body) = ("Grüße".to_owned(), "Zwei\nZeilen\n".to_owned());
+    let mail = Mail { to: to.clone(), subject, body, link: None, html: None, calendar: None };
     mailer.send(order(1), NoticeOutcome::Confirmed, &mail).await.unwrap();
     assert_eq!(mailer.mails(&to).await, [mail]);
 }

@@ -32,6 +32,7 @@ pub async fn email_consumer(setup: &Setup) -> Result<ConsumerFunction, SetupErro
         sender,
         configuration_set: setup.variable("CONFIGURATION_SET").map(str::to_owned),
         limit: limit(setup, counter)?,
+        clock: setup.clock.clone(),
     };
     let store = DynamoMails { client, table };
     let mailer = SesMailer::new(&setup.config, options);

@@ -2,16 +2,20 @@
 //!
 //! Version 1 of the API, which LocalStack's free edition has too.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_ses::Client;
-use aws_sdk_ses::error::{BuildError, ProvideErrorMetadata};
+use aws_sdk_ses::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ses::operation::RequestId;
-use aws_sdk_ses::operation::send_email::SendEmailError;
-use aws_sdk_ses::types::{Body, Content, Destination, Message};
+use aws_sdk_ses::operation::send_raw_email::SendRawEmailError;
+use aws_sdk_ses::primitives::Blob;
+use aws_sdk_ses::types::RawMessage;
 use email_service::limit::MailLimit;
 use email_service::mail::Mail;
 use email_service::mailer::{Mailer, MailerError};
+use messaging::clock::Clock;
 use messaging::error_chain::error_chain;
 use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
@@ -40,10 +44,8 @@ pub struct Options {
     pub configuration_set: Option<String>,
     /// How many mails one address may get; without it, any number.
     pub limit: Option<MailLimit>,
-}
-
-fn text(text: &str) -> Result<Content, BuildError> {
-    Content::builder().data(text).charset("UTF-8").build()
+    /// The time that mail is dated with.
+    pub clock: Arc<dyn Clock>,
 }
 
 impl SesMailer {
@@ -55,30 +57,22 @@ impl SesMailer {
     /// Opens the connection with a mail to an invalid recipient, which SES refuses. SES has no call that only
     /// reads and that a policy can allow for one identity.
     pub async fn connect(&self) {
-        match self.send_to(INVALID, "", "").await {
+        match self.send_to(INVALID, b"Subject: -\r\n\r\n".to_vec()).await {
             Err(error) if error.as_service_error().is_some() => {}
             Err(error) => warn!("the mailer does not answer yet: {}", error_chain(&error)),
             Ok(()) => warn!("the mailer took a mail to an invalid recipient"),
         }
     }
 
-    async fn send_to(
-        &self,
-        recipient: &str,
-        subject: &str,
-        body: &str,
-    ) -> Result<(), aws_sdk_ses::error::SdkError<SendEmailError>> {
-        let unbuilt = aws_sdk_ses::error::SdkError::construction_failure;
-        let message = Message::builder()
-            .subject(text(subject).map_err(unbuilt)?)
-            .body(Body::builder().text(text(body).map_err(unbuilt)?).build())
-            .build();
+    /// Sends a message as it is. SES puts its own date and id into it.
+    async fn send_to(&self, recipient: &str, message: Vec<u8>) -> Result<(), SdkError<SendRawEmailError>> {
+        let message = RawMessage::builder().data(Blob::new(message)).build();
         self.client
-            .send_email()
+            .send_raw_email()
             .source(self.options.sender.as_str())
             .set_configuration_set_name(self.options.configuration_set.clone())
-            .destination(Destination::builder().to_addresses(recipient).build())
-            .message(message)
+            .destinations(recipient)
+            .raw_message(message.map_err(SdkError::construction_failure)?)
             .send()
             .await
             .map(drop)
@@ -87,13 +81,16 @@ impl SesMailer {
 
 #[async_trait]
 impl Mailer for SesMailer {
-    async fn send(&self, _: OrderId, _: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+    async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+        let message = mail
+            .message(order, outcome, &self.options.sender, self.options.clock.now())
+            .map_err(|error| MailerError::Undeliverable(error.to_string()))?;
         if let Some(limit) = &self.options.limit
             && !mail.to.as_str().to_ascii_lowercase().ends_with(SIMULATOR)
         {
             limit.take(&mail.to).await?;
         }
-        self.send_to(mail.to.as_str(), &mail.subject, &mail.text()).await.map_err(|error| {
+        self.send_to(mail.to.as_str(), message).await.map_err(|error| {
             // SES answers this for an invalid address. Other errors pass, or an operator fixes them.
             let undeliverable = error.code() == Some("InvalidParameterValue");
             // Not its message, which quotes addresses.
@@ -110,10 +107,9 @@ impl Mailer for SesMailer {
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use std::num::NonZeroU32;
-    use std::sync::Arc;
 
     use aws_sdk_ses::error::ErrorMetadata;
-    use aws_sdk_ses::operation::send_email::SendEmailOutput;
+    use aws_sdk_ses::operation::send_raw_email::SendRawEmailOutput;
     use aws_smithy_mocks::{mock, mock_client};
     use email_service::limit::{Counted, MailCounter, MailboxHour};
     use messaging::clock::SystemClock;
@@ -130,37 +126,44 @@ mod tests {
         }
     }
 
+    fn mail(address: &str) -> Mail {
+        let (subject, body) = ("Your booking".to_owned(), "is confirmed".to_owned());
+        let to = EmailAddress::parse(address).unwrap();
+        Mail { to, subject, body, link: None, html: None, calendar: None }
+    }
+
+    fn options(limit: Option<MailLimit>) -> Options {
+        let sender = EmailAddress::parse("us@example.com").unwrap();
+        Options { sender, configuration_set: None, limit, clock: Arc::new(SystemClock) }
+    }
+
     #[tokio::test]
     async fn ses_own_mailbox_simulator_gets_any_number_of_mails_and_no_other_address_does() {
-        let sends = || SendEmailOutput::builder().message_id("1").build().unwrap();
-        let rule = mock!(Client::send_email).then_output(sends);
+        let sends = || SendRawEmailOutput::builder().message_id("1").build().unwrap();
+        let rule = mock!(Client::send_raw_email).then_output(sends);
         let (counter, clock) = (Arc::new(Full), Arc::new(SystemClock));
         let limit = Some(MailLimit { counter, most: NonZeroU32::MIN, clock });
-        let sender = EmailAddress::parse("us@example.com").unwrap();
-        let options = Options { sender, configuration_set: None, limit };
+        let options = options(limit);
         let mailer = SesMailer { client: mock_client!(aws_sdk_ses, [&rule]), options };
         for (address, limited) in [
             ("success@simulator.amazonses.com", false),
             ("ada@example.com", true),
             ("ada@evilsimulator.amazonses.com", true),
         ] {
-            let (subject, body) = ("Your booking".to_owned(), "is confirmed".to_owned());
-            let mail = Mail { to: EmailAddress::parse(address).unwrap(), subject, body, link: None };
+            let mail = mail(address);
             let sent = mailer.send(OrderId::from_bytes([7; 16]), NoticeOutcome::Confirmed, &mail).await;
             assert_eq!(matches!(sent, Err(MailerError::Limited(_))), limited, "{address}: {sent:?}");
         }
     }
 
     async fn refused(code: &'static str) -> MailerError {
-        let rule = mock!(Client::send_email).then_error(move || {
+        let rule = mock!(Client::send_raw_email).then_error(move || {
             let answer = ErrorMetadata::builder().code(code).message("ada@example.com is not verified");
-            SendEmailError::generic(answer.build())
+            SendRawEmailError::generic(answer.build())
         });
-        let address = |text| EmailAddress::parse(text).unwrap();
-        let options = Options { sender: address("us@example.com"), configuration_set: None, limit: None };
+        let options = options(None);
         let mailer = SesMailer { client: mock_client!(aws_sdk_ses, [&rule]), options };
-        let (subject, body) = ("Your booking".to_owned(), "is confirmed".to_owned());
-        let mail = Mail { to: address("ada@example.com"), subject, body, link: None };
+        let mail = mail("ada@example.com");
         mailer.send(OrderId::from_bytes([7; 16]), NoticeOutcome::Confirmed, &mail).await.unwrap_err()
     }
 

@@ -13,7 +13,7 @@ use std::task::Poll;
 
 use messaging::entropy::{Entropy, SeededEntropy};
 use messaging::store::StoreError;
-use protocol::flight::{FlightId, SeatCount};
+use protocol::flight::{FlightId, SeatCount, TimeZoneName};
 use protocol::ids::OrderId;
 use protocol::money::{Currency, Money};
 use protocol::reason::Unavailable;
@@ -60,6 +60,7 @@ fn flight(id: &str, capacity: u32, day: i64) -> Flight {
         from: "Vienna".to_owned(),
         to: "Reykjavík".to_owned(),
         departs_at: Timestamp::from_millis(1_800_000_000_000 + day * 86_400_000),
+        time_zone: TimeZoneName::parse("Europe/Vienna").unwrap(),
         capacity,
         price: Money { value: 12_950, currency: Currency::parse("EUR").unwrap() },
     }
@@ -123,7 +124,8 @@ pub async fn a_hold_takes_its_seats_and_is_recorded(store: Arc<dyn TicketStore>)
     assert_eq!(store.find(order(1)).await.unwrap(), None);
     let held = hold(store.as_ref(), order(1), &flight.id, seats(3)).await.unwrap();
     let amount = Money { value: 3 * 12_950, currency: flight.price.currency.clone() };
-    let hold = Hold { flight_id: flight.id.clone(), seats: seats(3), amount, departs_at: flight.departs_at };
+    let (flight_id, departs_at, route) = (flight.id.clone(), flight.departs_at, Some(flight.route()));
+    let hold = Hold { flight_id, seats: seats(3), amount, departs_at, route };
     assert_eq!(held, Held::Held(hold.clone()));
     assert_eq!(store.find(order(1)).await.unwrap(), Some(Reservation::Held(hold)));
     assert_eq!(seats_left(store.as_ref()).await, 7);
