@@ -29,11 +29,12 @@ async function call(method, path, options = {}) {
     const answer = await fetch(path, { method, signal: AbortSignal.timeout(TIMEOUT_MS), ...options });
     const etag = answer.headers.get("ETag");
     const after = milliseconds(answer.headers.get("Retry-After"));
-    if (answer.status === 304) return { etag, after };
+    const at = Date.parse(answer.headers.get("Date")) || Date.now();
+    if (answer.status === 304) return { etag, after, at };
     if (!answer.ok && !isRefusal(answer)) throw new Unavailable(`status ${answer.status}`, { after });
     const content = await answer.json();
     if (!answer.ok) throw new Refusal(answer.status, content);
-    return { content, etag, after };
+    return { content, etag, after, at };
   } catch (error) {
     if (error instanceof Refusal || error instanceof Unavailable) throw error;
     throw new Unavailable("no usable answer", { cause: error });
@@ -80,10 +81,10 @@ export async function flights(signal, onTrouble = () => {}) {
 
 /**
  * Polls a booking until it is settled or `signal` aborts: when the server says, and not while the page is
- * hidden. `fresh` is the booking if it was just made. Without its `token` it has no passenger. Rejects only with
- * a `Refusal`.
+ * hidden. `fresh` is the booking if it was just made. Without its `token` it has no passenger. `onTime` is called
+ * with the server's time, in milliseconds, of each answer. Rejects only with a `Refusal`.
  */
-export async function watch(id, signal, { token, fresh, onBooking, onTrouble }) {
+export async function watch(id, signal, { token, fresh, onBooking, onTrouble, onTime = () => {} }) {
   let etag = null;
   let retry = FIRST_RETRY_MS;
   if (fresh) await pause(FIRST_RETRY_MS, signal);
@@ -92,6 +93,7 @@ export async function watch(id, signal, { token, fresh, onBooking, onTrouble }) 
     if (signal.aborted) return;
     const lost = answer instanceof Unavailable;
     onTrouble(lost);
+    if (!lost) onTime(answer.at);
     if (answer.content) onBooking(answer.content);
     if (answer.content?.settled) return;
     etag = answer.etag ?? etag;

@@ -8,6 +8,7 @@ import * as recent from "./recent.js";
 const views = ["order", "booking", "missing"].map((id) => document.getElementById(id));
 let leaving = new AbortController();
 let fresh = null;
+let draft = null;
 
 /** `refused`: the booking was just asked for with a token that is not right. */
 function route({ refused = false } = {}) {
@@ -17,7 +18,7 @@ function route({ refused = false } = {}) {
   const [id, given] = location.hash.slice(1).split("/");
   if (!id) {
     present("order", "Book a flight");
-    openForm(signal, booked);
+    openForm(signal, booked, draft);
   } else if (!recent.isId(id)) {
     missing(id);
   } else if (given && !recent.isToken(given)) {
@@ -28,10 +29,21 @@ function route({ refused = false } = {}) {
     address({ id, token });
     present("booking", "Your booking");
     const onMissing = () => missing(id);
-    openBooking({ id, token }, signal, { fresh: fresh?.id === id ? fresh : null, refused, onMissing, onRefused: () => refuse(id, token) });
+    const onCalled = (called, isFull) => {
+      // The short name, of a flight that is not on sale any more, replaces no full one.
+      const known = recent.recent().find((booking) => booking.id === id)?.called;
+      if ((isFull || !known) && recent.call(id, called)) listRecent(id);
+    };
+    const onAnother = (order) => {
+      draft = order;
+      location.hash = "";
+    };
+    const onRefused = () => refuse(id, token);
+    openBooking({ id, token }, signal, { fresh: fresh?.id === id ? fresh : null, refused, onMissing, onRefused, onCalled, onAnother });
   }
   listRecent(id);
   fresh = null;
+  draft = null;
 }
 
 function booked(booking) {
@@ -60,6 +72,7 @@ function missing(id) {
 function present(id, title) {
   for (const view of views) view.hidden = view.id !== id;
   document.getElementById("pass").hidden = true; // until the view fills it
+  document.getElementById("zone").hidden = id !== "booking"; // departures have zones of their own
   document.title = `${title} · Gateway`;
 }
 
@@ -67,7 +80,7 @@ function listRecent(current) {
   const items = recent.recent().map((reference) => {
     const link = document.createElement("a");
     link.href = `#${recent.fragment(reference)}`;
-    link.textContent = reference.id.slice(0, 8);
+    link.textContent = reference.called ?? reference.id.slice(0, 8);
     if (reference.id === current) link.setAttribute("aria-current", "page");
     const item = document.createElement("li");
     item.append(link);

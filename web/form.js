@@ -2,7 +2,7 @@
 // error next to its field.
 
 import { Refusal, book, flights } from "./api.js";
-import { day, hour, money, sentence } from "./formats.js";
+import { departure, money, sentence } from "./formats.js";
 import { insist, prepareNotice, sayInNotice, showNotice } from "./notice.js";
 import { showDraft } from "./pass.js";
 import { drop, keep } from "./unanswered.js";
@@ -12,6 +12,7 @@ const board = document.querySelector("#board");
 const boardState = document.querySelector("#board-state");
 const trouble = document.querySelector("#order-trouble");
 const buy = document.querySelector("#buy");
+const note = document.querySelector("#again-note");
 const slots = [...form.querySelectorAll("[data-field]")];
 
 let departures = [];
@@ -27,33 +28,63 @@ for (let count = 1; count <= 9; count += 1) {
   form.querySelector("#seats").append(seat);
 }
 
-/** Shows the form with the present departures; `booked` is called with the new booking. */
-export async function openForm(signal, booked) {
+/**
+ * Shows the form with the present departures; `booked` is called with the new booking. `draft` is filled in: `{ flight,
+ * seats, passenger, card }`, without a card if `card` is false.
+ */
+export async function openForm(signal, booked, draft) {
   onBooked = booked;
-  departures = [];
-  board.replaceChildren();
   trouble.textContent = "";
+  note.textContent = "";
   showNotice();
-  boardState.textContent = "Loading the departures.";
+  if (draft) fillIn(draft);
+  // The departures of before stay until the present ones are there, so that nothing jumps.
+  for (const input of board.querySelectorAll("input")) input.checked = false;
+  boardState.textContent = departures.length ? "" : "Loading the departures.";
+  form.toggleAttribute("data-loading", departures.length === 0);
   refreshDraft();
   const found = await flights(signal, (lost) => {
-    if (lost && !signal.aborted) boardState.textContent = "The departures cannot be loaded. We keep trying.";
+    if (!lost || signal.aborted) return;
+    boardState.textContent = "The departures cannot be loaded. We keep trying.";
+    form.removeAttribute("data-loading");
   });
   if (signal.aborted) return;
+  const chosen = board.querySelector(":checked")?.value ?? draft?.flight;
   departures = found.sort((one, other) => Date.parse(one.departs_at) - Date.parse(other.departs_at));
   boardState.textContent = departures.length ? "" : "No flights are on sale at the moment.";
   board.replaceChildren(...departures.map(row));
+  form.removeAttribute("data-loading");
+  const input = [...board.querySelectorAll("input:enabled")].find(({ value }) => value === chosen);
+  if (input) input.checked = true;
+  refreshDraft();
+  if (draft && input) invite(draft);
+}
+
+/** All of an earlier order but its flight, which is chosen when the departures are there. */
+function fillIn({ seats, passenger, card }) {
+  form.elements.seats.value = seats;
+  form.elements.name.value = passenger.name;
+  form.elements.email.value = passenger.email;
+  if (!card) for (const choice of form.elements.payment_method) choice.checked = false;
+}
+
+/** Leads to what is left to do. */
+function invite({ card }) {
+  note.textContent = card ? "Your order is filled in again. Press Buy if it is right." : "Your order is filled in again. Choose another card.";
+  if (card) buy.focus();
+  else form.elements.payment_method[0].focus();
 }
 
 function row(flight) {
   const label = document.querySelector("#flight-row").content.firstElementChild.cloneNode(true);
   const departed = Date.parse(flight.departs_at) <= Date.now();
   const [scarcity, left] = departed ? ["none", "Departed"] : seatsLeft(flight);
-  const texts = { day: day(flight.departs_at), from: flight.from, to: flight.to, id: flight.id, price: money(flight.price), left };
+  const leaves = departure(flight);
+  const texts = { day: leaves.day, from: flight.from, to: flight.to, id: flight.id, price: money(flight.price), left };
   for (const part of label.querySelectorAll("[data-part]")) part.textContent = texts[part.dataset.part];
   const time = label.querySelector("time");
   time.dateTime = flight.departs_at;
-  time.textContent = hour(flight.departs_at);
+  time.textContent = leaves.hour;
   label.dataset.left = scarcity;
   const input = label.querySelector("input");
   input.value = flight.id;
@@ -155,6 +186,9 @@ async function send(kept) {
 function setSending(now) {
   sending = now;
   for (const button of [buy, ...document.querySelectorAll("#unanswered .button")]) button.setAttribute("aria-disabled", now);
+  buy.setAttribute("aria-busy", now);
+  if (now) buy.textContent = "Sending order…";
+  else refreshDraft();
 }
 
 function refuse({ message, errors }) {

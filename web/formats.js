@@ -12,8 +12,34 @@ function timeFormat(options) {
   const format = new Intl.DateTimeFormat(LOCALE, options);
   return (time) => format.format(new Date(time));
 }
-export const day = timeFormat({ weekday: "short", day: "numeric", month: "short" });
-export const hour = timeFormat({ hour: "2-digit", minute: "2-digit" });
+
+const UTC = "UTC";
+const formatsOf = new Map();
+
+/** The formats of a time zone. A zone that this browser does not know is told in UTC, and says so. */
+function zoned(zone = UTC) {
+  if (!formatsOf.has(zone)) {
+    try {
+      const format = (options) => new Intl.DateTimeFormat(LOCALE, { ...options, timeZone: zone });
+      formatsOf.set(zone, { day: format(DAY), hour: format(HOUR), zone: format({ timeZoneName: "short" }) });
+    } catch {
+      formatsOf.set(zone, zoned(UTC));
+    }
+  }
+  return formatsOf.get(zone);
+}
+const DAY = { weekday: "short", day: "numeric", month: "short" };
+const HOUR = { hour: "2-digit", minute: "2-digit" };
+
+/** A flight's departure as the clock of its airport shows it: `{ day, hour, zone }`, such as `CET`. */
+export function departure({ departs_at: at, time_zone: timeZone }) {
+  const { day, hour, zone } = zoned(timeZone);
+  const moment = new Date(at);
+  const name = zone.formatToParts(moment).find(({ type }) => type === "timeZoneName").value;
+  return { day: day.format(moment), hour: hour.format(moment), zone: name };
+}
+export const day = timeFormat(DAY);
+export const hour = timeFormat(HOUR);
 const second = timeFormat({ hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 const sameDay = (time, now) => new Date(time).toDateString() === now.toDateString();

@@ -1,6 +1,6 @@
 // The boarding pass: a draft beside the form, the ticket beside a booking.
 
-import { day, hour, money, seats } from "./formats.js";
+import { departure, money, seats } from "./formats.js";
 import { label, tone } from "./texts.js";
 
 /** From how many letters on the names of two cities have no room side by side. */
@@ -15,7 +15,7 @@ const buy = document.querySelector("#buy");
 /** The order in the form. `flight` is undefined until one is chosen. */
 export function showDraft({ flight, count, name }) {
   fill({ flight, count, name, tone: "draft", status: "Not booked yet" });
-  buy.textContent = `Buy ${seats(count)}`;
+  if (buy.getAttribute("aria-busy") !== "true") buy.textContent = `Buy ${seats(count)}`;
 }
 
 /** `flight` is undefined until the departures are loaded, and if they do not include it. */
@@ -37,13 +37,14 @@ function fill({ flight, flightId = flight?.id, count, name, amount, tone, status
   // There is no amount until the seats are held. Until then the expected total is shown.
   const expected = flight && (tone === "draft" || tone === "open");
   const total = amount ?? (expected && { value: flight.price.value * count, currency: flight.price.currency });
+  const leaves = flight && departure(flight);
   const texts = {
     flight: flightId ?? "Flight",
     status,
     from: flight?.from,
     to: flight?.to,
-    date: flight && day(flight.departs_at),
-    time: flight && hour(flight.departs_at),
+    date: leaves?.day,
+    time: leaves && `${leaves.hour} ${leaves.zone}`,
     seats: String(count),
     name,
     total: total && money(total),

@@ -5,6 +5,7 @@
 import { moment, money, seats, stamp, words } from "./formats.js";
 
 const PATIENCE = "You do not have to do anything. You can close this page.";
+const SLOW = "This takes longer than usual. The booking is stored, and we keep trying.";
 const UNCHARGED = "Nothing was charged.";
 
 const wasPaid = ({ history }) => history.some(({ event }) => event === "payment_captured");
@@ -41,9 +42,9 @@ export function headline(booking) {
     case "pending":
       return ["Booking received", `${Your(booking)} seats are requested.${wait}`];
     case "tickets_reserved":
-      return [`${Your(booking)} seats are held`, `The payment comes next.${wait}`];
+      return [`${Your(booking)} seats are held`, `${Your(booking)} card is being charged.${wait}`];
     case "confirmed":
-      return ["Booking confirmed", `${Your(booking)} seats are booked and paid.${passenger ? ` The confirmation goes to ${passenger.email}.` : ""}`];
+      return ["Booking confirmed", `${Your(booking)} seats are booked and paid.${passenger ? ` A mail is on its way to ${passenger.email}.` : ""}`];
     case "rejected":
       return [unavailable(booking), `${whyUnavailable(booking)} ${UNCHARGED}`];
     case "payment_declined": {
@@ -106,6 +107,12 @@ export const access = ({ passenger }) =>
     ? "The address of this page is the key to the booking: who has it can see and cancel it. Share it only with people you trust."
     : "What is personal is not shown here. To change the booking, use the browser it was booked in, or the link in its mail.";
 
+/** What a copied link of this view lets its reader do. */
+export const reach = (booking) =>
+  booking?.passenger
+    ? "Copied. Who has this link can see and cancel the booking."
+    : "Copied. Who has this link sees the flight and the status, and nothing personal.";
+
 // The text of each event in the history: title, detail, state. During a cancellation, "unavailable"
 // means that no seats were held, and "declined" that no charge was made.
 const EVENTS = {
@@ -131,14 +138,14 @@ function past(booking) {
   });
 }
 
-function present(booking) {
-  const waiting = { tickets: "Waiting for seats", payment: "Waiting for payment" };
+function present(booking, slow) {
+  const waiting = { tickets: `Reserving ${your(booking)} seats`, payment: `Charging ${your(booking)} card` };
   const undoing = { tickets: "Seats being released", payment: wasPaid(booking) ? "Payment being refunded" : "Charge being cancelled" };
   const titles = tone(booking) === "open" ? waiting : undoing;
   return booking.awaiting.map((what) => ({
     state: "now",
-    title: `${titles[what] ?? `Waiting for ${words(what).toLowerCase()}`} since ${moment(booking.waiting_since)}`,
-    detail: booking.passenger ? PATIENCE : "",
+    title: titles[what] ?? `Waiting for ${words(what).toLowerCase()}`,
+    detail: [`Since ${moment(booking.waiting_since)}.`, slow && SLOW, booking.passenger && PATIENCE].filter(Boolean).join(" "),
   }));
 }
 
@@ -153,14 +160,54 @@ function future(booking) {
 function end(booking) {
   const { status, updated_at: at } = booking;
   const close = (title, detail) => [{ state: "done", title, detail, at, time: stamp(at) }];
-  if (status === "confirmed") return close("Confirmed", mail(booking));
+  // That a mail was sent is known to the Email Service alone: its step stays open.
+  if (status === "confirmed") return [...close("Confirmed", ""), { state: "next", title: "A mail is on its way", detail: addressee(booking) }];
   if (status === "cancelled") return close(ending(booking), "");
   return [];
 }
 
 const mail = ({ passenger }) => (passenger ? `E-mail to ${passenger.email}` : "By e-mail");
+const addressee = ({ passenger }) => (passenger ? `To ${passenger.email}` : "To the passenger");
 
 const ending = (booking) => (isExpired(booking) ? "Expired" : "Cancelled");
 
-/** All steps of a booking, in order: `{ state: "done" | "stop" | "now" | "next", title, detail, at, time }`. */
-export const steps = (booking) => [...past(booking), ...present(booking), ...future(booking), ...end(booking)];
+/**
+ * All steps of a booking, in order: `{ state: "done" | "stop" | "now" | "next", title, detail, at, time }`. `slow`: it
+ * has waited longer than usual for what it waits for.
+ */
+export const steps = (booking, slow = false) => [...past(booking), ...present(booking, slow), ...future(booking), ...end(booking)];
+
+/** From how long a wait on is called slow, in milliseconds. */
+export const USUAL_MS = 10_000;
+
+/** What a screen reader says when a booking has changed: the news, and the steps that were not done before. */
+export function spoken(booking, before = []) {
+  const [title, summary] = headline(booking);
+  const known = new Set(before.filter(isOver).map((step) => step.title));
+  const all = steps(booking);
+  const done = all.filter((step) => isOver(step) && !known.has(step.title)).map((step) => step.title);
+  const ahead = all.find((step) => !isOver(step));
+  return [`${title}.`, summary, done.length && `Done: ${done.join(", ")}.`, ahead && `Next: ${ahead.title}.`].filter(Boolean).join(" ");
+}
+
+const isOver = ({ state }) => state === "done" || state === "stop";
+
+/**
+ * Another order in place of one that came to nothing: `{ button, note, draft }`, or null. The draft has all but the
+ * card where that was refused. `flight` is the flight as it is on sale now, undefined if it is not.
+ */
+export function another(booking, flight) {
+  const { status, reason, seats: count, passenger } = booking;
+  if (!passenger || !flight) return null;
+  const draft = { flight: flight.id, seats: count, passenger, card: true };
+  if (status === "payment_declined") {
+    return { button: "Try another card", note: "Flight, seats and passenger will be filled in for you.", draft: { ...draft, card: false } };
+  }
+  if (status !== "rejected") return null;
+  if (reason === "price_changed") return { button: "Book at the new price", note: `A seat costs ${money(flight.price)} now.`, draft };
+  if (reason !== "sold_out") return null;
+  const left = Math.min(flight.seats_left, count);
+  if (left === 0) return { button: "", note: "No seat is left on this flight at the moment.", draft };
+  const note = `${seats(flight.seats_left)} ${flight.seats_left === 1 ? "is" : "are"} left on this flight.`;
+  return { button: left < count ? `Book ${seats(left)} instead` : "Try again", note, draft: { ...draft, seats: left } };
+}

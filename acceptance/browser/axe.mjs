@@ -7,8 +7,8 @@ import { fileURLToPath } from "node:url";
 const SOURCE = await readFile(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
 
 /**
- * Fails with the list of violations, unless axe finds none on `page` as it is now. Elements that are still
- * fading in are waited for: their colours are not the ones that stay.
+ * Fails with the list of violations, unless axe finds none on `page` (of puppeteer) as it is now. Elements that are
+ * still fading in are waited for: their colours are not the ones that stay.
  */
 export async function expectAccessible(page) {
   await page.evaluate(() => {

@@ -27,8 +27,8 @@ const browser = await launch();
 after(() => browser.close());
 
 /** A server, a network and a first customer, who has the page open. All of it ends with the test. */
-export async function start(test) {
-  const server = await startServer();
+export async function start(test, options = {}) {
+  const server = await startServer(options);
   test.after(server.stop);
   const network = await startProxy(server.url);
   test.after(network.stop);
@@ -43,6 +43,7 @@ export async function newCustomer(test, url) {
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   const errors = errorsOf(page);
+  await page.evaluateOnNewDocument(noteShifts);
   test.after(async () => {
     await context.close();
     assert.deepEqual(errors, [], "errors of the page, and breaches of its policy");
@@ -59,6 +60,15 @@ export async function openPage(test, { width, height, font }) {
   page.setDefaultTimeout(PATIENCE_MS);
   await page.setViewport({ width, height });
   return page;
+}
+
+/** In the page: sums up what jumps. */
+function noteShifts() {
+  window.layoutShift = 0;
+  const add = (shift) => {
+    if (!shift.hadRecentInput) window.layoutShift += shift.value;
+  };
+  new PerformanceObserver((list) => list.getEntries().forEach(add)).observe({ type: "layout-shift", buffered: true });
 }
 
 /** What the page logs as an error. The browser itself logs answers that say no, which are the stories' own. */
@@ -95,26 +105,34 @@ class Customer {
     return this.page.reload();
   }
 
+  /** Brings it to the middle of the window first, as a person does: at the lower edge the total may lie over it. */
+  async click(selector) {
+    const element = await this.page.waitForSelector(selector, { visible: true });
+    await element.evaluate((one) => one.scrollIntoView({ block: "center", behavior: "instant" }));
+    await this.page.locator(selector).click();
+  }
+
   async fillIn({ flight, seats, name, email }) {
-    await this.page.locator(`#board input[value="${flight}"]`).click();
-    await this.page.locator(`#seats input[value="${seats}"]`).click();
+    await this.click(`#board input[value="${flight}"]`);
+    await this.click(`#seats input[value="${seats}"]`);
     await this.page.locator("#name").fill(name);
     await this.page.locator("#email").fill(email);
   }
 
   /** The width and height of the window in CSS pixels, and what the person has set in the system. */
-  async arrange({ width = 1280, height = 900, scheme = "light", motion = "no-preference", media = null }) {
+  async arrange({ width = 1280, height = 900, scheme = "light", motion = "no-preference", media = "" }) {
     await this.page.setViewport({ width, height });
-    await this.page.emulateMediaType(media);
-    await this.page.emulateMediaFeatures([
+    const features = [
       { name: "prefers-color-scheme", value: scheme },
       { name: "prefers-reduced-motion", value: motion },
-    ]);
+    ];
+    this.settings ??= await this.page.createCDPSession(); // what it has set ends with it
+    await this.settings.send("Emulation.setEmulatedMedia", { media, features });
   }
 
   /** The default size of type, as a person sets it in the browser. */
   async setFontSize(pixels) {
-    this.settings ??= await this.page.createCDPSession(); // what it has set ends with it
+    this.settings ??= await this.page.createCDPSession();
     await this.settings.send("Page.setFontSizes", { fontSizes: { standard: pixels, fixed: (pixels * 13) / 16 } });
     const size = await this.page.evaluate(() => getComputedStyle(document.documentElement).fontSize);
     assert.equal(size, `${pixels}px`);
@@ -142,6 +160,11 @@ class Customer {
     });
   }
 
+  /** The sum of how far things have jumped, as the browser counts it: without the half second after each press of a key or a button. */
+  layoutShift() {
+    return this.page.evaluate(() => window.layoutShift);
+  }
+
   /** Starts to note what moves or changes by degrees on the page. */
   watchMotion() {
     return this.page.evaluate(() => {
@@ -157,7 +180,7 @@ class Customer {
   }
 
   /** Waits for the end of what fades or moves in, and does end. */
-  atRest() {
+  settle() {
     return this.page.evaluate(() => {
       const ending = document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity);
       return Promise.allSettled(ending.map(({ finished }) => finished));
@@ -165,21 +188,30 @@ class Customer {
   }
 
   /** Keeps a picture of the whole page where SCREENSHOTS says. The window is as high as the page meanwhile. */
-  async picture(name) {
+  async picture(name, { whole = true } = {}) {
     if (!process.env.SCREENSHOTS) return;
     await mkdir(process.env.SCREENSHOTS, { recursive: true });
-    await this.atRest();
+    await this.settle();
     const window = this.page.viewport();
     const height = await this.page.evaluate(() => document.documentElement.scrollHeight);
-    await this.page.setViewport({ ...window, height: Math.max(height, window.height) });
+    if (whole) await this.page.setViewport({ ...window, height: Math.max(height, window.height) });
     // Beyond the window Chromium would draw with its own size of type.
     await this.page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}.png`), captureBeyondViewport: false });
     await this.page.setViewport(window);
   }
 
+  /** What stands in the form; `card` is null without one. */
+  filledIn() {
+    return this.page.$eval("#order", (form) => {
+      const fields = new FormData(form);
+      const [flight, name, email, card] = ["flight_id", "name", "email", "payment_method"].map((field) => fields.get(field));
+      return { flight, seats: Number(fields.get("seats")), name, email, card };
+    });
+  }
+
   /** Chooses a card by its name. */
   async choose(card) {
-    await this.page.locator(`label.card ::-p-text(${card})`).click();
+    await this.click(`label.card ::-p-text(${card})`);
   }
 
   async press(button) {
@@ -264,6 +296,16 @@ const items = (answer) => answer.items ?? answer;
 export async function charges(server) {
   await atRest(server);
   return items(await server.read("/operator/payments"));
+}
+
+/** Books seats as another customer, without a browser. */
+export async function bookElsewhere(server, { flight, seats }) {
+  const passenger = { name: "Bob Frost", email: "bob@example.com" };
+  const body = JSON.stringify({ flight_id: flight, seats, passenger, payment_method: "pm_card_visa" });
+  const headers = { "Content-Type": "application/json" };
+  const answer = await fetch(`${server.url}/bookings`, { method: "POST", headers, body });
+  assert.equal(answer.status, 202);
+  await atRest(server);
 }
 
 /** The mails that were sent, newest first. */

@@ -1,15 +1,16 @@
 // The network between the browser and the server. It can lose the answers to orders: the server has the order, and
-// has answered, but the browser sees its connection end. It can be cut altogether.
+// has answered, but the browser sees its connection end. It can be slow for orders, and cut altogether.
 
 import { once } from "node:events";
 import { createServer, request } from "node:http";
 
-/** `{ url, orders, loseAnswers, cut, restore, stop }`: `orders` holds the idempotency key of each order that arrived. */
+/** `{ url, orders, loseAnswers, delay, cut, restore, stop }`: `orders` holds the idempotency key of each order that arrived. */
 export async function startProxy(server) {
   const { hostname, port } = new URL(server);
   const orders = [];
   let losing = false;
   let away = false;
+  let delay = 0;
 
   const proxy = createServer((incoming, outgoing) => {
     const { method, url, headers } = incoming;
@@ -31,7 +32,7 @@ export async function startProxy(server) {
       answer.pipe(outgoing);
     });
     onward.on("error", () => incoming.socket.destroy());
-    incoming.pipe(onward);
+    setTimeout(() => incoming.pipe(onward), isOrder ? delay : 0);
   });
 
   proxy.listen(0, "127.0.0.1");
@@ -40,6 +41,7 @@ export async function startProxy(server) {
     url: `http://127.0.0.1:${proxy.address().port}/`,
     orders,
     loseAnswers: () => (losing = true),
+    delay: (milliseconds) => (delay = milliseconds),
     cut: () => (away = true),
     restore: () => (losing = away = false),
     async stop() {

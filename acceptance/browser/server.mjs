@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -17,11 +17,17 @@ export const PUBLIC_URL = "https://tickets.example.com/";
 /**
  * `{ url, read, run, send, end, stop }`: `read` is `GET` of a path of the server itself, past the proxy; `send` a change of it;
  * `run` a service's switch; `end` ends the process by a signal and keeps its data, for a next one with the same `directory`;
- * `stop` removes them. `more` are further options of `serve`.
+ * `stop` removes them. `more` are further options of `serve`. It sells `flights`, as a flights file describes them, or those
+ * of a new server.
  */
-export async function startServer({ directory, port = 0, more = [], env = {} } = {}) {
+export async function startServer({ directory, port = 0, more = [], env = {}, flights } = {}) {
   directory ??= await mkdtemp(join(tmpdir(), "bookings-browser-"));
   const options = ["--port", String(port), "--data", join(directory, "data"), "--public-url", PUBLIC_URL, ...more];
+  if (flights) {
+    const file = join(directory, "flights.json");
+    await writeFile(file, JSON.stringify(flights));
+    options.push("--flights", file);
+  }
   const child = spawn(BINARY, ["serve", ...options], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
   const exited = new Promise((resolve) => child.once("exit", resolve).once("error", resolve));
   let log = "";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 process.env.TZ = "Europe/Vienna"; // before the formats are made
-const { day, hour, moment, money, seats, sentence, stamp, words } = await import("../formats.js");
+const { day, departure, hour, moment, money, seats, sentence, stamp, words } = await import("../formats.js");
 
 test("money is in minor units, of which each currency has its own number", () => {
   assert.equal(money({ value: 12950, currency: "EUR" }), "€129.50");
@@ -39,6 +39,16 @@ test("a time of today has no day, other times have one", () => {
   assert.match(moment("2026-12-25T06:30:00Z", now), /^Fri,? 25 Dec, 07:30$/);
   assert.match(stamp("2026-12-23T06:30:05Z", now), /^Wed,? 23 Dec, 07:30:05$/);
   assert.match(moment("2026-12-24T23:30:00Z", now), /^Fri,? 25 Dec, 00:30$/); // today in UTC, not in Vienna
+});
+
+test("a departure is on the clock of its airport, and says which", () => {
+  const told = (time_zone, departs_at = "2026-12-24T23:30:00Z") => Object.values(departure({ departs_at, time_zone })).join(" ").replace(",", "");
+  assert.equal(told("Europe/Vienna"), "Fri 25 Dec 00:30 CET");
+  assert.equal(told("Europe/Vienna", "2026-07-01T06:40:00Z"), "Wed 1 Jul 08:40 CEST");
+  assert.equal(told("Asia/Tokyo"), "Fri 25 Dec 08:30 GMT+9");
+  assert.equal(told("UTC"), "Thu 24 Dec 23:30 UTC");
+  assert.equal(told("Mars/Olympus"), "Thu 24 Dec 23:30 UTC", "a zone that this browser does not know");
+  assert.equal(told(undefined), "Thu 24 Dec 23:30 UTC", "a server of before");
 });
 
 test("seats are counted", () => {

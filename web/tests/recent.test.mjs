@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { drop, dropToken, fragment, keep, recent, tokenOf } from "../recent.js";
+import { call, drop, dropToken, fragment, keep, recent, tokenOf } from "../recent.js";
 import { Storage, blocked } from "./storage.mjs";
 
 const id = (digit) => `0b5e7c5a-8f0e-4c43-9f5d-4f1f6f0f2a1${digit}`;
@@ -30,6 +30,17 @@ test("a list of ids alone, as an earlier version kept it, is read", () => {
   assert.deepEqual(recent().map(fragment), [id(1), id(2)]);
   keep({ id: id(3), token: TOKEN });
   assert.deepEqual(recent(), [{ id: id(3), token: TOKEN }, { id: id(1) }, { id: id(2) }]);
+});
+
+test("a booking in the list is called by its flight, and keeps that without its token", () => {
+  keep({ id: id(1), token: TOKEN });
+  assert.equal(call(id(1), "OS-101, Vienna to Lisbon, Tue 1 Dec"), true);
+  assert.equal(call(id(1), "OS-101, Vienna to Lisbon, Tue 1 Dec"), false, "nothing has changed");
+  assert.equal(call(id(2), "OS-118"), false, "it is not in the list");
+  dropToken(id(1), TOKEN);
+  assert.deepEqual(recent(), [{ id: id(1), called: "OS-101, Vienna to Lisbon, Tue 1 Dec" }]);
+  call(id(1), "x".repeat(200));
+  assert.equal(recent()[0].called.length, 35, "what is too long for a list is not kept");
 });
 
 test("a refused token is forgotten, and no other one", () => {

@@ -51,7 +51,7 @@ impl Page<'_> {
                     style { (PreEscaped(DARK)) }
                 }
                 body style={ "margin:0;padding:0;background:#e4ebea;" (FONT) } {
-                    table.page role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"
+                    div role="main" { table.page role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"
                         style="background:#e4ebea;" {
                         tr { td align="center" style="padding:24px 12px;" {
                             table.sheet role="presentation" width="100%" cellpadding="0" cellspacing="0" border="0"
@@ -78,7 +78,7 @@ impl Page<'_> {
                                 } }
                             }
                         } }
-                    }
+                    } }
                 }
             }
         };
