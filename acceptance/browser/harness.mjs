@@ -138,7 +138,7 @@ class Customer {
     assert.equal(size, `${pixels}px`);
   }
 
-  /** The texts that reach out of the window, or of the card or the button that they are on. */
+  /** The texts that reach out of the window, or of the card or the button that they are on, or are squeezed in it. */
   overflows() {
     return this.page.evaluate(() => {
       const SHEETS = ".button, .flight, .card, .seats label, .pass-main, .pass-stub, .choice, .confirmation, .notice";
@@ -146,6 +146,10 @@ class Customer {
       const width = document.documentElement.clientWidth;
       const { scrollWidth } = document.documentElement;
       if (scrollWidth > width) found.push(`the page is ${scrollWidth} px wide in a window of ${width} px`);
+      for (const button of document.querySelectorAll(".button")) {
+        const lines = button.clientHeight / parseFloat(getComputedStyle(button).fontSize);
+        if (button.checkVisibility() && lines > 6) found.push(`${button.textContent}, in a column of letters`);
+      }
       const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
       while (texts.nextNode()) {
         const { parentElement: parent, data } = texts.currentNode;
