@@ -208,6 +208,12 @@ fn a_bad_flights_file_is_refused_whole_and_says_where() {
         ("\"capacity\":3,", "", "capacity"),
         ("\"value\":1", "\"value\":9007199254740993", "price.value"),
         ("A-2", "A-1", "used twice"),
+        (
+            "\"capacity\"",
+            "\"time_zone\":\"Mars/Olympus\",\"capacity\"",
+            "Mars/Olympus is not in the IANA database",
+        ),
+        ("\"capacity\"", "\"time_zone\":\"+01:00\",\"capacity\"", "IANA time zone such as Europe/Vienna"),
     ] {
         let error = flights(path, &format!("[{good},{}]", good.replace("A-1", "A-2").replace(from, to)));
         let named_first = if named.starts_with("flight") { named } else { "flight 2" };

@@ -483,6 +483,28 @@ fn confirmed(name: &str) -> Event<EmailCommand> {
     Event { order: order(), message, time: clock().now(), expires: None, traceparent: None, attempt: 0 }
 }
 
+/// Its parts without parts of their own.
+fn texts(message: &str) -> Vec<(String, String)> {
+    let parsed = parse_mail(message.as_bytes()).unwrap();
+    let leaves = parsed.parts().filter(|part| part.subparts.is_empty());
+    leaves.map(|part| (part.ctype.mimetype.clone(), part.get_body().unwrap().replace("\r\n", "\n"))).collect()
+}
+
+#[tokio::test]
+async fn a_confirmed_booking_arrives_as_a_text_a_page_and_an_entry_for_a_calendar() {
+    let post = Post::start().await;
+    let EmailCommand::Send(notice) = confirmed("Ada Byron").message;
+    let notice = Notice { departs_at: Some(clock().now()), ..notice };
+    let mail = Mail::compose(order(), &notice, None, clock().now());
+    post.send(&mail).await.unwrap();
+    let [text, page, entry] = <[_; 3]>::try_from(texts(&post.server.taken()[0].text)).unwrap();
+    assert_eq!(text, ("text/plain".to_owned(), mail.text()));
+    assert_eq!(page, ("text/html".to_owned(), mail.html.unwrap()));
+    // SMTP ends a text with line breaks of its own.
+    let lines = |text: &str| text.trim_end().replace("\r\n", "\n");
+    assert_eq!((entry.0.as_str(), lines(&entry.1)), ("text/calendar", lines(&mail.calendar.unwrap())));
+}
+
 #[tokio::test]
 async fn the_email_service_waits_for_a_server_and_not_for_an_unknown_address() {
     let post = Post::start().await;

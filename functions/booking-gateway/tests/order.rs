@@ -8,11 +8,12 @@ use booking_gateway::erasure::Erasure;
 use booking_gateway::order::{Applied, Command, Ignored, Input, Order, Request, State, Undoing, apply, owed};
 use booking_gateway_contract::order as accepted;
 use protocol::flight::{Route, TimeZoneName};
-use protocol::messages::{OrderUpdate, Payload};
+use protocol::messages::{EmailCommand, OrderUpdate, Payload};
 use protocol::money::{Currency, Money};
 use protocol::passenger::Passenger;
 use protocol::reason::{Declined, Reason, Unavailable};
 use protocol::time::Timestamp;
+use protocol::topic::AnyMessage;
 
 const STATES: [State; 10] = [
     State::Pending,
@@ -237,6 +238,24 @@ fn every_state_owes_what_it_awaits_and_a_settled_one_owes_its_mail() {
         "send-cancelled",
     ];
     assert_eq!(STATES.map(names), expected);
+}
+
+#[test]
+fn the_route_that_the_seats_are_held_on_is_in_every_later_mail() {
+    let mut order = accepted(1, 0);
+    let held =
+        OrderUpdate::TicketsReserved { amount: amount(), departs_at: departure(), route: Some(route()) };
+    for update in [held, OrderUpdate::PaymentCaptured] {
+        let Applied::Advance(next) = apply(&order, &Input::Update(update), later()) else {
+            panic!("it moves")
+        };
+        order = *next;
+    }
+    for state in [State::Confirmed, State::PaymentDeclined, State::Cancelled] {
+        let [Command(mail)] = <[_; 1]>::try_from(owed(&Order { state, ..order.clone() })).unwrap();
+        let AnyMessage::Email(EmailCommand::Send(notice)) = mail else { panic!("a mail: {mail:?}") };
+        assert_eq!(notice.route, Some(route()), "{}", name(state));
+    }
 }
 
 /// The attack: a booking of a flight that never was has us write to an address of a stranger's choice.

@@ -74,3 +74,18 @@ pub struct Offer {
     /// How many of its seats are free.
     pub seats_left: u32,
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_flight_of_before_is_told_in_utc_and_one_of_a_later_version_is_read() {
+        let stored = r#"{"id":"A-1","from":"a","to":"b","departs_at":"2099-01-01T00:00:00Z","capacity":3,
+            "price":{"value":1,"currency":"EUR"},"gate":"B7"}"#;
+        let flight: Flight = serde_json::from_str(stored).unwrap();
+        assert_eq!(flight.time_zone.as_str(), "UTC");
+    }
+}
