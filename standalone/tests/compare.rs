@@ -19,9 +19,8 @@ fn customers(phase: &str) -> (u32, u32) {
 fn outcome(table: &str, phase: &str, system: &str) -> [u32; 6] {
     let line = table.lines().find_map(|line| line.strip_prefix(phase)?.trim().strip_prefix(system));
     let line = line.unwrap_or_else(|| panic!("{phase}, {system}: {table}"));
-    // Units and punctuation aside: after the first three the two times and the tickets at once.
-    let numbers = line.split_whitespace().map(|word| word.trim_end_matches(','));
-    let numbers: Vec<&str> = numbers.filter(|word| *word != "ms").collect();
+    // Units aside: after the first three the two times and the tickets at once.
+    let numbers: Vec<&str> = line.split_whitespace().filter(|word| *word != "ms").collect();
     [0, 1, 2, 6, 7, 8].map(|column| numbers[column].parse().unwrap_or_else(|_| panic!("{line}")))
 }
 

@@ -106,20 +106,43 @@ impl Outcome {
     }
 }
 
+/// What stands above the columns. An answer's columns are the time until it came.
+const HEADS: [[&str; 13]; 2] = [
+    ["", "", "", "", "turned", "answer", "answer", "tickets", "tickets", "charged", "", "bookings", "CPU"],
+    [
+        "phase",
+        "system",
+        "came",
+        "answered",
+        "away",
+        "p50",
+        "p99",
+        "in 5 s",
+        "in all",
+        "no ticket",
+        "doubled",
+        "/s",
+        "each",
+    ],
+];
+
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "phase         system  customers  answered  turned away      answer p50, p99  tickets in 5 s, in the end  \
-             charged, no ticket  doubled  bookings/s  CPU each"
-        )?;
+        for head in HEADS {
+            let [phase, system, came, answered, away, half, most, soon, all, charged, doubled, rate, cpu] =
+                head;
+            writeln!(
+                f,
+                "{phase:<12} {system:<6} {came:>5} {answered:>9} {away:>6} {half:>11} {most:>11} {soon:>7} {all:>7} {charged:>9} {doubled:>7} {rate:>8} {cpu:>8}"
+            )?;
+        }
         let ms = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
         for row in &self.rows {
             let rate = row.rate.map_or("–".to_owned(), |rate| format!("{rate:.0}"));
             let cpu = row.cpu.map_or("–".to_owned(), |cpu| format!("{:.2} ms", cpu.as_secs_f64() * 1e3));
             writeln!(
                 f,
-                "{:<13} {:<7} {:>9}  {:>8}  {:>11}  {:>9}, {:>9}  {:>14}, {:>10}  {:>18}  {:>7}  {rate:>10}  {cpu:>8}",
+                "{:<12} {:<6} {:>5} {:>9} {:>6} {:>11} {:>11} {:>7} {:>7} {:>9} {:>7} {rate:>8} {cpu:>8}",
                 row.phase,
                 row.system,
                 row.customers,
