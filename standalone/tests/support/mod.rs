@@ -1,6 +1,7 @@
 //! What the tests of the binary and of the platform share.
 #![allow(dead_code, clippy::unwrap_used, clippy::allow_attributes, reason = "each test file uses its part")]
 
+pub(crate) mod openapi;
 pub(crate) mod smtp_server;
 pub(crate) mod socket;
 
