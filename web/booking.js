@@ -8,7 +8,7 @@ import { USUAL_MS, access, another, deadline, headline, label, reach, spoken, st
 const $ = (id) => document.querySelector(`#${id}`);
 const TROUBLE = "The booking service does not answer. The booking is stored. We keep trying.";
 const NO_COPY = "This browser does not let the page copy. Copy its address instead.";
-const LIVE = { yes: "Live: each step appears here as it happens", lost: "No connection: trying again", no: "Updates have ended" };
+const LIVE = { yes: "Live: each step appears here as it happens", lost: "No connection: trying again", no: "" };
 const WRONG_KEY = "The key in this link is not right, so the booking is shown without what is personal, and cannot be changed here.";
 
 /**
