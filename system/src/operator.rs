@@ -16,7 +16,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post, put};
 use messaging::clock::Clock;
 use messaging::store::StoreError;
 use serde::Serialize;
@@ -58,24 +58,35 @@ type Asked = State<Arc<Operator>>;
 pub fn router(operator: Operator) -> Router {
     let routes = Router::new()
         .route("/operator/system", get(system))
-        .route("/operator/services/{service}", get(switches::service).put(switches::set_service))
-        .route("/operator/payment-provider", get(switches::provider).put(switches::set_provider))
-        .route("/operator/poison", post(switches::poison))
+        .route(
+            "/operator/services/{service}",
+            get(switches::service).merge(change(put(switches::set_service))),
+        )
+        .route(
+            "/operator/payment-provider",
+            get(switches::provider).merge(change(put(switches::set_provider))),
+        )
+        .route("/operator/poison", change(post(switches::poison)))
         .route("/operator/topics", get(topics))
         .route("/operator/orders", get(orders::list))
         .route("/operator/orders/{id}/journey", get(orders::journey))
-        .route("/operator/orders/{id}/erase", post(orders::erase))
+        .route("/operator/orders/{id}/erase", change(post(orders::erase)))
         .route("/operator/audit", get(orders::audit))
         .route("/operator/events", get(events::events))
         .route("/operator/dead-letters", get(letters::list))
-        .route("/operator/dead-letters/redrive", post(letters::redrive_all))
-        .route("/operator/dead-letters/{id}/redrive", post(letters::redrive_one))
-        .route("/operator/dead-letters/{id}/discard", post(letters::discard))
+        .route("/operator/dead-letters/redrive", change(post(letters::redrive_all)))
+        .route("/operator/dead-letters/{id}/redrive", change(post(letters::redrive_one)))
+        .route("/operator/dead-letters/{id}/discard", change(post(letters::discard)))
         .route("/operator/mail", get(orders::mail))
         .route("/operator/payments", get(orders::payments))
         .with_state(Arc::new(operator))
         .merge(crate::page::router());
     guarded(routes)
+}
+
+/// A change, which must be sent as JSON: a form of another site's page cannot be.
+fn change(route: MethodRouter<Arc<Operator>>) -> MethodRouter<Arc<Operator>> {
+    route.route_layer(axum::middleware::from_fn(guard::says_json))
 }
 
 /// Paths for those who may use the operator's API.

@@ -24,34 +24,25 @@ pub(crate) async fn orders(
     let read = move |connection: &Connection| {
         let read = |row: &Row<'_>| Ok((row.get::<_, i64>(4)?, orders::order(row)?));
         let most = limit + 1;
-        match filter {
+        if filter == Filter::UNSETTLED {
             // Accepted first has waited longest, but for the few that were cancelled later.
-            Filter::Unsettled => connection.rows(
+            return connection.rows(
                 "SELECT body, next_check, checks, digest, seq FROM orders WHERE seq IN (
                      SELECT seq FROM orders INDEXED BY unsettled
                      WHERE next_check IS NOT NULL AND seq > ?1 ORDER BY seq LIMIT ?2
                  ) ORDER BY seq",
                 params![after, most],
                 read,
-            ),
-            Filter::All => connection.rows(
-                "SELECT body, next_check, checks, digest, seq FROM orders WHERE seq < ?1 ORDER BY seq DESC LIMIT ?2",
-                params![before, most],
-                read,
-            ),
-            Filter::Settled => connection.rows(
-                "SELECT body, next_check, checks, digest, seq FROM orders
-                 WHERE next_check IS NULL AND seq < ?1 ORDER BY seq DESC LIMIT ?2",
-                params![before, most],
-                read,
-            ),
-            Filter::Status(status) => connection.rows(
-                "SELECT body, next_check, checks, digest, seq FROM orders
-                 WHERE seq < ?1 AND json_extract(body, '$.history[#-1].status') = ?3 ORDER BY seq DESC LIMIT ?2",
-                params![before, most, notes::status_name(status)],
-                read,
-            ),
+            );
         }
+        connection.rows(
+            "SELECT body, next_check, checks, digest, seq FROM orders
+             WHERE seq < ?1 AND (?3 IS NULL OR json_extract(body, '$.history[#-1].status') = ?3)
+                 AND (?4 IS NULL OR (next_check IS NULL) = ?4)
+             ORDER BY seq DESC LIMIT ?2",
+            params![before, most, filter.status.map(notes::status_name), filter.settled],
+            read,
+        )
     };
     Ok(paging::page(database.scan(read).await?, limit))
 }

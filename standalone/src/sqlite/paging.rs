@@ -13,7 +13,8 @@ pub(super) fn after(page: &Page) -> Result<i64, PageError> {
 }
 
 fn number(page: &Page) -> Result<Option<i64>, PageError> {
-    page.after.as_deref().map(str::parse).transpose().map_err(|_| PageError::After)
+    let number = |after: &str| after.parse().ok().filter(|number| *number > 0).ok_or(PageError::After);
+    page.after.as_deref().map(number).transpose()
 }
 
 /// A page of `limit` items out of one more, each with its row's number.

@@ -99,7 +99,7 @@ pub async fn orders_are_listed_newest_first_a_page_at_a_time(stage: impl Stage) 
     booked.reverse();
     let (mut found, mut page) = (Vec::new(), Page { limit: 2, after: None });
     loop {
-        let answer = stage.view().orders(Filter::All, &page).await.unwrap();
+        let answer = stage.view().orders(Filter::ALL, &page).await.unwrap();
         assert!(answer.items.len() <= 2);
         found.extend(answer.items.into_iter().map(|order| order.id));
         match answer.next {
@@ -112,25 +112,28 @@ pub async fn orders_are_listed_newest_first_a_page_at_a_time(stage: impl Stage) 
 
 pub async fn an_order_is_among_the_unsettled_until_it_is_settled(stage: impl Stage) {
     let (first, second) = (stage.book().await, stage.book().await);
-    assert_eq!(listed(&stage, Filter::Unsettled).await, [first, second], "the longest wait first");
-    assert_eq!(listed(&stage, Filter::Settled).await, []);
+    assert_eq!(listed(&stage, Filter::UNSETTLED).await, [first, second], "the longest wait first");
+    assert_eq!(listed(&stage, Filter { settled: Some(true), ..Filter::ALL }).await, []);
     stage.work().await;
-    assert_eq!(listed(&stage, Filter::Unsettled).await, []);
-    assert_eq!(listed(&stage, Filter::Settled).await, [second, first]);
+    assert_eq!(listed(&stage, Filter::UNSETTLED).await, []);
+    assert_eq!(listed(&stage, Filter { settled: Some(true), ..Filter::ALL }).await, [second, first]);
 }
 
 pub async fn orders_of_a_status_are_listed_alone(stage: impl Stage) {
+    let of = |status| Filter { status: Some(status), ..Filter::ALL };
     let confirmed = stage.book().await;
     stage.work().await;
     let pending = stage.book().await;
-    assert_eq!(listed(&stage, Filter::Status(Status::Confirmed)).await, [confirmed]);
-    assert_eq!(listed(&stage, Filter::Status(Status::Pending)).await, [pending]);
-    assert_eq!(listed(&stage, Filter::Status(Status::Rejected)).await, []);
+    assert_eq!(listed(&stage, of(Status::Confirmed)).await, [confirmed]);
+    assert_eq!(listed(&stage, of(Status::Pending)).await, [pending]);
+    assert_eq!(listed(&stage, of(Status::Rejected)).await, []);
+    assert_eq!(listed(&stage, Filter { settled: Some(false), ..of(Status::Pending) }).await, [pending]);
+    assert_eq!(listed(&stage, Filter { settled: Some(false), ..of(Status::Confirmed) }).await, []);
 }
 
 pub async fn a_page_after_what_is_no_cursor_is_refused(stage: impl Stage) {
     let page = Page { after: Some("no cursor".to_owned()), ..Page::default() };
-    let refused = stage.view().orders(Filter::All, &page).await.unwrap_err();
+    let refused = stage.view().orders(Filter::ALL, &page).await.unwrap_err();
     assert_eq!(refused.to_string(), "must be the `next` of an earlier page");
 }
 

@@ -9,19 +9,26 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use axum::extract::Request;
 use axum::http::header::{AsHeaderName, FORWARDED, HOST, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use shared_http::Problem;
 
-/// Answers `403` to a request that is not from this machine, and `415` to a change that is not sent as JSON.
+/// Answers `403` to a request that is not from this machine.
 pub(super) async fn guard(request: Request, next: Next) -> Response {
-    let passed = is_local(request.uri(), request.headers())
-        .and_then(|()| says_json(request.method(), request.headers()));
-    match passed {
+    match is_local(request.uri(), request.headers()) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     }
+}
+
+/// Answers `415` to a change that is not sent as JSON.
+pub(super) async fn says_json(request: Request, next: Next) -> Response {
+    if shared_http::is_json(request.headers()) {
+        return next.run(request).await;
+    }
+    let why = "a change must be sent as Content-Type: application/json";
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, why).into_response()
 }
 
 fn is_local(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
@@ -51,17 +58,6 @@ fn is_local(uri: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
     // A proxy on this machine may serve strangers, and call the server by its loopback address.
     if headers.contains_key(FORWARDED) || headers.contains_key("x-forwarded-for") {
         return forbidden("the operator's API takes no forwarded requests: ask it on its own machine");
-    }
-    Ok(())
-}
-
-fn says_json(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
-    let changes = [Method::PUT, Method::POST, Method::PATCH].contains(method);
-    if changes && !shared_http::is_json(headers) {
-        return Err(Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "a change must be sent as Content-Type: application/json",
-        ));
     }
     Ok(())
 }

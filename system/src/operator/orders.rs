@@ -37,15 +37,7 @@ async fn find(operator: &Operator, id: OrderId) -> Result<(Order, Case), Problem
 
 pub(super) async fn list(State(operator): Asked, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let mut query = Query::parse(query.as_deref())?;
-    let filter = match (query.take("status")?, query.take::<bool>("settled")?) {
-        (None, None) => Filter::All,
-        (Some(status), None) => Filter::Status(status),
-        (None, Some(true)) => Filter::Settled,
-        (None, Some(false)) => Filter::Unsettled,
-        (Some(_), Some(_)) => {
-            return Err(Problem::new(StatusCode::BAD_REQUEST, "give status or settled, not both"));
-        }
-    };
+    let filter = Filter { status: query.take("status")?, settled: query.take("settled")? };
     let page = query.page()?;
     let orders = operator.view.orders(filter, &page).await.map_err(no_page)?;
     let items: Vec<_> = orders.items.iter().map(without_passenger).collect();

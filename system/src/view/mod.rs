@@ -45,7 +45,7 @@ pub trait View: Send + Sync {
     /// How many orders have each status. A status without orders may be absent.
     async fn orders_by_status(&self) -> Result<Vec<(Status, u64)>, StoreError>;
 
-    /// Orders: newest first, or with [`Filter::Unsettled`] the one first that has waited longest.
+    /// Orders: newest first, or with [`Filter::UNSETTLED`] the one first that has waited longest.
     async fn orders(&self, filter: Filter, page: &Page) -> Result<Paged<Order>, PageError>;
 
     /// What every service knows of an order; an empty case if none knows it.
@@ -82,16 +82,18 @@ pub trait View: Send + Sync {
 
 /// Which orders are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Filter {
-    /// All.
-    #[default]
-    All,
-    /// Those of a status.
-    Status(Status),
-    /// Those that are settled.
-    Settled,
-    /// Those that are not.
-    Unsettled,
+pub struct Filter {
+    /// Only those of a status.
+    pub status: Option<Status>,
+    /// Only those that are settled, or only those that are not.
+    pub settled: Option<bool>,
+}
+
+impl Filter {
+    /// Every order.
+    pub const ALL: Self = Self { status: None, settled: None };
+    /// The orders that wait.
+    pub const UNSETTLED: Self = Self { status: None, settled: Some(false) };
 }
 
 /// The switches of the topics' consumers.
