@@ -59,7 +59,7 @@ test("the guided outage goes from all well to the score, through a real kill", a
   const step = (title) => system.sees('#outage-steps [aria-current="step"]', title, 15);
   await step(/All is well/);
   await step(/Billing is stopped/);
-  assert.equal(await system.isOn("billing-service"), false);
+  await within(1, async () => assert.equal(await system.isOn("billing-service"), false));
   await step(/Replies are lost/);
   await step(/The process is killed/);
   await within(10, async () => assert.equal(await system.page.$eval("#outage-kill", (one) => one.checkVisibility()), true));

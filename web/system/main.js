@@ -87,15 +87,21 @@ const checkLedgers = calmly(async () => {
   }
 }, () => 1_000);
 
-/** After a time without events, everything that is shown is read again. */
-function readAll({ most = 200 } = {}) {
+/** After a time without all events, everything that is shown is read again. */
+function readAll() {
   refreshOrders();
   refreshJourney();
   refreshLetters();
-  for (const id of customers.waitingOrders().slice(0, most)) refreshCustomer(id);
+  if (customers.waiting()) askForCustomers();
 }
 
-async function refreshCustomer(id) {
+/** What became of the customers' orders that wait, as far as this page knows; a few at a time, for the other requests. */
+const askForCustomers = calmly(async () => {
+  const ids = customers.waitingOrders();
+  while (ids.length) await Promise.all(ids.splice(0, 3).map(askForCustomer));
+}, () => 1_000);
+
+async function askForCustomer(id) {
   try {
     customers.orderChanged(await get(`bookings/${id}`));
     redraw();
@@ -110,7 +116,7 @@ function onEvent(name, body) {
     happens({ type: "gauges", body });
     compareLetters(body);
     if (body.audit.differences) refreshDifferences();
-    if (body.skipped) readAll({ most: 10 });
+    if (body.skipped) readAll();
     if (customers.count) checkLedgers();
     return;
   }
