@@ -88,6 +88,18 @@ test("in one outage the chain turns all customers away and charges some, the top
   assert.equal(new Set(await system.page.$$eval("#topics .tile", (tiles) => tiles.map((tile) => tile.dataset.fate))).size, 1);
 });
 
+test("orders whose events were only counted are finished on the page too", async (context) => {
+  const { server, system } = await start(context);
+  await server.run("billing-service", false);
+  await within(1, async () => assert.equal(await system.isOn("billing-service"), false));
+  for (let count = 0; count < 60; count += 1) await system.press("Book one");
+  await within(10, async () => assert.equal(await system.figure("topics", "open"), "60"));
+  // All at once, which is more than 200 messages a second.
+  await server.run("billing-service", true);
+  await system.sees("#verdict", /60 orders: 60 confirmed/, 10);
+  await within(5, async () => assert.equal(await system.figure("topics", "open"), "0"));
+});
+
 test("a poison message is explained, redriven, and discarded for a reason", async (context) => {
   const { system } = await start(context);
   await system.press("Send it");
