@@ -1,5 +1,7 @@
 //! What a message says of itself, read without knowing its topic or version.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 
 use crate::ids::OrderId;
@@ -23,44 +25,23 @@ pub struct Headline {
 #[serde(default)]
 struct Wire<'a> {
     #[serde(borrow)]
-    subject: Attribute<'a>,
+    subject: Cow<'a, str>,
     #[serde(borrow, rename = "type")]
-    kind: Attribute<'a>,
+    kind: Cow<'a, str>,
     #[serde(borrow)]
-    time: Attribute<'a>,
-    attempt: Option<u32>,
-}
-
-/// A text, or something else, which is no attribute.
-#[derive(Default, Deserialize)]
-#[serde(untagged)]
-enum Attribute<'a> {
-    Borrowed(&'a str),
-    Owned(String),
-    Other(serde::de::IgnoredAny),
-    #[default]
-    Absent,
-}
-
-impl Attribute<'_> {
-    fn text(&self) -> Option<&str> {
-        match self {
-            Self::Borrowed(text) => Some(text),
-            Self::Owned(text) => Some(text),
-            Self::Other(_) | Self::Absent => None,
-        }
-    }
+    time: Cow<'a, str>,
+    attempt: u32,
 }
 
 impl Headline {
-    /// That of a body. One that is no JSON object has none of them.
+    /// That of a body. One that is no JSON object, or has something else than texts there, has none of them.
     pub fn of(body: &str) -> Self {
         let wire: Wire<'_> = serde_json::from_str(body).unwrap_or_default();
         Self {
-            order: wire.subject.text().and_then(|subject| subject.parse().ok()),
-            kind: wire.kind.text().map(str::to_owned),
-            time: wire.time.text().and_then(|time| time.parse().ok()),
-            attempt: wire.attempt.unwrap_or_default(),
+            order: wire.subject.parse().ok(),
+            kind: Some(wire.kind.into_owned()).filter(|kind| !kind.is_empty()),
+            time: wire.time.parse().ok(),
+            attempt: wire.attempt,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! What a group of writes notes of itself: the entries of the journal, and how often each thing was counted. The counts are
 //! written with the group, the entries are recorded after its commit.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use booking_gateway::order::{Order, Status};
 use group_commit::{Hook, Statements, lock};
@@ -9,9 +10,7 @@ use messaging::clock::Clock;
 use messaging::topics::Outgoing;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
-use rusqlite::{Connection, params};
-use std::sync::Arc;
-use std::time::Duration;
+use rusqlite::{Connection, params_from_iter};
 use system::journal::{CAPACITY, Changed, Entry, Journal, Message, Phase};
 
 /// Every status of an order.
@@ -25,7 +24,7 @@ const STATUSES: [Status; 7] = [
     Status::Cancelled,
 ];
 
-/// What is counted, for good: a row of the table `counters`.
+/// What is counted, for good: a column of the table `counters`.
 #[derive(Clone, Copy, Debug)]
 enum Counter {
     Sent(Topic),
@@ -51,12 +50,12 @@ impl Counter {
         }
     }
 
-    /// Its row: a topic's are in the order of [`Topic::ALL`], which may grow, so they have names.
-    fn name(self) -> String {
+    /// Its column.
+    fn column(self) -> String {
         match self {
-            Self::Sent(topic) => format!("sent-{topic}"),
-            Self::Finished(topic) => format!("finished-{topic}"),
-            Self::Orders(status) => format!("orders-{}", status_name(status)),
+            Self::Sent(topic) => format!("sent_{}", topic.name().replace('-', "_")),
+            Self::Finished(topic) => format!("finished_{}", topic.name().replace('-', "_")),
+            Self::Orders(status) => format!("orders_{}", status_name(status)),
         }
     }
 }
@@ -149,13 +148,19 @@ impl Notes {
 /// Writes the counts of each group, and records its entries after the commit, before `next` hands out the messages.
 pub(super) struct NoteTaker<H> {
     notes: Arc<Notes>,
-    names: Vec<String>,
+    /// Adds to every count in one statement.
+    add: String,
     next: H,
 }
 
 impl<H> NoteTaker<H> {
     pub(super) fn new(notes: Arc<Notes>, next: H) -> Self {
-        Self { notes, names: Counter::all().map(Counter::name).collect(), next }
+        let columns = (1..).zip(Counter::all()).map(|(number, counter)| {
+            let column = counter.column();
+            format!("{column} = {column} + ?{number}")
+        });
+        let add = format!("UPDATE counters SET {}", columns.collect::<Vec<_>>().join(", "));
+        Self { notes, add, next }
     }
 }
 
@@ -163,12 +168,8 @@ impl<H: Hook> Hook for NoteTaker<H> {
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         self.next.before_commit(connection)?;
         let counts = lock(&self.notes.group).counts;
-        for (name, count) in self.names.iter().zip(counts) {
-            if count != 0 {
-                let sql = "INSERT INTO counters (name, value) VALUES (?1, ?2)
-                           ON CONFLICT (name) DO UPDATE SET value = value + ?2";
-                connection.change(sql, params![name, count])?;
-            }
+        if counts.iter().any(|count| *count != 0) {
+            connection.change(&self.add, params_from_iter(counts))?;
         }
         Ok(())
     }
@@ -198,7 +199,7 @@ pub(super) fn orders_by_status(connection: &Connection) -> rusqlite::Result<Vec<
 }
 
 fn value(connection: &Connection, counter: Counter) -> rusqlite::Result<u64> {
-    let sql = "SELECT value FROM counters WHERE name = ?1";
-    let value: Option<i64> = connection.row(sql, [counter.name()], |row| row.get(0))?;
+    let sql = format!("SELECT {} FROM counters", counter.column());
+    let value: Option<i64> = connection.row(&sql, [], |row| row.get(0))?;
     Ok(value.unwrap_or_default().try_into().unwrap_or_default())
 }

@@ -126,8 +126,8 @@ UPDATE messages SET since = sent_at;
 UPDATE messages SET since = CAST(round((julianday(json_extract(body, '$.time')) - 2440587.5) * 86400000) AS INTEGER)
 WHERE json_valid(body) AND julianday(json_extract(body, '$.time')) IS NOT NULL;
 DROP INDEX messages_by_visibility;
--- The last two are for counting alone: messages that are due at one moment are received in the order of their ids.
-CREATE INDEX messages_by_visibility ON messages (topic, visible_at, id, receive_count, since);
+-- Messages that are due at one moment are received oldest first; the last column is for counting alone.
+CREATE INDEX messages_by_visibility ON messages (topic, visible_at, since, receive_count);
 
 ALTER TABLE dead_letters ADD COLUMN first_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE dead_letters ADD COLUMN redrives INTEGER NOT NULL DEFAULT 0;
@@ -143,13 +143,42 @@ CREATE TABLE discarded (
     discarded_at INTEGER NOT NULL
 ) STRICT;
 
+-- One row, written with every group: what was sent to a topic, what of it is finished, the orders of a status.
 CREATE TABLE counters (
-    name TEXT PRIMARY KEY,
-    value INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-INSERT INTO counters SELECT 'sent-' || topic, count(*) FROM messages GROUP BY topic;
-INSERT INTO counters
-SELECT 'orders-' || json_extract(body, '$.history[#-1].status'), count(*) FROM orders GROUP BY 1;
+    sent_tickets INTEGER NOT NULL,
+    sent_order_updates INTEGER NOT NULL,
+    sent_billing INTEGER NOT NULL,
+    sent_email INTEGER NOT NULL,
+    finished_tickets INTEGER NOT NULL DEFAULT 0,
+    finished_order_updates INTEGER NOT NULL DEFAULT 0,
+    finished_billing INTEGER NOT NULL DEFAULT 0,
+    finished_email INTEGER NOT NULL DEFAULT 0,
+    orders_pending INTEGER NOT NULL,
+    orders_tickets_reserved INTEGER NOT NULL,
+    orders_confirmed INTEGER NOT NULL,
+    orders_rejected INTEGER NOT NULL,
+    orders_payment_declined INTEGER NOT NULL,
+    orders_cancelling INTEGER NOT NULL,
+    orders_cancelled INTEGER NOT NULL
+) STRICT;
+INSERT INTO counters (
+    sent_tickets, sent_order_updates, sent_billing, sent_email,
+    orders_pending, orders_tickets_reserved, orders_confirmed, orders_rejected, orders_payment_declined,
+    orders_cancelling, orders_cancelled
+)
+SELECT
+    (SELECT count(*) FROM messages WHERE topic = 'tickets'),
+    (SELECT count(*) FROM messages WHERE topic = 'order-updates'),
+    (SELECT count(*) FROM messages WHERE topic = 'billing'),
+    (SELECT count(*) FROM messages WHERE topic = 'email'),
+    count(*) FILTER (WHERE status = 'pending'),
+    count(*) FILTER (WHERE status = 'tickets_reserved'),
+    count(*) FILTER (WHERE status = 'confirmed'),
+    count(*) FILTER (WHERE status = 'rejected'),
+    count(*) FILTER (WHERE status = 'payment_declined'),
+    count(*) FILTER (WHERE status = 'cancelling'),
+    count(*) FILTER (WHERE status = 'cancelled')
+FROM (SELECT json_extract(body, '$.history[#-1].status') AS status FROM orders);
 ",
 ];
 
