@@ -23,21 +23,26 @@ const TELLING = ["sent", "delayed", "dead-lettered", "redriven", "discarded"];
 export function steps({ order, messages }, { every = false } = {}) {
   const last = new Map(messages.map((message) => [message.topic, message]));
   const shown = messages.filter((one) => every || TELLING.includes(one.phase) || (one.phase === "received" && last.get(one.topic) === one));
-  const lines = [...order.history.map(entry), ...shown.map(line)];
-  // What is stored is stored before what it leads to is sent.
-  return lines.sort((one, other) => Date.parse(one.at) - Date.parse(other.at) || one.rank - other.rank);
+  const lines = [...order.history.map((one, index) => entry(one, index, messages)), ...shown.map(line)];
+  return lines.sort((one, other) => Date.parse(one.after) - Date.parse(other.after) || one.rank - other.rank);
 }
 
 const CUSTOMER = { accepted: "books: POST /bookings → 202", cancel_requested: "cancels: DELETE → 202" };
 
-function entry({ at, status, event }, index) {
+/**
+ * A change of the order. It stands after the update that led to it, which a clock of milliseconds does not tell, and before
+ * what it leads to.
+ */
+function entry({ at, status, event }, index, messages) {
   const asked = CUSTOMER[event];
-  const base = { key: `history-${index}`, at, rank: -1, badge: "", reason: "", tone: "", message: "", topic: "" };
+  const cause = messages.find(({ phase, type }) => phase === "sent" && type === `booking.${event}.v1`);
+  const after = cause && cause.at > at ? cause.at : at;
+  const base = { key: `history-${index}`, at, after, rank: cause ? cause.seq + 0.5 : -1, badge: "", reason: "", tone: "", message: "", topic: "" };
   return { ...base, who: asked ? "Customer" : GATEWAY, verb: asked ?? `order is ${statusText(status)}` };
 }
 
 function line({ seq, topic, type, phase, attempt, at, due, reason }) {
-  const base = { key: `message-${seq}`, at, rank: seq, message: messageName(type), topic, badge: "", reason: reason ?? "", tone: "" };
+  const base = { key: `message-${seq}`, at, after: at, rank: seq, message: messageName(type), topic, badge: "", reason: reason ?? "", tone: "" };
   switch (phase) {
     case "sent":
       return { ...base, who: sender({ topic, type }), verb: "sends" };

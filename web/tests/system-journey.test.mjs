@@ -35,6 +35,13 @@ test("a journey is the history and the messages, in their order, each with its s
   ]);
 });
 
+test("a change of the order stands after the update that led to it, in the same millisecond too", () => {
+  const history = [{ at: at(0), status: "pending", event: "accepted" }, { at: at(1), status: "tickets_reserved", event: "tickets_reserved" }];
+  const messages = [message("order-updates", "tickets_reserved", "sent", 1.001), message("billing", "charge", "sent", 1.002)];
+  const verbs = steps({ order: { settled: false, history }, messages }).map(({ verb }) => verb);
+  assert.deepEqual(verbs, ["books: POST /bookings → 202", "sends", "order is tickets reserved", "sends"]);
+});
+
 test("a retry says which try it is, when it is due, and why", () => {
   const delayed = steps({ order, messages: retried }).filter(({ tone }) => tone === "delayed");
   assert.deepEqual(delayed.map(({ badge, reason }) => [badge, reason]), [["try 2, in 1 s", "the provider does not answer"], ["try 3, in 2 s", ""]]);
