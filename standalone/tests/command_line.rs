@@ -67,12 +67,12 @@ fn help_and_version_say_what_it_is() {
 }
 
 #[test]
-fn serve_prints_where_it_listens_then_its_data_payments_and_process() {
+fn serve_prints_where_it_listens_then_its_data_payments_page_and_process() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = bookings();
     command.args(["serve", "--port", "0", "--data", "data"]).current_dir(directory.path());
     let mut server = command.env("RUST_LOG", "error").stdout(Stdio::piped()).spawn().unwrap();
-    let lines = BufReader::new(server.stdout.take().unwrap()).lines().take(5);
+    let lines = BufReader::new(server.stdout.take().unwrap()).lines().take(6);
     let lines: Vec<_> = lines.map(|line| line.unwrap()).collect();
     let process = server.id().to_string();
     terminate(&server);
@@ -82,12 +82,13 @@ fn serve_prints_where_it_listens_then_its_data_payments_and_process() {
     for (line, begin, part) in [
         (1, "data ", directory.path().join("data").display().to_string()),
         (2, "payments ", "simulated, nothing real is charged".to_owned()),
+        (3, "watch it ", format!("{url}/system")),
         (
-            3,
+            4,
             "break it ",
             format!("curl -X PUT {url}/operator/services/billing-service -d '{{\"running\": false}}'"),
         ),
-        (4, "process ", process),
+        (5, "process ", process),
     ] {
         assert!(lines[line].starts_with(begin) && lines[line].contains(&part), "{lines:?}");
     }
