@@ -114,6 +114,10 @@ fn answer<T: Serialize + ?Sized>(body: &T) -> Response {
 fn simulated(operator: &Operator) -> Result<&dyn SimulatedProvider, Problem> {
     match operator.view.provider() {
         Provider::Simulated(simulated) => Ok(simulated),
+        Provider::Unbreakable => Err(Problem::new(
+            StatusCode::CONFLICT,
+            "this platform's simulated provider cannot be broken, and its ledger is not listed: the audit compares it",
+        )),
         Provider::Stripe => Err(Problem::new(
             StatusCode::CONFLICT,
             "payments are made by Stripe, which keeps its own books: see its dashboard; this path is for --payment-provider simulated",

@@ -28,7 +28,9 @@ impl fmt::Display for Topics {
         for topic in Topic::ALL.map(Topic::name) {
             let Some(state) = self.0.get(topic) else { continue };
             let TopicState { waiting, in_flight, delayed, dead_lettered, sent, finished, .. } = state;
-            let oldest = age(state.oldest_age_seconds);
+            let oldest = state.oldest_age_seconds.map_or_else(unknown, age);
+            let [sent, finished] =
+                [sent, finished].map(|count| count.map_or_else(unknown, |count| count.to_string()));
             write!(
                 f,
                 "\n{topic:<13}  {waiting:>8}  {in_flight:>9}  {delayed:>8}  {oldest:>10}  {dead_lettered:>13}  {sent:>9}  {finished:>9}"
@@ -139,6 +141,11 @@ pub fn rows(rows: &[Row]) -> String {
         let _ = write!(text, "\n{what:<40}  {expected:<24}  {actual:<24}  {verdict}");
     }
     text
+}
+
+/// What a platform does not know.
+fn unknown() -> String {
+    "–".to_owned()
 }
 
 fn age(seconds: u64) -> String {

@@ -8,6 +8,7 @@ use messaging::store::StoreError;
 use protocol::time::Timestamp;
 use serde::Serialize;
 
+use crate::audit::Audit;
 use crate::view::View;
 
 /// A verdict is kept for at least so long.
@@ -23,8 +24,8 @@ pub struct Verdict {
     pub differences: usize,
     /// How many orders were audited.
     pub checked: usize,
-    /// When.
-    pub at: Timestamp,
+    /// When; `None` before the first audit.
+    pub at: Option<Timestamp>,
 }
 
 /// The last verdict, and when the next is due.
@@ -47,6 +48,10 @@ impl Verdicts {
     /// # Errors
     /// The first audit cannot read what it needs.
     pub async fn verdict(&self) -> Result<Verdict, StoreError> {
+        if !self.view.reads_freely() {
+            let none = Verdict { differences: 0, checked: 0, at: None };
+            return Ok(self.last().map_or(none, |(verdict, _)| verdict));
+        }
         let turn = match self.last() {
             // There is nothing to show before the first.
             None => self.auditing.lock().await,
@@ -63,11 +68,27 @@ impl Verdicts {
         }
         let (at, begun) = (self.clock.now(), Instant::now());
         let audit = self.view.audit().await?;
-        let verdict = Verdict { differences: audit.discrepancies.len(), checked: audit.orders, at };
-        let due = Instant::now() + FRESH.max(begun.elapsed() * SHARE);
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((verdict, due));
+        let verdict = self.keep(&audit, at, FRESH.max(begun.elapsed() * SHARE));
         drop(turn);
         Ok(verdict)
+    }
+
+    /// Audits now, and keeps the verdict.
+    ///
+    /// # Errors
+    /// The audit cannot read what it needs.
+    pub async fn audit(&self) -> Result<Audit, StoreError> {
+        let at = self.clock.now();
+        let audit = self.view.audit().await?;
+        self.keep(&audit, at, FRESH);
+        Ok(audit)
+    }
+
+    fn keep(&self, audit: &Audit, at: Timestamp, fresh: Duration) -> Verdict {
+        let (differences, checked) = (audit.discrepancies.len(), audit.orders);
+        let verdict = Verdict { differences, checked, at: Some(at) };
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((verdict, Instant::now() + fresh));
+        verdict
     }
 
     fn last(&self) -> Option<(Verdict, Instant)> {

@@ -86,7 +86,7 @@ function updateRow(child, topic, now) {
   const gauge = state.system.topics[topic];
   const { waiting, in_flight: working, delayed, dead_lettered: dead, oldest_age_seconds: oldest, sent, finished } = gauge;
   const numbers = [waiting, working, delayed, dead].map(figure);
-  const age = under(gauge) ? whole(oldest) : "–";
+  const age = under(gauge) && oldest !== null ? whole(oldest) : "–";
   const cells = [topic, serviceName(name), switchText(state, name, now), ...numbers, age, figure(sent), figure(finished)];
   cells.forEach((text, index) => say(child.children[index], text));
 }

@@ -42,10 +42,10 @@ export const whole = (seconds) => (seconds < 90 ? `${Math.max(0, Math.floor(seco
 
 const ago = (seconds) => (seconds < 1 ? "just now" : `${whole(seconds)} ago`);
 
-const count = (number, one, many = `${one}s`) => `${number.toLocaleString("en-GB")} ${number === 1 ? one : many}`;
+const count = (number, one, many = `${one}s`) => `${figure(number)} ${number === 1 ? one : many}`;
 
-/** A number as the page writes it: `20,000`. */
-export const figure = (number) => number.toLocaleString("en-GB");
+/** A number as the page writes it: `20,000`; `–` where the platform does not know it. */
+export const figure = (number) => number?.toLocaleString("en-GB") ?? "–";
 
 /** The live indicator: its state as a word, and what is said beside it. */
 export function link({ link: state, asOf, system }, now) {
@@ -69,6 +69,7 @@ export function verdict({ system }, now) {
   const { differences, at } = system.audit;
   const checked = at ? `Checked ${ago((now - Date.parse(at)) / 1000)}.` : "Not checked yet.";
   const basis = `${orders(system.orders)} ${checked}`;
+  if (!at) return { tone: "unknown", title: "Expected and actual are not compared yet", basis };
   if (!differences) return { tone: "equal", title: "Expected = actual", basis };
   return { tone: "unequal", title: `Expected ≠ actual, ${count(differences, "difference")}`, basis };
 }

@@ -93,6 +93,7 @@ async fn snapshot(simulation: &Simulation, orders: &[Order]) -> Result<Snapshot,
             mailed: mailed.filter(|outcome| delivered.contains(&(id, *outcome))),
             messages: messages.iter().filter(|message| message.order == Some(id)).count(),
             dead_letters: Vec::new(),
+            unseen: false,
         };
         snapshot.cases.insert(id, case);
     }

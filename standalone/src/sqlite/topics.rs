@@ -308,9 +308,9 @@ fn state(connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Res
             in_flight: row.get(1)?,
             delayed: row.get(2)?,
             dead_lettered,
-            oldest_age_seconds: age.as_secs(),
-            sent,
-            finished,
+            oldest_age_seconds: Some(age.as_secs()),
+            sent: Some(sent),
+            finished: Some(finished),
         })
     })?;
     Ok(found.unwrap_or_default())

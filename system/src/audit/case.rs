@@ -28,8 +28,10 @@ pub struct Case {
     pub account: Option<Account>,
     /// The Email Service's record.
     pub mailed: Option<NoticeOutcome>,
-    /// How many messages about it are in the topics.
+    /// How many messages about it are known to be in the topics.
     pub messages: usize,
+    /// Whether more may be there, on a platform whose topics cannot be looked into.
+    pub unseen: bool,
     /// Its dead letters: the topic and the failure.
     pub dead_letters: Vec<(Topic, String)>,
 }
@@ -37,7 +39,9 @@ pub struct Case {
 impl Case {
     /// Whether nothing is about to change: the order is settled, and no message about it is in a topic.
     pub fn is_at_rest(&self) -> bool {
-        self.messages == 0 && self.order.as_ref().is_some_and(|order| order.state.is_settled())
+        self.messages == 0
+            && !self.unseen
+            && self.order.as_ref().is_some_and(|order| order.state.is_settled())
     }
 }
 

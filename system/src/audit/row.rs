@@ -52,6 +52,7 @@ impl Row {
         let watched = case.next_check.map_or_else(|| "none".to_owned(), |at| format!("at {at}"));
         let is_settled = order.state.is_settled();
         let letters = case.dead_letters.len();
+        let messages = if case.unseen { "not known".to_owned() } else { case.messages.to_string() };
         vec![
             Self::new("seats held, by the Ticket Service", seats(booked), seats(held), booked == held),
             Self::new(&format!("money kept, by {whose}"), expected, money(kept), due == Some(kept)),
@@ -67,7 +68,7 @@ impl Row {
                 outcome(case.mailed),
                 is_mailed(case, order),
             ),
-            Self::new("messages in the topics", 0, case.messages, case.messages == 0),
+            Self::new("messages in the topics", 0, messages, case.messages == 0 && !case.unseen),
             Self::new("dead letters", 0, letters, letters == 0),
             Self::new(
                 "next check of the reconciler",

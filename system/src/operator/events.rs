@@ -2,18 +2,19 @@
 //!
 //! A subscriber reads the journal ten times a second; without subscribers nothing is encoded. Messages and orders are told
 //! one by one up to 200 a second; above that only the gauges count them.
+//!
+//! A platform without a journal gives gauges alone, every 5 s, and `reset` before those that differ from the last.
 
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream::{self, Stream, StreamExt};
 use serde_json::{Value, json};
-use shared_http::Problem;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::warn;
 
@@ -24,23 +25,23 @@ use crate::journal::{Changed, Entry, Journal, Message, Recorded};
 /// How often the journal is read.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How many ticks are from one look at the gauges to the next.
+/// How many ticks are from one look at the gauges to the next, where a journal is kept.
 const GAUGES: u32 = 5;
+
+/// The same, where none is: each look costs calls to the platform.
+const GAUGES_ALONE: u32 = 50;
 
 /// How many messages and orders are told a second, one by one.
 const RATE: usize = 200;
 
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-pub(super) async fn events(State(operator): Asked, headers: HeaderMap) -> Result<Response, Problem> {
-    if operator.view.journal().is_none() {
-        return Err(Problem::new(StatusCode::CONFLICT, "this platform keeps no history of its messages"));
-    }
+pub(super) async fn events(State(operator): Asked, headers: HeaderMap) -> Response {
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok()?.parse().ok());
     let heartbeat = KeepAlive::new().interval(HEARTBEAT);
     let mut response = Sse::new(follow(operator, last)).keep_alive(heartbeat).into_response();
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    Ok(response)
+    response
 }
 
 /// A subscriber's place in the journal.
@@ -52,6 +53,8 @@ struct Subscriber {
     skipped: u64,
     ticks: u32,
     slow_until: Option<Instant>,
+    /// What the last gauges said of the topics, where no journal is kept.
+    seen: Value,
 }
 
 /// The events after the one that the client has seen last; ends when the server stops.
@@ -65,6 +68,7 @@ fn follow(operator: Arc<Operator>, seen: Option<u64>) -> impl Stream<Item = Resu
         skipped: 0,
         ticks: 0,
         slow_until: None,
+        seen: Value::Null,
     };
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -96,14 +100,15 @@ impl Subscriber {
                 }
             }
         }
-        if self.ticks.is_multiple_of(GAUGES) && self.slow_until.is_none_or(|until| until <= Instant::now()) {
+        let every = if operator.view.journal().is_some() { GAUGES } else { GAUGES_ALONE };
+        if self.ticks.is_multiple_of(every) && self.slow_until.is_none_or(|until| until <= Instant::now()) {
             events.extend(self.gauges().await);
         }
         self.ticks += 1;
         events
     }
 
-    async fn gauges(&mut self) -> Option<Event> {
+    async fn gauges(&mut self) -> Vec<Event> {
         let begun = Instant::now();
         let overview = Overview::of(&self.operator).await;
         // Where it takes long to count, it is counted less often.
@@ -111,11 +116,17 @@ impl Subscriber {
         match overview.map(|overview| json!(overview)) {
             Ok(mut overview) => {
                 overview["skipped"] = std::mem::take(&mut self.skipped).into();
-                Some(event("gauges", self.last, &overview))
+                let mut events = Vec::new();
+                if self.operator.view.journal().is_none() && self.seen != overview["topics"] {
+                    let is_first = std::mem::replace(&mut self.seen, overview["topics"].clone()).is_null();
+                    events.extend((!is_first).then(|| event("reset", self.last, &json!({}))));
+                }
+                events.push(event("gauges", self.last, &overview));
+                events
             }
             Err(error) => {
                 warn!(%error, "the gauges cannot be read");
-                None
+                Vec::new()
             }
         }
     }

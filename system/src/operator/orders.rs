@@ -60,7 +60,7 @@ pub(super) async fn audit(State(operator): Asked, RawQuery(query): RawQuery) -> 
     let order: Option<OrderId> = query.take("order")?;
     query.end()?;
     let Some(id) = order else {
-        let audit: Audit = operator.view.audit().await.map_err(unavailable)?;
+        let audit: Audit = operator.verdicts.audit().await.map_err(unavailable)?;
         return Ok(answer(&audit));
     };
     let (_, case) = find(&operator, id).await?;

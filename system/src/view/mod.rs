@@ -33,11 +33,18 @@ use crate::journal::Journal;
 ///
 /// **Crash contract:** what reads changes nothing. A change is made once its call has returned, and survives a restart; if
 /// the process dies during the call, it was made or it was not. `redrive`: each letter is in its dead-letter queue or in its
-/// topic, before and after, and never in both.
+/// topic, before and after, and never in both, on a platform that can move it in one step; else a crash may leave it in
+/// both, and never in neither.
 #[async_trait]
 pub trait View: Send + Sync {
     /// The platform's name, `standalone`.
     fn platform(&self) -> &'static str;
+
+    /// Whether everything may be read at any time. Where that is paid for, the orders are not counted and not audited
+    /// until an operator asks.
+    fn reads_freely(&self) -> bool {
+        true
+    }
 
     /// The state of every topic.
     async fn topics(&self) -> Result<Vec<(Topic, TopicState)>, StoreError>;

@@ -13,6 +13,8 @@ use super::{Page, PageError, Paged};
 pub enum Provider<'a> {
     /// The simulated one, which can be broken, and has its ledger here.
     Simulated(&'a dyn SimulatedProvider),
+    /// The simulated one, on a platform where it cannot be broken.
+    Unbreakable,
     /// Stripe, which keeps its own books.
     Stripe,
 }
