@@ -61,6 +61,27 @@ where
     StoreError::unavailable(error_chain(&error))
 }
 
+/// Gives every item of a table, a page of up to 1 MB at a time; in no order, and not at one moment.
+///
+/// # Errors
+/// The table cannot be read, or `take` refuses an item.
+pub async fn scan(
+    client: &Client,
+    table: &str,
+    mut take: impl FnMut(&Item) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut start = None;
+    loop {
+        let page = client.scan().table_name(table).set_exclusive_start_key(start).send().await;
+        let page = page.map_err(store_error)?;
+        page.items().iter().try_for_each(&mut take)?;
+        start = page.last_evaluated_key;
+        if start.is_none() {
+            return Ok(());
+        }
+    }
+}
+
 /// The most keys of one `BatchGetItem`.
 const KEYS: usize = 100;
 

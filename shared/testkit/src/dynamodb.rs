@@ -146,6 +146,7 @@ fn run(database: &Database, operation: &str, body: &[u8]) -> dynoxide::Result<St
         "PutItem" => call(body, |request| database.put_item(request)),
         "GetItem" => call(body, |request| database.get_item(request)),
         "UpdateItem" => call(body, |request| database.update_item(request)),
+        "Scan" => call(body, |request| database.scan(request)),
         "Query" => call(body, |request| database.query(request)),
         "BatchGetItem" => call(body, |request| database.batch_get_item(request)),
         "TransactWriteItems" => call(body, |request| database.transact_write_items(request)),

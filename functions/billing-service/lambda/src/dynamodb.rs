@@ -14,7 +14,7 @@ use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use serde_json::{Value, json};
 
-pub use simulated::DynamoSimulatedProvider;
+pub use simulated::{DynamoSimulatedProvider, account};
 
 /// Payments in a table.
 pub struct DynamoPayments {
@@ -28,8 +28,16 @@ fn no_item() -> StoreError {
     StoreError::unavailable("a failed condition came without its item")
 }
 
+/// The order that an item is the payment of; `None` for an item of the simulated provider's books.
+pub fn payment_of(item: &Item) -> Option<OrderId> {
+    item.get("order_id")?.as_s().ok()?.parse().ok()
+}
+
 /// The payment of an item. Earlier records named no provider: the prefix of the reference tells it.
-fn read(item: &Item) -> Result<Payment, StoreError> {
+///
+/// # Errors
+/// The item is not a payment that this version can read.
+pub fn read(item: &Item) -> Result<Payment, StoreError> {
     let mut body: Value = record(item)?;
     if let Some(reference) = body["reference"].as_str()
         && body["provider"].is_null()

@@ -57,7 +57,10 @@ fn parse(next: &str) -> Option<NextCheck> {
 }
 
 /// The order of an item, with its next check.
-fn order(item: &Item) -> Result<Order, StoreError> {
+///
+/// # Errors
+/// The item is not an order that this version can read.
+pub fn order(item: &Item) -> Result<Order, StoreError> {
     let unreadable = |what| StoreError::unreadable(format!("the {what} of an order"));
     let next_check = text(item, "next_check").map(|next| parse(next).ok_or_else(|| unreadable("next check")));
     let digest = item.get("digest").map(|digest| parse_digest(digest).ok_or_else(|| unreadable("digest")));
@@ -66,6 +69,11 @@ fn order(item: &Item) -> Result<Order, StoreError> {
 
 fn parse_digest(attribute: &AttributeValue) -> Option<RequestDigest> {
     Some(RequestDigest::from_bytes(attribute.as_b().ok()?.as_ref().try_into().ok()?))
+}
+
+/// Whether an item of the table is an order: the counters of the limits for clients are in it too.
+pub fn is_order(item: &Item) -> bool {
+    item.contains_key("body")
 }
 
 fn text<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {

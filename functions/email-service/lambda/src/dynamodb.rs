@@ -23,6 +23,17 @@ pub struct DynamoMails {
     pub table: String,
 }
 
+/// What was mailed about which order; `None` for the counters of mails, which are in the table too.
+///
+/// # Errors
+/// The record cannot be read.
+pub fn mailed(item: &Item) -> Result<Option<(OrderId, NoticeOutcome)>, StoreError> {
+    if !item.contains_key("body") {
+        return Ok(None);
+    }
+    Ok(Some((id(item)?, record(item)?)))
+}
+
 fn id(item: &Item) -> Result<OrderId, StoreError> {
     let id = item.get("order_id").and_then(|id| id.as_s().ok()?.parse().ok());
     id.ok_or_else(|| StoreError::unreadable("an item has no order_id"))

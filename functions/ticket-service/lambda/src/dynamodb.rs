@@ -44,6 +44,33 @@ pub struct DynamoTickets {
     seen: Mutex<HashMap<FlightId, (Flight, u64)>>,
 }
 
+/// An item of the table.
+pub enum Stored {
+    /// What was decided about an order.
+    Reservation(OrderId, Reservation),
+    /// A flight, with its free seats.
+    Flight(Offer),
+}
+
+impl Stored {
+    /// What an item is.
+    ///
+    /// # Errors
+    /// It is neither, or this version cannot read it.
+    pub fn of(item: &Item) -> Result<Self, StoreError> {
+        let key = item.get("id").and_then(|id| id.as_s().ok()).map(String::as_str).unwrap_or_default();
+        match key.split_once('/') {
+            Some(("order", order)) => {
+                Ok(Self::Reservation(order.parse().map_err(StoreError::unreadable)?, record(item)?))
+            }
+            Some(("flight", _)) => {
+                Ok(Self::Flight(Offer { flight: record(item)?, seats_left: u32_of(item, "seats_left")? }))
+            }
+            _ => Err(StoreError::unreadable("an item is neither a flight nor a reservation")),
+        }
+    }
+}
+
 fn flight_key(flight: &FlightId) -> String {
     format!("flight/{flight}")
 }

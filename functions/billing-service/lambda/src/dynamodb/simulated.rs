@@ -4,7 +4,7 @@
 //! A payment's name holds all its data when it is opened, so opening writes nothing.
 
 use async_trait::async_trait;
-use aws::dynamodb::{body, record, store_error, string};
+use aws::dynamodb::{Item, body, record, store_error, string};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
@@ -43,8 +43,23 @@ fn opened(reference: &PaymentRef) -> Result<Account, ProviderError> {
     parse().ok_or_else(|| ProviderError::Refused(format!("{reference} is not a simulated payment")))
 }
 
+/// How the keys of these books begin.
+const BOOKS: &str = "simulated/";
+
 fn key(reference: &PaymentRef) -> AttributeValue {
-    string(format!("simulated/{reference}"))
+    string(format!("{BOOKS}{reference}"))
+}
+
+/// The account of an item of these books, with its order; `None` for any other item of the table.
+///
+/// # Errors
+/// The account cannot be read.
+pub fn account(item: &Item) -> Result<Option<(OrderId, Account)>, StoreError> {
+    let order = || {
+        let name = item.get("order_id")?.as_s().ok()?.strip_prefix(BOOKS)?;
+        name.strip_prefix(SIMULATED)?.split('_').next()?.parse().ok()
+    };
+    order().map(|order| Ok((order, record(item)?))).transpose()
 }
 
 fn unknown(error: StoreError) -> ProviderError {
@@ -52,6 +67,18 @@ fn unknown(error: StoreError) -> ProviderError {
 }
 
 impl DynamoSimulatedProvider {
+    /// The account of an order of that amount, if money ever moved for it.
+    ///
+    /// # Errors
+    /// The books cannot be read.
+    pub async fn find(&self, order: OrderId, amount: &Money) -> Result<Option<Account>, StoreError> {
+        // Only a card that pays is opened.
+        let account = Account { amount: amount.clone(), pays: true, stage: Stage::Open };
+        let key = key(&name(order, &account));
+        let get = self.client.get_item().table_name(&self.table).key("order_id", key).consistent_read(true);
+        get.send().await.map_err(store_error)?.item().map(record).transpose()
+    }
+
     /// Changes a payment, and answers what `change` does. One write, if no other call changes it.
     async fn change<T>(
         &self,
