@@ -10,6 +10,7 @@ use messaging::consumer::{Consume, Consumer, Delivery, Service};
 use messaging::topics::Topics;
 use tracing::error;
 
+use crate::letters::letters;
 use crate::setup::Setup;
 use crate::sqs::SqsTopics;
 
@@ -43,7 +44,8 @@ impl ConsumerFunction {
     /// One invocation.
     pub async fn invoke(&self, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Infallible> {
         let time = time_left(&event.context);
-        Ok(consume(self.consumer.as_ref(), &self.topics, event.payload, time).await)
+        let topics = self.topics.clone().after_redrive(letters(&event.payload.records));
+        Ok(consume(self.consumer.as_ref(), &topics, event.payload, time).await)
     }
 }
 

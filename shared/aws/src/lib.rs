@@ -13,6 +13,7 @@ pub mod dynamodb;
 pub mod emf;
 pub mod http;
 pub mod lambda;
+pub mod letters;
 pub mod secret;
 pub mod setup;
 pub mod sqs;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::BuildError;
-use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures_util::future::join_all;
 use messaging::entropy::Entropy;
 use messaging::error_chain::error_chain;
@@ -15,6 +15,8 @@ use messaging::topics::{Failure, Outgoing, SendError, Topics};
 use protocol::event::LARGEST;
 use protocol::topic::Topic;
 use tracing::warn;
+
+use crate::letters::{Letters, Redriven, attribute};
 
 /// The most messages of one `SendMessageBatch`.
 const BATCH: usize = 10;
@@ -37,6 +39,8 @@ pub struct SqsTopics {
     client: Client,
     queues: BTreeMap<Topic, Queues>,
     entropy: Arc<dyn Entropy>,
+    /// What messages were that are dead-lettered again.
+    letters: Letters,
 }
 
 /// A message with its place in the answer.
@@ -45,7 +49,12 @@ type Placed = (usize, Outgoing);
 impl SqsTopics {
     /// Topics whose queues are these.
     pub fn new(client: Client, queues: BTreeMap<Topic, Queues>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { client, queues, entropy }
+        Self { client, queues, entropy, letters: Letters::new() }
+    }
+
+    /// The same topics. A message with one of these bodies that is dead-lettered is the letter that it was before.
+    pub fn after_redrive(self, letters: Letters) -> Self {
+        Self { letters, ..self }
     }
 
     /// Sends messages to one queue; answers those that were not taken, with the reason.
@@ -78,7 +87,7 @@ impl SqsTopics {
         refused: &mut Vec<(usize, String)>,
     ) -> BTreeMap<usize, String> {
         let entries: Result<Vec<_>, BuildError> =
-            batch.iter().map(|(place, message)| entry(*place, message)).collect();
+            batch.iter().map(|(place, message)| self.entry(*place, message)).collect();
         let sent = match entries {
             Ok(entries) => {
                 self.client.send_message_batch().queue_url(url).set_entries(Some(entries)).send().await
@@ -116,31 +125,29 @@ impl SqsTopics {
         }
         retry
     }
-}
 
-fn entry(place: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntry, BuildError> {
-    let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(&message.body);
-    match &message.dead_letter {
-        None => {
+    fn entry(&self, place: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntry, BuildError> {
+        let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(&message.body);
+        let Some(Failure { failure, attempts, source }) = &message.dead_letter else {
             // Whole seconds, rounded up: a message is never received early.
             let seconds = message.delay.as_millis().div_ceil(1000).min(900);
-            entry.delay_seconds(i32::try_from(seconds).unwrap_or(900)).build()
-        }
-        Some(Failure { failure, attempts, source }) => entry
+            return entry.delay_seconds(i32::try_from(seconds).unwrap_or(900)).build();
+        };
+        let before = self.letters.get(&message.body);
+        let attempts = attempts.saturating_add(before.map_or(0, |before| before.attempts));
+        let attributes = before.map(Redriven::attributes).transpose()?;
+        entry
+            .set_message_attributes(attributes)
             .message_attributes("failure", attribute("String", failure)?)
             .message_attributes("attempts", attribute("Number", &attempts.to_string())?)
             .message_attributes("source", attribute("String", source)?)
-            .build(),
+            .build()
     }
-}
-
-fn attribute(kind: &str, value: &str) -> Result<MessageAttributeValue, BuildError> {
-    MessageAttributeValue::builder().data_type(kind).string_value(value).build()
 }
 
 /// How much a message counts towards the 256 KiB of a batch.
 fn size(message: &Outgoing) -> usize {
-    let attributes = message.dead_letter.as_ref().map_or(0, |failure| failure.failure.len() + 256);
+    let attributes = message.dead_letter.as_ref().map_or(0, |failure| failure.failure.len() + 512);
     message.body.len() + attributes
 }
 
