@@ -18,6 +18,9 @@ export const MOST_DOTS = 40;
 /** Without a word from the server for this long the page is not live. Gauges are sent twice a second. */
 export const SILENCE_MS = 2_500;
 
+/** The same for a platform, which other than standalone gives gauges every 5 s. */
+export const silence = (platform) => (!platform || platform === "standalone" ? SILENCE_MS : 15_000);
+
 /**
  * `link`: `loading`, `live`, `reconnecting`, or `paused` while the page is hidden.
  * `asOf`: when `system`, the last gauges, arrived, in milliseconds. `stoppedSince`: by service, when this page saw it stop;

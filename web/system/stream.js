@@ -2,7 +2,7 @@
 //
 // A browser keeps six connections to a host. A hidden tab closes its stream, so that many tabs do not take them all.
 
-import { SILENCE_MS } from "./state.js";
+import { silence as silenceOf } from "./state.js";
 
 const FIRST_RETRY_MS = 300;
 const LONGEST_RETRY_MS = 2_000;
@@ -17,6 +17,7 @@ export function follow({ onEvent, onOpen, onLost, onPaused }) {
   let retry = FIRST_RETRY_MS;
   let timer = 0;
   let silence = 0;
+  let platform = "aws"; // until the first gauges say which: they may take a while
 
   function open() {
     close();
@@ -33,14 +34,16 @@ export function follow({ onEvent, onOpen, onLost, onPaused }) {
   }
 
   function heard(name, data) {
+    const body = JSON.parse(data);
+    platform = body.platform ?? platform;
     listen();
-    onEvent(name, JSON.parse(data));
+    onEvent(name, body);
   }
 
   // A server that hangs keeps its connections.
   function listen() {
     clearTimeout(silence);
-    silence = setTimeout(lost, SILENCE_MS);
+    silence = setTimeout(lost, silenceOf(platform));
   }
 
   function lost() {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-const { SILENCE_MS, drawn, initial, orderCounts, reduce } = await import("../system/state.js");
+const { SILENCE_MS, silence, drawn, initial, orderCounts, reduce } = await import("../system/state.js");
 const { announcements, link, topicLine, verdict } = await import("../system/texts.js");
 const { gauges, topic } = await import("./system.mjs");
 
@@ -23,6 +23,11 @@ test("a lost connection keeps what was known, and says how old it is", () => {
 });
 
 test("gauges come often enough that silence is not mistaken for a loss", () => assert.ok(SILENCE_MS > 2 * 500));
+
+test("a platform whose gauges come every 5 s may be silent for longer", () => {
+  assert.equal(silence("standalone"), SILENCE_MS);
+  assert.ok(silence("aws") > 2 * 5_000);
+});
 
 test("a service is stopped since the moment that the page saw it stop", () => {
   const stopped = gauges({ services: { "billing-service": { running: false } } });
