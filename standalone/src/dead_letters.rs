@@ -1,7 +1,8 @@
 //! `dead-letters`: lists, explains, redrives and discards the dead letters of a running server.
 
 use client::{Bookings, ClientError};
-use serde_json::{Value, json};
+use serde_json::json;
+use system::text;
 use system::view::LetterId;
 use system::view::dead_letter::Letter;
 use thiserror::Error;
@@ -40,23 +41,12 @@ impl DeadLetters {
         let order = match &letter.order_id {
             None => "none can be read from it".to_owned(),
             Some(order) => match self.0.booking(order).await {
-                Ok(booking) => describe(order, &booking),
+                Ok(booking) => text::progress(order, &booking),
                 Err(ClientError::Refused { .. }) => format!("{order}, which this server does not know"),
                 Err(error) => return Err(error.into()),
             },
         };
-        let mut lines = vec![
-            ("letter", format!("{id}, dead-lettered by {} at {}", letter.source, letter.dead_lettered_at)),
-            ("message", letter.kind.clone().unwrap_or_else(|| "not an event".to_owned())),
-            ("topic", letter.topic.to_string()),
-            ("failure", letter.failure.clone()),
-            ("attempts", tried(&letter)),
-            ("order", order),
-        ];
-        lines.extend(letter.text.clone().map(|text| ("begins", format!("{text:?}"))));
-        lines.push(("advice", letter.advice.clone()));
-        let lines = lines.into_iter().map(|(name, text)| format!("{name:<9} {text}\n"));
-        Ok(lines.collect())
+        Ok(text::letter(&letter, &order))
     }
 
     /// Moves one back to its topic, or all; answers how many.
@@ -83,24 +73,4 @@ impl DeadLetters {
             Err(error) => Err(error.into()),
         }
     }
-}
-
-fn tried(letter: &Letter) -> String {
-    match letter.redrives {
-        0 => letter.attempts.to_string(),
-        1 => format!("{}, with 1 redrive; first dead-lettered at {}", letter.attempts, letter.first_at),
-        many => {
-            format!("{}, with {many} redrives; first dead-lettered at {}", letter.attempts, letter.first_at)
-        }
-    }
-}
-
-fn describe(order: &str, booking: &Value) -> String {
-    let text = |key: &str| booking[key].as_str().unwrap_or("?").to_owned();
-    if booking["settled"] == true {
-        return format!("{order}, settled: {}", text("status"));
-    }
-    let awaited = booking["awaiting"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let awaited = awaited.collect::<Vec<_>>().join(" and ");
-    format!("{order}, {}: waits for {awaited} since {}", text("status"), text("waiting_since"))
 }

@@ -6,11 +6,13 @@ use std::fmt::{self, Write as _};
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::audit::Row;
 use crate::journal::Phase;
 use crate::journey::{Journey, Step};
 use crate::view::TopicState;
+use crate::view::dead_letter::Letter;
 
 /// The topics, as `GET /operator/topics` shows them.
 #[derive(Debug, Deserialize)]
@@ -141,6 +143,44 @@ pub fn rows(rows: &[Row]) -> String {
         let _ = write!(text, "\n{what:<40}  {expected:<24}  {actual:<24}  {verdict}");
     }
     text
+}
+
+/// Everything about a dead letter; `order` is what is known of its order.
+pub fn letter(letter: &Letter, order: &str) -> String {
+    let mut lines = vec![
+        (
+            "letter",
+            format!("{}, dead-lettered by {} at {}", letter.id, letter.source, letter.dead_lettered_at),
+        ),
+        ("message", letter.kind.clone().unwrap_or_else(|| "not an event".to_owned())),
+        ("topic", letter.topic.to_string()),
+        ("failure", letter.failure.clone()),
+        ("attempts", tried(letter)),
+        ("order", order.to_owned()),
+    ];
+    lines.extend(letter.text.clone().map(|text| ("begins", format!("{text:?}"))));
+    lines.push(("advice", letter.advice.clone()));
+    lines.into_iter().map(|(name, text)| format!("{name:<9} {text}\n")).collect()
+}
+
+fn tried(letter: &Letter) -> String {
+    let Letter { attempts, redrives, first_at, .. } = letter;
+    match redrives {
+        0 => attempts.to_string(),
+        1 => format!("{attempts}, with 1 redrive; first dead-lettered at {first_at}"),
+        many => format!("{attempts}, with {many} redrives; first dead-lettered at {first_at}"),
+    }
+}
+
+/// How far an order is, of which `booking` is what its customer sees.
+pub fn progress(order: &str, booking: &Value) -> String {
+    let text = |key: &str| booking[key].as_str().unwrap_or("?").to_owned();
+    if booking["settled"] == true {
+        return format!("{order}, settled: {}", text("status"));
+    }
+    let awaited = booking["awaiting"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let awaited = awaited.collect::<Vec<_>>().join(" and ");
+    format!("{order}, {}: waits for {awaited} since {}", text("status"), text("waiting_since"))
 }
 
 /// What a platform does not know.
