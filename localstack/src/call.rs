@@ -9,7 +9,7 @@ use testkit::template::{Permission, short};
 pub struct Call {
     /// The function that made it, such as `TicketsConsumer`.
     pub function: String,
-    /// `dynamodb`, `sqs`, `secretsmanager` or `ses`.
+    /// `dynamodb`, `sqs`, `secretsmanager`, `ses`, `cloudformation` or `lambda`.
     pub service: &'static str,
     /// `PutItem`
     pub operation: String,
@@ -22,6 +22,9 @@ pub struct Call {
     /// Read units.
     pub read_units: f64,
 }
+
+/// The path of Lambda's event source mappings.
+const MAPPINGS: &str = "/event-source-mappings";
 
 /// A request's service and operation, and its body: JSON, or for SES the form's fields.
 pub(crate) struct Asked {
@@ -44,16 +47,31 @@ impl Asked {
                 operation: operation.to_owned(),
                 body: serde_json::from_slice(bytes).expect("JSON"),
             },
-            // SES speaks the query protocol.
+            None if request.uri().contains(MAPPINGS) => Self::mapping(request),
+            // SES and CloudFormation speak the query protocol.
             None => {
                 let form: Value = form(bytes);
                 Self {
-                    service: "ses",
+                    service: if form["Action"] == "DescribeStacks" { "cloudformation" } else { "ses" },
                     operation: form["Action"].as_str().unwrap_or("?").to_owned(),
                     body: form,
                 }
             }
         }
+    }
+
+    /// A call of Lambda's API of event source mappings.
+    fn mapping(request: &HttpRequest) -> Self {
+        let (path, query) = request.uri().split_once('?').unwrap_or((request.uri(), ""));
+        let id = path.split_once(MAPPINGS).map_or("", |(_, id)| id.trim_start_matches('/'));
+        let mut body: Value = serde_json::from_slice(request.body().bytes().unwrap_or_default())
+            .unwrap_or_else(|_| form(query.as_bytes()));
+        let is_update = request.method() == "PUT";
+        if is_update {
+            body["UUID"] = id.into();
+        }
+        let operation = if is_update { "UpdateEventSourceMapping" } else { "ListEventSourceMappings" };
+        Self { service: "lambda", operation: operation.to_owned(), body }
     }
 
     /// Whether the call is about the simulated provider's ledger.
@@ -94,6 +112,10 @@ impl Asked {
             // A batch is authorised as its messages are.
             ("sqs", "SendMessageBatch") => vec![("sqs:SendMessage".to_owned(), queue(body))],
             ("sqs", _) => on(&queue(body)),
+            ("cloudformation", _) => on(&format!("stack/{}/*", string(&body["StackName"]))),
+            // It lists all of the account.
+            ("lambda", "ListEventSourceMappings") => on("*"),
+            ("lambda", _) => on("*"),
             ("secretsmanager", _) => on(&string(&body["SecretId"])),
             // The configuration set that a mail names is asked for beside the sender.
             _ => {

@@ -2,6 +2,7 @@
 //! the mails. Each call is recorded.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture};
@@ -15,8 +16,14 @@ use testkit::dynamodb::InProcess;
 use crate::call::{Asked, Call, queue};
 
 /// A message in a queue.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Message {
+    /// Its id, and the handle of its receipt; empty where a test put it there.
+    pub id: String,
+    /// When it was sent, in milliseconds.
+    pub sent: i64,
+    /// An operator has received it.
+    pub hidden: bool,
     /// Its body.
     pub body: String,
     /// Its delay in seconds.
@@ -40,6 +47,12 @@ pub struct Cloud {
     pub secret: Mutex<Option<String>>,
     /// The version before, if they were rotated.
     pub previous_secret: Mutex<Option<String>>,
+    /// The queues whose mapping is disabled.
+    pub stopped: Mutex<BTreeSet<String>>,
+    /// The stack's outputs.
+    pub outputs: Mutex<BTreeMap<String, String>>,
+    /// How many messages were sent.
+    pub(crate) sent: AtomicI64,
     /// The tables that do not answer, and the mail identities that are refused: `identity/us@example.com`.
     pub away: Mutex<BTreeSet<String>>,
 }
@@ -53,6 +66,9 @@ impl Default for Cloud {
             calls: Mutex::default(),
             secret: Mutex::new(Some("a secret of more than thirty-two bytes".to_owned())),
             previous_secret: Mutex::default(),
+            stopped: Mutex::default(),
+            outputs: Mutex::default(),
+            sent: AtomicI64::default(),
             away: Mutex::default(),
         }
     }
@@ -108,12 +124,12 @@ impl Cloud {
     fn answer(&self, asked: &Asked) -> (HttpResponse, (f64, f64)) {
         let Asked { service, operation, body } = asked;
         let nothing = (0.0, 0.0);
+        if let Some(answer) = self.operate(asked) {
+            return (answer, nothing);
+        }
         match (*service, operation.as_str()) {
             ("dynamodb", _) => self.dynamodb(operation, body.clone()),
             ("sqs", "SendMessageBatch") => (self.send(body), nothing),
-            ("sqs", "GetQueueAttributes") => {
-                (answer(200, &json!({"Attributes": {"QueueArn": queue(body)}})), nothing)
-            }
             ("secretsmanager", "GetSecretValue") => {
                 let previous = body["VersionStage"] == "AWSPREVIOUS";
                 let secret = if previous { &self.previous_secret } else { &self.secret };
@@ -139,7 +155,7 @@ impl Cloud {
             Value::Array(tables) => tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum(),
             table => table["CapacityUnits"].as_f64().unwrap_or_default(),
         };
-        let reads = ["GetItem", "BatchGetItem", "Query"].contains(&operation);
+        let reads = ["GetItem", "BatchGetItem", "Query", "Scan"].contains(&operation);
         (response, if reads { (0.0, total) } else { (total, 0.0) })
     }
 
@@ -147,11 +163,9 @@ impl Cloud {
         let entries = body["Entries"].as_array().expect("entries");
         let mut queues = lock(&self.queues);
         let queue = queues.entry(queue(body)).or_default();
-        queue.extend(entries.iter().map(|entry| Message {
-            body: entry["MessageBody"].as_str().expect("a body").to_owned(),
-            delay: entry["DelaySeconds"].as_i64().unwrap_or_default(),
-            attributes: entry["MessageAttributes"].clone(),
-            received: 0,
+        queue.extend(entries.iter().map(|entry| {
+            let delay = entry["DelaySeconds"].as_i64().unwrap_or_default();
+            self.message(&entry["MessageBody"], delay, &entry["MessageAttributes"])
         }));
         let taken = |entry: &Value| json!({"Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "-"});
         answer(200, &json!({"Successful": entries.iter().map(taken).collect::<Vec<_>>(), "Failed": []}))
@@ -187,7 +201,7 @@ fn ses_error(code: &str, message: &str) -> HttpResponse {
     HttpResponse::new(400.try_into().expect("a status"), SdkBody::from(body))
 }
 
-fn answer(status: u16, body: &Value) -> HttpResponse {
+pub(crate) fn answer(status: u16, body: &Value) -> HttpResponse {
     let mut response =
         HttpResponse::new(status.try_into().expect("a status"), SdkBody::from(body.to_string()));
     response.headers_mut().insert("content-type", "application/x-amz-json-1.0");

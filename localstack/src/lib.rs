@@ -18,4 +18,5 @@ pub mod alarm;
 pub mod call;
 pub mod cloud;
 pub mod document;
+mod operating;
 pub mod stack;

@@ -58,10 +58,15 @@ pub fn setup(cloud: &Arc<Cloud>, clock: &Arc<ManualClock>, function: &str) -> Se
     setup_of(&Template::load(), cloud, clock, function)
 }
 
-fn setup_of(template: &Template, cloud: &Arc<Cloud>, clock: &Arc<ManualClock>, function: &str) -> Setup {
-    let line = Line { function: function.to_owned(), cloud: cloud.clone() };
+/// The configuration of an operator's clients, whose calls are those of `Operator`.
+pub fn operator(cloud: &Arc<Cloud>) -> SdkConfig {
+    config(cloud, "Operator")
+}
+
+fn config(cloud: &Arc<Cloud>, caller: &str) -> SdkConfig {
+    let line = Line { function: caller.to_owned(), cloud: cloud.clone() };
     let connector = SharedHttpConnector::new(line);
-    let config = SdkConfig::builder()
+    SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))
         .credentials_provider(SharedCredentialsProvider::new(Credentials::new(
@@ -69,7 +74,11 @@ fn setup_of(template: &Template, cloud: &Arc<Cloud>, clock: &Arc<ManualClock>, f
         )))
         .retry_config(RetryConfig::disabled())
         .http_client(http_client_fn(move |_, _| connector.clone()))
-        .build();
+        .build()
+}
+
+fn setup_of(template: &Template, cloud: &Arc<Cloud>, clock: &Arc<ManualClock>, function: &str) -> Setup {
+    let config = config(cloud, function);
     let functions = template.functions();
     let function = functions.into_iter().find(|other| other.name == function).expect("the template has it");
     let entropy = Arc::new(SeededEntropy::new(1));
@@ -118,6 +127,7 @@ impl Stack {
         let flights = DynamoTickets::new(operator, "TicketsTable", Arc::new(SeededEntropy::new(2)));
         let seed = catalogue::seed(Timestamp::from_millis(1_800_000_000_000));
         catalogue::upsert(&flights, &seed).await.expect("the flights are put on offer");
+        *lock(&cloud.outputs) = template.outputs();
         lock(&cloud.calls).clear();
         Self::functions(&template, cloud, clock).await
     }
@@ -256,10 +266,16 @@ impl Stack {
 
 fn record(id: usize, message: &mut Message) -> Value {
     message.received += 1;
+    // Lambda names them as SQS does, in lower case.
+    let attributes = message.attributes.as_object().into_iter().flatten();
+    let attributes = attributes.map(|(name, value)| {
+        (name.clone(), json!({"stringValue": value["StringValue"], "dataType": value["DataType"]}))
+    });
+    let attributes: Value = attributes.collect::<serde_json::Map<_, _>>().into();
     json!({
         "messageId": id.to_string(),
         "body": message.body,
         "attributes": {"ApproximateReceiveCount": message.received.to_string()},
-        "messageAttributes": {},
+        "messageAttributes": attributes,
     })
 }

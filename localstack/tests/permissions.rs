@@ -84,7 +84,7 @@ async fn everything() -> Stack {
     }
     // Unreadable messages are dead-lettered.
     for topic in Topic::ALL {
-        let odd = Message { body: "odd".to_owned(), delay: 0, attributes: Value::Null, received: 0 };
+        let odd = Message { body: "odd".to_owned(), ..Message::default() };
         lock(&stack.cloud.queues).entry(topic.queue()).or_default().push(odd);
         stack.deliver(topic, 10).await;
     }

@@ -95,7 +95,7 @@ async fn ours() -> Vec<Row> {
 
         let mut world = World::healthy().await;
         let since = world.now();
-        let odd = Message { body: "odd".to_owned(), delay: 0, attributes: Json::Null, received: 0 };
+        let odd = Message { body: "odd".to_owned(), ..Message::default() };
         lock(&world.stack.cloud.queues).entry(topic.queue()).or_default().push(odd);
         world.run(since + QUARTER, &Outage::none()).await;
         rows.push(Row::new(

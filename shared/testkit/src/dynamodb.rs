@@ -145,6 +145,7 @@ fn run(database: &Database, operation: &str, body: &[u8]) -> dynoxide::Result<St
         "DescribeTable" => call(body, |request| database.describe_table(request)),
         "PutItem" => call(body, |request| database.put_item(request)),
         "GetItem" => call(body, |request| database.get_item(request)),
+        "DeleteItem" => call(body, |request| database.delete_item(request)),
         "UpdateItem" => call(body, |request| database.update_item(request)),
         "Scan" => call(body, |request| database.scan(request)),
         "Query" => call(body, |request| database.query(request)),

@@ -61,6 +61,12 @@ impl Template {
         functions.map(|(id, resource)| self.function(&id, resource)).collect()
     }
 
+    /// The stack's outputs, by their names.
+    pub fn outputs(&self) -> BTreeMap<String, String> {
+        let outputs = self.deployed["Outputs"].as_mapping().into_iter().flatten();
+        outputs.map(|(name, output)| (text(name), text(&output["Value"]))).collect()
+    }
+
     /// The logical ids of all tables.
     pub fn tables(&self) -> Vec<String> {
         self.of_type("AWS::DynamoDB::Table").into_iter().map(|(id, _)| id).collect()

@@ -3,7 +3,7 @@
 mod access;
 mod booking;
 mod pace;
-mod page;
+pub mod page;
 pub mod request;
 
 use std::sync::Arc;

@@ -22,6 +22,12 @@ const FILES: [Asset; 15] = [
     ("/favicon.svg", SVG, include_str!("../../../../web/favicon.svg")),
 ];
 
+/// What other pages of this system share with it: the base style, the texts of amounts, the icon.
+pub fn shared() -> Router {
+    const SHARED: [&str; 3] = ["/base.css", "/formats.js", "/favicon.svg"];
+    assets(FILES.into_iter().filter(|(path, _, _)| SHARED.contains(path)))
+}
+
 pub(super) fn router() -> Router {
     assets(FILES)
 }
