@@ -18,6 +18,7 @@
 mod bookings;
 mod control;
 mod dead_letters;
+mod operator;
 mod outages;
 mod queues;
 mod redelivery;

@@ -91,6 +91,19 @@ impl Stack {
         Letter { body: body.unwrap(), failure: text("failure"), source: text("source") }
     }
 
+    /// Moves the one message of a topic, whose consumer is stopped, to its dead-letter queue.
+    pub(crate) async fn dead_letter_one(&self, topic: Topic) {
+        let url = self.queue_url(topic);
+        self.holds(&format!("a message of {topic}"), &url, 1).await;
+        let received = self.sqs.receive_message().queue_url(&url).send().await.unwrap();
+        let message = received.messages.unwrap().remove(0);
+        let send = self.sqs.send_message().queue_url(self.dead_letter_url(topic));
+        send.set_message_body(message.body).send().await.unwrap();
+        let delete = self.sqs.delete_message().queue_url(&url);
+        delete.set_receipt_handle(message.receipt_handle).send().await.unwrap();
+        self.holds(&format!("the dead letters of {topic}"), &self.dead_letter_url(topic), 1).await;
+    }
+
     /// Moves all dead letters of a topic back into its queue.
     pub(crate) async fn redrive(&self, topic: Topic) {
         let from = self.arn(&self.dead_letter_url(topic)).await;

@@ -33,6 +33,8 @@ pub(crate) struct Stack {
     pub(crate) api: Bookings,
     pub(crate) sqs: aws_sdk_sqs::Client,
     pub(crate) dynamodb: aws_sdk_dynamodb::Client,
+    /// The configuration of every client.
+    pub(crate) config: SdkConfig,
     outputs: BTreeMap<String, String>,
 }
 
@@ -95,6 +97,7 @@ impl Stack {
             sqs: aws_sdk_sqs::Client::new(&config),
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             endpoint,
+            config,
             outputs,
         }
     }
