@@ -51,6 +51,8 @@ function showAll(now) {
   mark($("verdict"), "data-tone", tone);
   say($("verdict-title"), title);
   say($("verdict-basis"), basis);
+  // Where an audit is paid for, it is made only when it is asked for.
+  $("verdict-now").hidden = (state.system?.platform ?? "standalone") === "standalone";
   show($("differences"), tone === "unequal");
   const live = state.system;
   if (live) {
@@ -63,6 +65,17 @@ function showAll(now) {
   showGuide(state, customers);
   showOrders(now);
 }
+
+$("verdict-now").addEventListener("click", async ({ target }) => {
+  target.disabled = true;
+  try {
+    await get("operator/audit"); // the next gauges have the verdict
+  } catch (error) {
+    say($("verdict-basis"), error.message);
+  } finally {
+    target.disabled = false;
+  }
+});
 
 const refreshDifferences = calmly(async () => {
   if (!state.system?.audit.differences) return;

@@ -15,6 +15,9 @@ use ticket_service::reservation::Reservation;
 
 use super::Case;
 
+/// The place of the row about messages.
+const MESSAGES: usize = 4;
+
 /// One line of the comparison. While the order is under way, what is expected is where it is heading.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Row {
@@ -52,8 +55,7 @@ impl Row {
         let watched = case.next_check.map_or_else(|| "none".to_owned(), |at| format!("at {at}"));
         let is_settled = order.state.is_settled();
         let letters = case.dead_letters.len();
-        let messages = if case.unseen { "not known".to_owned() } else { case.messages.to_string() };
-        vec![
+        let mut rows = vec![
             Self::new("seats held, by the Ticket Service", seats(booked), seats(held), booked == held),
             Self::new(&format!("money kept, by {whose}"), expected, money(kept), due == Some(kept)),
             Self::new(
@@ -68,7 +70,6 @@ impl Row {
                 outcome(case.mailed),
                 is_mailed(case, order),
             ),
-            Self::new("messages in the topics", 0, messages, case.messages == 0 && !case.unseen),
             Self::new("dead letters", 0, letters, letters == 0),
             Self::new(
                 "next check of the reconciler",
@@ -76,7 +77,13 @@ impl Row {
                 watched,
                 is_settled == case.next_check.is_none(),
             ),
-        ]
+        ];
+        // Where topics cannot be looked into, nothing is said of them.
+        if !case.unseen {
+            let messages = Self::new("messages in the topics", 0, case.messages, case.messages == 0);
+            rows.insert(MESSAGES, messages);
+        }
+        rows
     }
 }
 
