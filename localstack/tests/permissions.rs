@@ -8,7 +8,6 @@ use std::time::Duration;
 use localstack::cloud::{Message, lock};
 use localstack::stack::{Stack, consumer_name};
 use protocol::topic::Topic;
-use serde_json::Value;
 use testkit::template::{Function, Permission, Template};
 
 /// The actions of the Lambda runtime with a function's role: reading its queue, and writing its log.

@@ -15,7 +15,7 @@ use localstack::document::document;
 use localstack::stack::consumer_name;
 use messaging::metrics;
 use protocol::topic::Topic;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 use serde_norway::Value;
 use testkit::template::{Template, deploy};
 
