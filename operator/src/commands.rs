@@ -108,9 +108,9 @@ pub enum Which {
 /// A page of orders.
 pub async fn orders(view: &AwsView, which: Which, page: &Page) -> Answered {
     let filter = match which {
-        Which::Unsettled => Filter::Unsettled,
-        Which::All => Filter::All,
-        Which::Of(status) => Filter::Status(status),
+        Which::Unsettled => Filter::UNSETTLED,
+        Which::All => Filter::ALL,
+        Which::Of(status) => Filter { status: Some(status), ..Filter::ALL },
     };
     let orders = view.orders(filter, page).await?;
     let items: Vec<_> = orders.items.iter().map(without_passenger).collect();

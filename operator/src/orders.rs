@@ -21,12 +21,15 @@ const END: i64 = 253_402_300_799_000;
 
 /// A page of orders.
 pub async fn list(records: &Records, filter: Filter, page: &Page) -> Result<Paged<Order>, PageError> {
-    match filter {
-        Filter::Unsettled => unsettled(records, page).await,
-        Filter::All => scanned(records, page, |_| true).await,
-        Filter::Settled => scanned(records, page, |order| order.state.is_settled()).await,
-        Filter::Status(status) => scanned(records, page, move |order| order.state.status() == status).await,
+    if filter == Filter::UNSETTLED {
+        return unsettled(records, page).await;
     }
+    let Filter { status, settled } = filter;
+    let is_wanted = move |order: &Order| {
+        status.is_none_or(|status| order.state.status() == status)
+            && settled.is_none_or(|settled| order.state.is_settled() == settled)
+    };
+    scanned(records, page, is_wanted).await
 }
 
 /// How many orders have each status: a scan.

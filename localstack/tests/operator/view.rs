@@ -61,8 +61,8 @@ async fn every_order_is_on_one_page_the_unsettled_by_their_next_check() {
     for _ in 0..7 {
         booked.push(stage.book().await);
     }
-    assert_eq!(pages(&stage, Filter::Unsettled).await, booked, "the check that is due first is first");
-    let all = pages(&stage, Filter::All).await;
+    assert_eq!(pages(&stage, Filter::UNSETTLED).await, booked, "the check that is due first is first");
+    let all = pages(&stage, Filter::ALL).await;
     assert_eq!(all.len(), booked.len(), "no order is on two pages");
     assert_eq!(all.into_iter().collect::<BTreeSet<_>>(), booked.into_iter().collect::<BTreeSet<_>>());
 }
