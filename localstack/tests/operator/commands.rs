@@ -18,10 +18,11 @@ async fn dead_letters_are_status_1_and_a_redrive_of_a_mended_cause_settles_its_o
     // A consumer of before could not read the charge: it is among the dead letters.
     let id = stage.book().await;
     stage.stack.settle_except(&[Topic::Billing]).await;
-    let mut queues = lock(&stage.stack.cloud.queues);
-    let charge = queues.get_mut("BillingQueue").unwrap().remove(0);
-    queues.entry("BillingDeadLetterQueue".to_owned()).or_default().push(charge);
-    drop(queues);
+    {
+        let mut queues = lock(&stage.stack.cloud.queues);
+        let charge = queues.get_mut("BillingQueue").unwrap().remove(0);
+        queues.entry("BillingDeadLetterQueue".to_owned()).or_default().push(charge);
+    }
 
     let listed = commands::letters(view).await.unwrap();
     assert_eq!(listed.verdict, Verdict::Differs);
