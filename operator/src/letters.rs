@@ -1,6 +1,6 @@
 //! The dead letters of a stack.
 //!
-//! SQS cannot show a message without receiving it. A look receives every letter for [`LOOK`] and then makes each visible
+//! SQS cannot show a message without receiving it. A look receives every letter for `LOOK` and then makes each visible
 //! again, so two operators who look at once may see only a part each; [`Looked::missed`] tells.
 //!
 //! A letter is named by the id of its message when it was first dead-lettered. A redrive sends that along as attributes
