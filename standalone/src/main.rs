@@ -128,10 +128,10 @@ fn greeting(server: &Server, data: &Path, payments: cli::PaymentProvider) -> Str
          {apart}\
          data      {data}\n\
          payments  {payments}\n\
-         watch it  {operator}/system\n\
          break it  curl -X PUT {operator}/operator/services/billing-service -d '{{\"running\": false}}' \
          -H 'Content-Type: application/json'\n\
-         process   {process}, stop it with Ctrl-C\n"
+         process   {process}, stop it with Ctrl-C\n\
+         watch it  {operator}/system\n"
     )
 }
 

@@ -67,7 +67,7 @@ fn help_and_version_say_what_it_is() {
 }
 
 #[test]
-fn serve_prints_where_it_listens_then_its_data_payments_page_and_process() {
+fn serve_prints_where_it_listens_then_its_data_payments_process_and_page() {
     let directory = tempfile::tempdir().unwrap();
     let mut command = bookings();
     command.args(["serve", "--port", "0", "--data", "data"]).current_dir(directory.path());
@@ -82,13 +82,13 @@ fn serve_prints_where_it_listens_then_its_data_payments_page_and_process() {
     for (line, begin, part) in [
         (1, "data ", directory.path().join("data").display().to_string()),
         (2, "payments ", "simulated, nothing real is charged".to_owned()),
-        (3, "watch it ", format!("{url}/system")),
         (
-            4,
+            3,
             "break it ",
             format!("curl -X PUT {url}/operator/services/billing-service -d '{{\"running\": false}}'"),
         ),
-        (5, "process ", process),
+        (4, "process ", process),
+        (5, "watch it ", format!("{url}/system")),
     ] {
         assert!(lines[line].starts_with(begin) && lines[line].contains(&part), "{lines:?}");
     }

@@ -15,7 +15,7 @@ use crate::view::View;
 const FRESH: Duration = Duration::from_millis(500);
 
 /// An audit takes at most one part of so many of a processor's time.
-const SHARE: u32 = 10;
+const SHARE: u32 = 30;
 
 /// What the last audit found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
