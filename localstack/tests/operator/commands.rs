@@ -87,9 +87,9 @@ async fn an_order_that_waits_is_listed_and_its_journey_names_what_it_waits_for()
 #[tokio::test]
 async fn what_does_not_exist_is_named() {
     let stage = AwsStage::start().await;
-    let nobody = OrderId::from_bytes([7; 16]);
-    let order = commands::order(&stage.view, stage.stack.clock.as_ref(), nobody).await.unwrap_err();
-    assert_eq!(order.to_string(), format!("there is no order {nobody}"));
+    let unknown = OrderId::from_bytes([7; 16]);
+    let order = commands::order(&stage.view, stage.stack.clock.as_ref(), unknown).await.unwrap_err();
+    assert_eq!(order.to_string(), format!("there is no order {unknown}"));
     let service = commands::switch(&stage.view, "mail", false, false).await.unwrap_err();
     assert!(service.to_string().contains("ticket-service, order-updates, billing-service, email-service"));
     let lacks = Stack::of("other", &Default::default()).unwrap_err();

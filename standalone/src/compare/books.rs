@@ -33,7 +33,7 @@ impl Books {
         let mut after = String::new();
         loop {
             let page = client.get(&format!("{path}?limit=1000{after}")).await?;
-            let items = page["items"].as_array().or(page.as_array()).map(Vec::as_slice).unwrap_or_default();
+            let items = page["items"].as_array().map(Vec::as_slice).unwrap_or_default();
             let number = |item: &Value, key: &str| item[key].as_u64().unwrap_or_default();
             let before = new.len();
             for item in items {
