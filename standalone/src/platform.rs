@@ -3,6 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Gateway;
 use booking_gateway::limits::Limits;
@@ -11,12 +15,13 @@ use messaging::entropy::Entropy;
 use messaging::store::StoreError;
 use protocol::manage::PublicUrl;
 use protocol::topic::Topic;
+use shared_http::Problem;
 use stripe::StripeError;
 use system::view::View;
 use system::{Ports, Services, Settings, Stores};
 use thiserror::Error;
 use tokio::task::{JoinHandle, JoinSet};
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::integrations::{self, Integrations};
 use crate::limits::MemoryLimiter;
@@ -128,6 +133,12 @@ impl Platform {
         Ok(Self { services, view, switches, database, topics, pollers, reconciler })
     }
 
+    /// The services' APIs. A change is made on the writing thread: its writes and sends share a commit, and it is answered
+    /// after that.
+    pub fn router(&self) -> Router {
+        self.services.router().layer(from_fn_with_state(self.database.clone(), within_groups))
+    }
+
     /// Lets every service finish its current batch, and closes the database.
     pub async fn stop(mut self) {
         self.reconciler.abort();
@@ -140,6 +151,19 @@ impl Platform {
         }
         let database = self.database.clone();
         let _ = tokio::task::spawn_blocking(move || database.close()).await;
+    }
+}
+
+async fn within_groups(State(database): State<Database>, request: Request, next: Next) -> Response {
+    if request.method().is_safe() {
+        return next.run(request).await;
+    }
+    match database.within(next.run(request)).await {
+        Ok(response) => response,
+        Err(error) => {
+            error!(%error, "a request was not carried out");
+            Problem::unavailable().into_response()
+        }
     }
 }
 

@@ -1,5 +1,8 @@
 //! What Lambda does on AWS: receives batches, runs the services' consumers on them, and acknowledges
 //! the messages that are handled.
+//!
+//! The pollers run on the writing thread: what a handler writes, its answers and its acknowledgement are in one commit,
+//! and need no change of threads.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,7 +54,12 @@ pub fn start(
 ) -> watch::Sender<Running> {
     let (switch, running) = watch::channel(running);
     for _ in 0..POLLERS {
-        tasks.spawn(poll(consumer.clone(), topics.clone(), running.clone()));
+        let poll = topics.within(poll(consumer.clone(), topics.clone(), running.clone()));
+        tasks.spawn(async move {
+            if let Err(error) = poll.await {
+                warn!(%error, "a poller has ended");
+            }
+        });
     }
     switch
 }
@@ -78,6 +86,7 @@ async fn poll(consumer: Arc<dyn Consume>, topics: SqliteTopics, mut running: wat
 
 async fn consume(consumer: &dyn Consume, topics: &SqliteTopics, batch: Vec<Delivery>) {
     let topic = consumer.topic();
+    let attempt = topics.attempt();
     let see = |delivery: &Delivery| Message::read(topic, &delivery.body, Phase::Received);
     let seen: Vec<_> = batch.iter().map(see).collect();
     topics.record(&seen);
@@ -95,7 +104,7 @@ async fn consume(consumer: &dyn Consume, topics: &SqliteTopics, batch: Vec<Deliv
     }));
     // The answers are sent and the messages acknowledged in one commit. If it fails, nothing happened: every
     // message is redelivered after its visibility timeout, and its service answers from its record.
-    if let Err(error) = topics.finish(topic, finished).await {
+    if let Err(error) = topics.finish(topic, finished, attempt).await {
         warn!(%error, "a batch of {topic} could not be finished; it will be redelivered");
     }
 }

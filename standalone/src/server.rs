@@ -203,7 +203,7 @@ impl Server {
         let rest_chain = beside.start(platform.view.clone()).await;
         let rest_chain = rest_chain.map_err(|error| StartError::at(&path, error))?;
 
-        let public = platform.services.router().layer(from_fn_with_state(clients, with_client));
+        let public = platform.router().layer(from_fn_with_state(clients, with_client));
         let (ending, ended) = watch::channel(());
         let seen = Operator::new(platform.view.clone(), clock, rest_chain.is_some(), ended.clone());
         let all = public.clone().merge(operator::router(seen));

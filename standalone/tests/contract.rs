@@ -111,12 +111,15 @@ mod topics {
         }
 
         async fn acknowledge(&self, topic: Topic, delivery: &Delivery) {
-            self.topics.finish(topic, vec![Finished::of(topic, delivery).unwrap()]).await.unwrap();
+            self.topics
+                .finish(topic, vec![Finished::of(topic, delivery).unwrap()], self.topics.attempt())
+                .await
+                .unwrap();
         }
 
         async fn redeliver(&self, topic: Topic, delivery: &Delivery) {
             let failed = Finished { redeliver: true, ..Finished::of(topic, delivery).unwrap() };
-            self.topics.finish(topic, vec![failed]).await.unwrap();
+            self.topics.finish(topic, vec![failed], self.topics.attempt()).await.unwrap();
             self.pass(Duration::from_secs(1)).await;
         }
 

@@ -1,20 +1,27 @@
 //! The database: one connection writes, on its own thread; the others only read.
 
 use std::fs::OpenOptions;
+use std::future::{poll_fn, ready};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use futures_util::future::Either;
 use messaging::store::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::lock;
-use crate::writer::{self, Ask, Hook, Job};
+use crate::workers::{Bell, Workers};
+use crate::writer::{Ask, Hook, Job, Writer};
+use crate::{here, lock};
 
 /// A handle to the database; its clones share it.
 #[derive(Clone)]
@@ -22,8 +29,12 @@ pub struct Database(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
+    /// Tells this database from the others of the process.
+    number: u64,
     /// `None` once it is closed.
     writer: Mutex<Option<(Sender<Ask>, JoinHandle<()>)>>,
+    /// How many groups could not be committed.
+    failures: Arc<AtomicU64>,
     /// The connections that are idle.
     readers: Mutex<Vec<Connection>>,
     /// One for each scan that may run.
@@ -33,6 +44,8 @@ struct Inner {
 /// How many scans run at the same time; the others wait, since each has a connection with a cache of its own. Point reads
 /// need no bound: each occupies a thread of the runtime.
 const SCANS: usize = 4;
+
+static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
 impl Database {
     /// Opens the database in that file, creating it if it is missing. `prepare` checks or makes its tables before
@@ -59,19 +72,70 @@ impl Database {
         connection.pragma_update(None, "cache_size", -16 * 1024)?;
 
         let (asks, requests) = channel();
-        let work = move || writer::work(&connection, &requests, hook);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        let failures = Arc::new(AtomicU64::new(0));
+        let (failed, bell) = (failures.clone(), asks.clone());
+        let work = move || {
+            let (connection, workers) = (Rc::new(connection), Workers::new(Bell::new(bell)));
+            Writer { database: number, connection, hook, workers, failures: failed }.work(&requests);
+        };
         #[expect(clippy::expect_used, reason = "without its one writing thread nothing can start")]
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(work)
             .expect("a thread can be started");
-        let writer = Mutex::new(Some((asks, thread)));
         Ok(Self(Arc::new(Inner {
             path: path.to_owned(),
-            writer,
+            number,
+            writer: Mutex::new(Some((asks, thread))),
+            failures,
             readers: Mutex::default(),
             scans: Arc::new(Semaphore::new(SCANS)),
         })))
+    }
+
+    /// Does `work` on the writing thread, within groups: its writes and reads need no change of threads, and it sees what
+    /// the group in progress has written. Its timers and connections are those of the runtime of the caller.
+    ///
+    /// **Crash contract:** it is answered after the commit of the group in which it ended. If a group that was
+    /// committed while it was done failed, the answer is an error; whether its other groups are on disk is unknown, as
+    /// after a crash. Dropping the future ends the work where it waits.
+    ///
+    /// # Errors
+    /// A group failed meanwhile, the work panicked, or the database is closed.
+    pub fn within<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        let (answer, answered) = oneshot::channel();
+        let (failures, runtime) = (self.0.failures.clone(), Handle::current());
+        let mut done = Box::pin(async move {
+            let before = failures.load(Ordering::Acquire);
+            let output = work.await;
+            // The group in progress counts with its own outcome.
+            let failed = failures.load(Ordering::Acquire) != before;
+            (output, failed)
+        });
+        let mut answer = Some(answer);
+        let work = poll_fn(move |context| {
+            let _entered = runtime.enter();
+            if answer.as_mut().is_none_or(|answer| answer.poll_closed(context).is_ready()) {
+                return Poll::Ready(());
+            }
+            let Poll::Ready((output, failed)) = done.as_mut().poll(context) else { return Poll::Pending };
+            if let Some(answer) = answer.take() {
+                here::answer_later(Box::new(Worked { output, failed, answer }));
+            }
+            Poll::Ready(())
+        });
+        self.ask(Ask::Work(Box::pin(work)));
+        async move { answered.await.unwrap_or_else(|_| Err(ended())) }
+    }
+
+    /// How many groups could not be committed so far. Work that joins groups with [`Database::join`] compares it with the
+    /// count at its start, before it relies on what it has written.
+    pub fn failures(&self) -> u64 {
+        self.0.failures.load(Ordering::Acquire)
     }
 
     /// Hands a write to the next group at once; the answer comes with its commit. The write takes
@@ -81,8 +145,31 @@ impl Database {
         write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
         let (answer, answered) = oneshot::channel();
-        self.ask(Ask::Run(Box::new(Write { write: Some(write), wrote: None, answer })));
-        async move { answered.await.unwrap_or_else(|_| Err(StoreError::unavailable("the database is closed"))) }
+        let mut job = Box::new(Write { write: Some(write), wrote: None, answer });
+        match here::connection(self.0.number) {
+            Some(connection) => {
+                let _ = here::atomically(&connection, || job.run(&connection));
+                here::answer_later(job);
+            }
+            None => self.ask(Ask::Run(job)),
+        }
+        async move { answered.await.unwrap_or_else(|_| Err(ended())) }
+    }
+
+    /// As [`Database::write`]; but from [`Database::within`], the answer comes at once, and the write is committed with the
+    /// group in progress. Only for what is answered within that group: nothing outside may be done because of the answer
+    /// before the commit.
+    pub fn join<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        match here::connection(self.0.number) {
+            Some(connection) => {
+                let wrote = here::atomically(&connection, || write(&connection));
+                Either::Left(ready(wrote.map_err(|error| store_error(&error))))
+            }
+            None => Either::Right(self.write(write)),
+        }
     }
 
     /// Runs a group, even an empty one, so that waiting receivers and due messages are looked at.
@@ -97,9 +184,21 @@ impl Database {
         }
     }
 
-    /// Reads a few rows of what is committed, by their keys. On the caller's thread: handing such
-    /// a read to another costs more than the read.
+    /// Reads a few rows by their keys: of what is committed; from [`Database::within`], also what the group in progress has
+    /// written. On the caller's thread: handing such a read to another costs more than the read.
     pub async fn read<T>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let read = match here::connection(self.0.number) {
+            Some(connection) => read(&connection),
+            None => self.0.read(read),
+        };
+        read.map_err(|error| store_error(&error))
+    }
+
+    /// Reads a few rows of what is committed, and nothing else.
+    pub async fn read_committed<T>(
         &self,
         read: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
@@ -126,8 +225,16 @@ impl Database {
         // The writer's connection is closed last, so that SQLite can checkpoint the WAL into the file.
         lock(&self.0.readers).clear();
         if let Some((asks, thread)) = lock(&self.0.writer).take() {
-            drop(asks);
+            let _ = asks.send(Ask::Close);
             let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some((asks, _)) = lock(&self.writer).take() {
+            let _ = asks.send(Ask::Close);
         }
     }
 }
@@ -166,6 +273,33 @@ fn store_error(error: &rusqlite::Error) -> StoreError {
             StoreError::unreadable(error)
         }
         _ => StoreError::unavailable(error),
+    }
+}
+
+fn ended() -> StoreError {
+    StoreError::unavailable("the database is closed")
+}
+
+/// The answer to work that has ended within the group in progress.
+struct Worked<T> {
+    output: T,
+    /// Whether a group failed before this one.
+    failed: bool,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T: Send> Job for Worked<T> {
+    fn run(&mut self, _: &Connection) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>, committed: Result<(), &str>) {
+        let answer = match committed {
+            Ok(()) if self.failed => Err(StoreError::unavailable("a group was not committed")),
+            Ok(()) => Ok(self.output),
+            Err(reason) => Err(StoreError::unavailable(reason)),
+        };
+        let _ = self.answer.send(answer);
     }
 }
 

@@ -5,12 +5,15 @@
 //! |---|---|
 //! | the database: writes, reads, scans | [`Database`] |
 //! | the thread that writes, and what takes part in every group | [`Hook`] |
+//! | work that runs on that thread, within the groups | [`Database::within`] |
 //! | short forms for statements, and values stored as JSON | [`Statements`], [`Json`] |
 //!
 //! It knows no table: who opens a file prepares its schema.
 
 mod database;
+mod here;
 mod statements;
+mod workers;
 mod writer;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -2,10 +2,14 @@
 //! and one fsync a group.
 //!
 //! While one group is committed the next one gathers, so under load more writes share a commit; no write
-//! waits for others to join. **Crash contract:** a write is answered only
+//! waits for others to join. Work that is handed to this thread runs within the groups, so what it writes joins the
+//! group in progress without a change of threads. **Crash contract:** a write is answered only
 //! after the commit of its group; a process that dies before that leaves nothing of the group.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -13,8 +17,10 @@ use rusqlite::Connection;
 use tracing::error;
 
 use crate::Statements;
+use crate::here;
+use crate::workers::{Work, Workers};
 
-/// The most writes that share a commit.
+/// The most writes of other threads that share a commit.
 const LARGEST_GROUP: usize = 512;
 
 /// One write of a group.
@@ -59,54 +65,94 @@ impl Hook for NoHook {
 pub(crate) enum Ask {
     /// Run a write.
     Run(Box<dyn Job>),
+    /// Do this work, within groups.
+    Work(Work),
     /// Run a group, even an empty one.
     Wake,
+    /// End, after the requests before this one.
+    Close,
 }
 
-/// Works until the last sender is dropped.
-pub(crate) fn work(connection: &Connection, requests: &Receiver<Ask>, mut hook: impl Hook) {
-    let mut group: Vec<Box<dyn Job>> = Vec::new();
-    loop {
-        let first = match hook.next_wake() {
+/// The thread that writes.
+pub(crate) struct Writer<H> {
+    /// Which database it writes to.
+    pub(crate) database: u64,
+    pub(crate) connection: Rc<Connection>,
+    pub(crate) hook: H,
+    pub(crate) workers: Workers,
+    /// How many groups could not be committed.
+    pub(crate) failures: Arc<AtomicU64>,
+}
+
+impl<H: Hook> Writer<H> {
+    /// Works until it is closed.
+    pub(crate) fn work(mut self, requests: &Receiver<Ask>) {
+        let mut closing = false;
+        while !closing {
+            let mut group: Vec<Box<dyn Job>> = Vec::new();
+            let mut next =
+                if self.workers.can_go_on() { requests.try_recv().ok() } else { self.wait(requests) };
+            while let Some(ask) = next.take() {
+                match ask {
+                    Ask::Run(job) => group.push(job),
+                    Ask::Work(work) => self.workers.add(work),
+                    Ask::Wake => {}
+                    Ask::Close => {
+                        closing = true;
+                        break;
+                    }
+                }
+                next = if group.len() < LARGEST_GROUP { requests.try_recv().ok() } else { None };
+            }
+            self.commit(group);
+        }
+    }
+
+    /// Waits for a request, or until a group must run without one.
+    fn wait(&mut self, requests: &Receiver<Ask>) -> Option<Ask> {
+        let asked = match self.hook.next_wake() {
             None => requests.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(wait) => requests.recv_timeout(wait),
         };
-        match first {
-            Ok(Ask::Run(job)) => group.push(job),
-            Ok(Ask::Wake) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
+        match asked {
+            Ok(ask) => Some(ask),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Ask::Close),
         }
-        while group.len() < LARGEST_GROUP {
-            match requests.try_recv() {
-                Ok(Ask::Run(job)) => group.push(job),
-                Ok(Ask::Wake) => {}
-                Err(_) => break,
-            }
-        }
-        let committed = run(connection, &mut group, &mut hook).map_err(|error| error.to_string());
+    }
+
+    /// Runs a group, commits it and answers its writes.
+    fn commit(&mut self, group: Vec<Box<dyn Job>>) {
+        let (jobs, ran) = self.run(group);
+        let committed = ran.map_err(|error| error.to_string());
         if let Err(reason) = &committed {
-            error!("a group of {} writes was not committed: {reason}", group.len());
+            error!("a group of {} writes was not committed: {reason}", jobs.len());
+            self.failures.fetch_add(1, Ordering::AcqRel);
             // COMMIT itself may have failed; without a rollback the next BEGIN would fail too.
-            let _ = connection.change("ROLLBACK", []);
+            let _ = self.connection.change("ROLLBACK", []);
         }
-        hook.after_commit(committed.is_ok());
-        for job in group.drain(..) {
+        self.hook.after_commit(committed.is_ok());
+        for job in jobs {
             job.finish(committed.as_ref().copied().map_err(String::as_str));
         }
     }
-}
 
-fn run(connection: &Connection, group: &mut [Box<dyn Job>], hook: &mut impl Hook) -> rusqlite::Result<()> {
-    connection.change("BEGIN IMMEDIATE", [])?;
-    for job in group {
-        connection.change("SAVEPOINT write", [])?;
-        // A write that panics is undone and never answered; its caller sees that as an error.
-        let ran = catch_unwind(AssertUnwindSafe(|| job.run(connection)));
-        if !matches!(ran, Ok(Ok(()))) {
-            connection.change("ROLLBACK TO write", [])?;
+    fn run(&mut self, mut group: Vec<Box<dyn Job>>) -> (Vec<Box<dyn Job>>, rusqlite::Result<()>) {
+        if let Err(error) = self.connection.change("BEGIN IMMEDIATE", []) {
+            return (group, Err(error));
         }
-        connection.change("RELEASE write", [])?;
+        let (later, ran) = here::within(self.database, &self.connection, || {
+            for job in &mut group {
+                // A write that panics is undone and never answered; its caller sees that as an error.
+                let write = || here::atomically(&self.connection, || job.run(&self.connection));
+                let _ = catch_unwind(AssertUnwindSafe(write));
+            }
+            self.workers.go_on();
+        });
+        group.extend(later);
+        let committed = ran
+            .and_then(|()| self.hook.before_commit(&self.connection))
+            .and_then(|()| self.connection.change("COMMIT", []).map(drop));
+        (group, committed)
     }
-    hook.before_commit(connection)?;
-    connection.change("COMMIT", []).map(drop)
 }

@@ -114,3 +114,81 @@ async fn however_many_read_at_once_a_few_connections_do_it() {
     let open = descriptors(&directory);
     assert!(open <= most, "{open} descriptors, at most {most}");
 }
+
+#[tokio::test]
+async fn work_within_a_group_sees_what_it_wrote_and_is_answered_after_its_commit() {
+    let (database, directory) = database();
+    let (within, path) = (database.clone(), directory.path().join(FILE));
+    let count = "SELECT count(*) FROM settings";
+    let work = async move {
+        within.join(|connection| insert(connection, "joined")).await.unwrap();
+        let here: u32 =
+            within.read(|connection| connection.query_row(count, [], |row| row.get(0))).await.unwrap();
+        let committed = within.read_committed(|connection| connection.query_row(count, [], |row| row.get(0)));
+        let committed: u32 = committed.await.unwrap();
+        // A write is answered after the commit also here.
+        within.write(|connection| insert(connection, "written")).await.unwrap();
+        let after: u32 = reader(&path).unwrap().query_row(count, [], |row| row.get(0)).unwrap();
+        within.join(|connection| insert(connection, "with the answer")).await.unwrap();
+        (here, committed, after)
+    };
+    assert_eq!(database.within(work).await.unwrap(), (1, 0, 2));
+    assert_eq!(names(&directory), ["joined", "with the answer", "written"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn work_within_groups_may_wait_for_timers_and_other_threads() {
+    let (database, _directory) = database();
+    let (told, told_of) = tokio::sync::oneshot::channel();
+    let work = database.within(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        told_of.await.unwrap()
+    });
+    tokio::spawn(async move { told.send("another thread").unwrap() });
+    assert_eq!(work.await.unwrap(), "another thread");
+}
+
+#[tokio::test]
+async fn work_that_panics_is_undone_in_its_last_write_and_answered_with_an_error() {
+    let (database, directory) = database();
+    let within = database.clone();
+    let panicking = database.within(async move {
+        within.join(|connection| insert(connection, "a, before")).await.unwrap();
+        let _ = within.join(|connection| -> rusqlite::Result<()> {
+            insert(connection, "b, panicking")?;
+            panic!("as asked")
+        });
+    });
+    let later = database.within(async {});
+    assert!(panicking.await.is_err());
+    assert!(later.await.is_ok());
+    assert_eq!(names(&directory), ["a, before"]);
+}
+
+#[tokio::test]
+async fn work_that_is_not_awaited_any_more_ends() {
+    let (database, _directory) = database();
+    let (held, dropped) = tokio::sync::oneshot::channel::<()>();
+    let work = database.within(async move {
+        let _held = held;
+        std::future::pending::<()>().await;
+    });
+    drop(work);
+    assert!(dropped.await.is_err());
+}
+
+#[tokio::test]
+async fn work_is_not_answered_as_done_if_a_group_of_it_was_not_committed() {
+    let (database, directory) = database();
+    let within = database.clone();
+    let failed = database.within(async move {
+        within.join(|connection| insert(connection, "lost")).await.unwrap();
+        // Ends the transaction under the group, so that its COMMIT fails.
+        let _ = within.join(|connection| connection.execute("ROLLBACK", [])).await;
+        within.failures()
+    });
+    assert!(failed.await.is_err());
+    assert_eq!(database.failures(), 1);
+    assert!(names(&directory).is_empty());
+    assert!(database.write(|connection| insert(connection, "later")).await.is_ok());
+}

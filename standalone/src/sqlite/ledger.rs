@@ -168,7 +168,7 @@ impl PaymentProvider for SqliteProvider {
             tokio::time::sleep(DELAY).await;
         }
         let id = row_id(reference)?;
-        let found = self.database.read(move |connection| find(connection, id)).await;
+        let found = self.database.read_committed(move |connection| find(connection, id)).await;
         found.map(|Json(account)| account.status()).map_err(|error| ProviderError::Unknown(error.to_string()))
     }
 

@@ -52,7 +52,7 @@ impl OrderStore for SqliteStores {
             let existing = find(connection, order.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             Ok(Created::Exists(Box::new(existing)))
         };
-        self.0.write(write).await
+        self.0.join(write).await
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
@@ -90,7 +90,7 @@ impl OrderStore for SqliteStores {
             notes.order(&next);
             Ok(Updated::Updated)
         };
-        self.0.write(write).await
+        self.0.join(write).await
     }
 
     /// One index, read at once.

@@ -7,6 +7,7 @@ use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use rusqlite::{Connection, params};
 
+use super::database::Database;
 use super::{Json, SqliteStores, Statements};
 
 fn find(connection: &Connection, order: OrderId) -> rusqlite::Result<Option<Payment>> {
@@ -16,35 +17,51 @@ fn find(connection: &Connection, order: OrderId) -> rusqlite::Result<Option<Paym
         .map(|found| found.map(|Json(payment)| payment))
 }
 
+/// Writes what `stands` from then on. An intent is on disk before it is answered, since the provider is asked next; what
+/// the provider has done may be committed with the message that tells it.
+async fn write<T: Send + 'static>(
+    database: &Database,
+    stands: &Payment,
+    write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    match stands {
+        Payment::Charging(_) | Payment::Reversing(_) => database.write(write).await,
+        Payment::Captured(_) | Payment::Declined { .. } | Payment::Reversed { .. } => {
+            database.join(write).await
+        }
+    }
+}
+
 #[async_trait]
 impl PaymentStore for SqliteStores {
+    /// Of what is committed alone: the provider may be asked next.
     async fn find(&self, order: OrderId) -> Result<Option<Payment>, StoreError> {
-        self.0.read(move |connection| find(connection, order)).await
+        self.0.read_committed(move |connection| find(connection, order)).await
     }
 
     async fn begin(&self, order: OrderId, payment: &Payment) -> Result<Begun, StoreError> {
-        let payment = payment.clone();
-        let write = move |connection: &Connection| {
+        let begun = payment.clone();
+        let insert = move |connection: &Connection| {
             let sql = "INSERT INTO payments (order_id, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
-            if connection.change(sql, params![order.as_bytes(), Json(&payment)])? == 1 {
+            if connection.change(sql, params![order.as_bytes(), Json(&begun)])? == 1 {
                 return Ok(Begun::Begun);
             }
             find(connection, order)?.map(Begun::Exists).ok_or(rusqlite::Error::QueryReturnedNoRows)
         };
-        self.0.write(write).await
+        write(&self.0, payment, insert).await
     }
 
     async fn replace(&self, order: OrderId, from: &Payment, to: &Payment) -> Result<Payment, StoreError> {
-        let (from, to) = (from.clone(), to.clone());
-        let write = move |connection: &Connection| {
+        let (from, next) = (from.clone(), to.clone());
+        let update = move |connection: &Connection| {
             let stands = find(connection, order)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             if stands != from {
                 return Ok(stands);
             }
             let sql = "UPDATE payments SET body = ?2 WHERE order_id = ?1";
-            connection.change(sql, params![order.as_bytes(), Json(&to)])?;
-            Ok(to)
+            connection.change(sql, params![order.as_bytes(), Json(&next)])?;
+            Ok(next)
         };
-        self.0.write(write).await
+        write(&self.0, to, update).await
     }
 }

@@ -48,7 +48,7 @@ impl TicketStore for SqliteStores {
             insert(connection, order, &Reservation::Held(hold.clone()))?;
             Ok(Held::Held(hold))
         };
-        self.0.write(write).await
+        self.0.join(write).await
     }
 
     async fn decide(&self, order: OrderId, decision: &Reservation) -> Result<Reservation, StoreError> {
@@ -59,7 +59,7 @@ impl TicketStore for SqliteStores {
             }
             find(connection, order)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
         };
-        self.0.write(write).await
+        self.0.join(write).await
     }
 
     async fn release(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
@@ -73,7 +73,7 @@ impl TicketStore for SqliteStores {
             connection.change(sql, params![order.as_bytes(), Json(&Reservation::Released)])?;
             Ok(Some(Reservation::Released))
         };
-        self.0.write(write).await
+        self.0.join(write).await
     }
 
     async fn find(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {

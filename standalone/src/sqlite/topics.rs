@@ -81,18 +81,39 @@ impl SqliteTopics {
         self.database.notes().record(received.iter().cloned().map(Entry::Message));
     }
 
+    /// Does `work` on the writing thread: see [`group_commit::Database::within`].
+    pub fn within<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        self.database.within(work)
+    }
+
+    /// Begins the handling of a batch.
+    pub fn attempt(&self) -> Attempt {
+        Attempt { failures: self.database.failures() }
+    }
+
     /// Finishes a batch in one write: for each message, deletes it and sends what its consumer answers, or has it redelivered
     /// after a pause.
     ///
-    /// A message that was redelivered in the meantime is left alone: it belongs to its new receiver.
-    pub fn finish(
+    /// A message that was redelivered in the meantime is left alone: it belongs to its new receiver. If a group was not
+    /// committed since the `attempt` began, nothing is finished: what was written for the batch may be lost.
+    ///
+    /// # Errors
+    /// Nothing is finished: every message is redelivered after its visibility timeout.
+    pub async fn finish(
         &self,
         topic: Topic,
         batch: Vec<Finished>,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        attempt: Attempt,
+    ) -> Result<(), StoreError> {
+        if self.database.failures() != attempt.failures {
+            return Err(StoreError::unavailable("a group was not committed"));
+        }
         let now = self.clock.now();
         let (wait_list, notes) = (self.wait_list.clone(), self.database.notes());
-        self.database.write(move |connection| {
+        let write = move |connection: &Connection| {
             let sent = || batch.iter().flat_map(|finished| &finished.messages);
             if let Some(message) = sent().find(|message| message.body.len() > LARGEST) {
                 // A message must not be acknowledged if its answer cannot be sent.
@@ -122,7 +143,8 @@ impl SqliteTopics {
                 finished.messages.iter().for_each(|message| notes.sent(message, now));
             }
             Ok(())
-        })
+        };
+        self.database.join(write).await
     }
 
     /// The state of every topic.
@@ -152,6 +174,13 @@ impl Drop for Waiting<'_> {
             self.topics.database.wake();
         }
     }
+}
+
+/// When the handling of a batch began.
+#[derive(Clone, Copy, Debug)]
+pub struct Attempt {
+    /// How many groups could not be committed before.
+    failures: u64,
 }
 
 /// What a consumer decided about a message that it received.
@@ -207,8 +236,7 @@ impl Topics for SqliteTopics {
         let now = self.clock.now();
         let (wait_list, notes) = (self.wait_list.clone(), self.database.notes());
         let topics: Vec<_> = messages.iter().map(|message| (message.topic, message.body.len())).collect();
-        let sent =
-            self.database.write(move |connection| send(connection, &wait_list, &notes, &messages, now));
+        let sent = self.database.join(move |connection| send(connection, &wait_list, &notes, &messages, now));
         let sent = sent.await;
         let answer = |(topic, length)| match &sent {
             _ if length > LARGEST => Err(SendError { topic, reason: too_large(length) }),

@@ -1,0 +1,83 @@
+//! What the writing thread has at hand: its connection, and the group in progress. Code that runs on that thread, within
+//! a group, writes at once and reads what the group has written.
+
+use std::any::Any;
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+
+use rusqlite::Connection;
+
+use crate::Statements;
+use crate::writer::Job;
+
+thread_local! {
+    static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+}
+
+/// A group in progress on this thread.
+struct Here {
+    /// Which database it is of.
+    database: u64,
+    connection: Rc<Connection>,
+    /// What is answered with the group's commit.
+    jobs: Vec<Box<dyn Job>>,
+    /// Why the group cannot be committed.
+    broken: Option<rusqlite::Error>,
+}
+
+/// Runs `body` within a group of that database. Answers the jobs that are answered with its commit, and why it cannot be
+/// committed if it cannot.
+pub(crate) fn within(
+    database: u64,
+    connection: &Rc<Connection>,
+    body: impl FnOnce(),
+) -> (Vec<Box<dyn Job>>, rusqlite::Result<()>) {
+    let here = Here { database, connection: connection.clone(), jobs: Vec::new(), broken: None };
+    HERE.set(Some(here));
+    body();
+    let here = HERE.take();
+    here.map_or((Vec::new(), Ok(())), |here| (here.jobs, here.broken.map_or(Ok(()), Err)))
+}
+
+/// The writing connection, if this thread is within a group of that database.
+pub(crate) fn connection(database: u64) -> Option<Rc<Connection>> {
+    HERE.with_borrow(|here| {
+        let here = here.as_ref().filter(|here| here.database == database)?;
+        Some(here.connection.clone())
+    })
+}
+
+/// Has the job answered with the commit of the group in progress.
+pub(crate) fn answer_later(job: Box<dyn Job>) {
+    HERE.with_borrow_mut(|here| {
+        if let Some(here) = here {
+            here.jobs.push(job);
+        }
+    });
+}
+
+/// Runs one write of a group: on an error or a panic it alone is undone. The panic is the caller's.
+pub(crate) fn atomically<T>(
+    connection: &Connection,
+    write: impl FnOnce() -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let not_undone = |error| {
+        HERE.with_borrow_mut(|here| {
+            if let Some(here) = here {
+                here.broken = Some(error);
+            }
+        });
+    };
+    connection.change("SAVEPOINT write", [])?;
+    let ran: Result<_, Box<dyn Any + Send>> = catch_unwind(AssertUnwindSafe(write));
+    if !matches!(ran, Ok(Ok(_)))
+        && let Err(error) = connection.change("ROLLBACK TO write", [])
+    {
+        not_undone(error);
+    }
+    if let Err(error) = connection.change("RELEASE write", []) {
+        not_undone(error);
+    }
+    ran.unwrap_or_else(|panic| resume_unwind(panic))
+}
