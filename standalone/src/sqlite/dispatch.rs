@@ -1,7 +1,9 @@
-//! Hands messages to waiting receivers, without polling.
+//! Hands messages to waiting receivers, without polling: in the group that sends them, or when they become visible.
+//!
+//! A message that a receiver waits for is born in flight: it is written once, and deleted when it is finished.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use group_commit::Hook;
@@ -10,100 +12,20 @@ use messaging::consumer::Delivery;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use rusqlite::Connection;
-use tokio::sync::oneshot;
 use tracing::warn;
 
-use super::messages::Received;
+use super::in_flight::Receive;
+use super::lock;
+use super::messages::{self, MAX_RECEIVE_COUNT, Row};
 use super::notes::Notes;
-use super::{lock, messages};
+use super::wait_list::{Receiver, WaitList};
 
-/// The waiting receivers, and the topics that have news for them.
-#[derive(Default)]
-pub(super) struct WaitList {
-    waiting: Mutex<HashMap<Topic, VecDeque<Receiver>>>,
-    /// Messages that were handed to a receiver which had just stopped waiting.
-    undelivered: Mutex<Vec<Delivery>>,
-    touched: Mutex<BTreeSet<Topic>>,
-    /// The messages that were in flight when a process died, for the second time or more.
-    suspects: Mutex<HashSet<i64>>,
-    /// The one of them that is handled, and until when it is in flight.
-    alone: Mutex<Option<(i64, Timestamp)>>,
-}
-
-/// A receiver that waits for messages of a topic.
-pub(super) struct Receiver {
-    /// The most messages it takes.
-    pub(super) most: usize,
-    /// The visibility timeout of the messages.
-    pub(super) visibility: Duration,
-    /// Gets the messages.
-    pub(super) reply: oneshot::Sender<Vec<Delivery>>,
-}
-
-impl WaitList {
-    /// Adds a receiver that waits for its topic's messages.
-    pub(super) fn wait(&self, topic: Topic, receiver: Receiver) {
-        let mut waiting = lock(&self.waiting);
-        let queue = waiting.entry(topic).or_default();
-        queue.retain(|receiver| !receiver.reply.is_closed());
-        queue.push_back(receiver);
-        self.touch(topic);
-    }
-
-    /// Puts a receiver that got nothing back at the front.
-    fn wait_on(&self, topic: Topic, receiver: Receiver) {
-        lock(&self.waiting).entry(topic).or_default().push_front(receiver);
-    }
-
-    /// Notes that the topic has new messages or a new receiver.
-    pub(super) fn touch(&self, topic: Topic) {
-        lock(&self.touched).insert(topic);
-    }
-
-    /// Notes the same of every topic.
-    pub(super) fn touch_all(&self) {
-        lock(&self.touched).extend(Topic::ALL);
-    }
-
-    /// Requeues messages that their receiver did not fetch: the next group makes them visible, and the receive does
-    /// not count.
-    pub(super) fn requeue(&self, deliveries: Vec<Delivery>) {
-        lock(&self.undelivered).extend(deliveries);
-    }
-
-    /// Notes the messages that are to be handled alone.
-    pub(super) fn suspect(&self, suspects: HashSet<i64>) {
-        *lock(&self.suspects) = suspects;
-    }
-
-    /// Notes that a message is in flight no longer.
-    pub(super) fn landed(&self, id: i64) {
-        let mut alone = lock(&self.alone);
-        if alone.is_some_and(|(one, _)| one == id) {
-            *alone = None;
-            drop(alone);
-            self.touch_all();
-        }
-    }
-
-    /// Until when a message is handled alone, if one is.
-    fn alone(&self, now: Timestamp) -> Option<Timestamp> {
-        lock(&self.alone).map(|(_, until)| until).filter(|until| *until > now)
-    }
-
-    fn next(&self, topic: Topic) -> Option<Receiver> {
-        let mut waiting = lock(&self.waiting);
-        let queue = waiting.get_mut(&topic)?;
-        std::iter::from_fn(|| queue.pop_front()).find(|receiver| !receiver.reply.is_closed())
-    }
-}
-
-/// Hands messages to waiting receivers, in the group that sends them or when they become visible.
+/// Takes part in every group.
 pub(super) struct Dispatch {
     wait_list: Arc<WaitList>,
     notes: Arc<Notes>,
     clock: Arc<dyn Clock>,
-    /// When the next message of each topic can be received, as of the last look.
+    /// When the next row of each topic is visible, as of the last look.
     due: HashMap<Topic, Timestamp>,
     /// The messages that this group hands out; their receivers get them after the commit.
     handed_out: Vec<(Topic, Receiver, Vec<Delivery>)>,
@@ -141,39 +63,131 @@ impl Dispatch {
         (back > SMALL_STEP).then(|| back + at.elapsed())
     }
 
+    /// Makes messages visible again whose receivers did not fetch them, or did not finish them in time.
+    fn land(&mut self, connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+        let undelivered = lock(&self.wait_list.undelivered).clone();
+        self.requeued = undelivered.len();
+        for delivery in &undelivered {
+            let Ok(id) = delivery.id.parse() else { continue };
+            let ended = lock(&self.wait_list.in_flight).end(id, delivery.receive_count);
+            if let Some(receive) = ended {
+                messages::land(connection, id, now, receive.count - 1)?;
+                self.wait_list.landed(id);
+                self.wait_list.touch(receive.topic);
+            }
+        }
+        let overdue = lock(&self.wait_list.in_flight).overdue(now);
+        for (id, receive) in overdue {
+            lock(&self.wait_list.in_flight).end(id, receive.count);
+            messages::land(connection, id, now, receive.count)?;
+            self.wait_list.landed(id);
+            self.wait_list.touch(receive.topic);
+        }
+        Ok(())
+    }
+
+    /// Hands the visible messages of a topic to its receivers.
     fn hand_out(&mut self, connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Result<()> {
         while let Some(receiver) = self.wait_list.next(topic) {
-            let alone = self.wait_list.alone(now);
-            let received = messages::receive(
-                connection,
-                topic,
-                receiver.most,
-                receiver.visibility,
-                now,
-                &lock(&self.wait_list.suspects),
-                alone.is_none(),
-                &self.notes,
-            );
-            let Received { deliveries, alone: suspect } = match received {
-                Ok(received) => received,
+            match self.receive(connection, topic, &receiver, now) {
+                Ok(deliveries) if !deliveries.is_empty() => {
+                    self.handed_out.push((topic, receiver, deliveries))
+                }
+                Ok(_) => {
+                    self.wait_list.wait_on(topic, receiver);
+                    let alone = self.wait_list.alone(now);
+                    match messages::next_due(connection, topic, now, alone)? {
+                        Some(due) => self.due.insert(topic, due),
+                        None => self.due.remove(&topic),
+                    };
+                    return Ok(());
+                }
                 Err(error) => {
                     // The receiver keeps waiting: the group fails, and is tried again.
                     self.wait_list.wait_on(topic, receiver);
                     return Err(error);
                 }
-            };
-            if deliveries.is_empty() {
-                self.wait_list.wait_on(topic, receiver);
-                match messages::next_due(connection, topic, now, alone)? {
-                    Some(due) => self.due.insert(topic, due),
-                    None => self.due.remove(&topic),
-                };
-                break;
             }
-            if let Some(id) = suspect {
-                *lock(&self.wait_list.alone) = Some((id, now + receiver.visibility));
+        }
+        // There may be more for the next receiver.
+        self.due.insert(topic, now);
+        Ok(())
+    }
+
+    /// What one receiver gets. A message that was received [`MAX_RECEIVE_COUNT`] times is dead-lettered instead; a suspect is
+    /// given out in a batch of its own, and only while no other one is handled alone.
+    fn receive(
+        &mut self,
+        connection: &Connection,
+        topic: Topic,
+        receiver: &Receiver,
+        now: Timestamp,
+    ) -> rusqlite::Result<Vec<Delivery>> {
+        let with_suspects = self.wait_list.alone(now).is_none();
+        let mut deliveries = Vec::new();
+        loop {
+            let wanted = receiver.most - deliveries.len();
+            let visible = messages::visible(connection, topic, wanted, now, with_suspects)?;
+            let (all, mut taken) = (visible.len(), 0);
+            for row in visible {
+                if row.receive_count >= MAX_RECEIVE_COUNT {
+                    let about = (topic, row.receive_count, row.letter);
+                    let (body, failure) = messages::give_up(connection, row.id, about, now)?;
+                    self.notes.given_up(topic, &body, &failure);
+                    taken += 1;
+                    continue;
+                }
+                let is_suspect = lock(&self.wait_list.suspects).contains(&row.id);
+                if is_suspect && !deliveries.is_empty() {
+                    // Its turn comes when it is the oldest.
+                    continue;
+                }
+                messages::take_off(connection, row.id)?;
+                if is_suspect {
+                    self.wait_list.handled_alone(row.id, now + receiver.visibility);
+                }
+                deliveries.push(self.take_off(row, receiver, now));
+                taken += 1;
+                if is_suspect {
+                    return Ok(deliveries);
+                }
             }
-            self.handed_out.push((topic, receiver, deliveries));
+            // Those that were neither taken nor dead-lettered wait for a receiver of their own.
+            if all < wanted || taken == 0 || deliveries.len() >= receiver.most {
+                return Ok(deliveries);
+            }
+        }
+    }
+
+    /// A message is in flight from now on.
+    fn take_off(&self, row: Row, receiver: &Receiver, now: Timestamp) -> Delivery {
+        let Row { id, topic, since, receive_count, letter, body } = row;
+        let (count, until) = (receive_count + 1, now + receiver.visibility);
+        lock(&self.wait_list.in_flight).begin(id, Receive { topic, count, until, since, letter });
+        Delivery { id: id.to_string(), body, receive_count: count }
+    }
+
+    /// Hands what the group has sent to waiting receivers; the rest is visible from now on.
+    fn hand_out_sent(&mut self, connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+        let sent = std::mem::take(&mut *lock(&self.wait_list.sent));
+        let mut by_topic: HashMap<Topic, Vec<Row>> = HashMap::new();
+        for row in sent {
+            by_topic.entry(row.topic).or_default().push(row);
+        }
+        for (topic, rows) in by_topic {
+            let mut rows = rows.into_iter().peekable();
+            // What is visible waits longer.
+            let is_first = self.due.get(&topic).is_none_or(|due| *due > now);
+            while is_first && rows.peek().is_some() {
+                let Some(receiver) = self.wait_list.next(topic) else { break };
+                let taken: Vec<_> = rows.by_ref().take(receiver.most).collect();
+                let deliveries = taken.into_iter().map(|row| self.take_off(row, &receiver, now)).collect();
+                self.handed_out.push((topic, receiver, deliveries));
+            }
+            for row in rows {
+                messages::land(connection, row.id, now, 0)?;
+                self.due.entry(topic).and_modify(|due| *due = now.min(*due)).or_insert(now);
+            }
         }
         Ok(())
     }
@@ -186,32 +200,29 @@ impl Hook for Dispatch {
         if let Some(by) = self.set_back(now) {
             warn!("the clock was set back by {by:?}");
             messages::set_back(connection, by)?;
-            *lock(&self.wait_list.alone) = None;
-            self.wait_list.touch_all();
+            lock(&self.wait_list.in_flight).set_back(by);
+            self.wait_list.none_alone();
         }
-        let undelivered = lock(&self.wait_list.undelivered).clone();
-        self.requeued = undelivered.len();
-        for delivery in &undelivered {
-            messages::requeue(connection, delivery, now)?;
-            if let Ok(id) = delivery.id.parse() {
-                self.wait_list.landed(id);
-            }
-            self.wait_list.touch_all();
-        }
-        let touched = std::mem::take(&mut *lock(&self.wait_list.touched));
+        self.land(connection, now)?;
+        let touched = self.wait_list.touched();
         for topic in Topic::ALL {
-            if touched.contains(&topic) || self.due.get(&topic).is_some_and(|&due| due <= now) {
+            let is_due = self.due.get(&topic).is_some_and(|&due| due <= now);
+            if touched.contains(&topic) || (is_due && self.wait_list.is_awaited(topic)) {
                 self.hand_out(connection, topic, now)?;
             }
         }
-        Ok(())
+        self.hand_out_sent(connection, now)
     }
 
     fn after_commit(&mut self, committed: bool) {
         self.failed = !committed;
+        lock(&self.wait_list.in_flight).settle(committed);
         if committed {
             self.seen = self.sees;
             lock(&self.wait_list.undelivered).drain(..self.requeued);
+        } else {
+            lock(&self.wait_list.sent).clear();
+            self.wait_list.none_alone();
         }
         self.requeued = 0;
         for (topic, receiver, deliveries) in self.handed_out.drain(..) {
@@ -220,9 +231,7 @@ impl Hook for Dispatch {
                     self.wait_list.requeue(deliveries);
                 }
             } else {
-                *lock(&self.wait_list.alone) = None;
                 self.wait_list.wait_on(topic, receiver);
-                self.wait_list.touch_all();
             }
         }
     }
@@ -236,9 +245,9 @@ impl Hook for Dispatch {
             return Some(Duration::ZERO);
         }
         let now = self.clock.now();
-        let waiting = lock(&self.wait_list.waiting);
-        let awaited = |topic: &Topic| waiting.get(topic).is_some_and(|queue| !queue.is_empty());
-        let due = self.due.iter().filter(|(topic, _)| awaited(topic)).map(|(_, due)| due).min()?;
-        Some(due.since(now))
+        let due =
+            self.due.iter().filter(|(topic, _)| self.wait_list.is_awaited(**topic)).map(|(_, due)| *due);
+        let end = lock(&self.wait_list.in_flight).next_end();
+        due.chain(end).min().map(|due| due.since(now))
     }
 }

@@ -85,7 +85,8 @@ impl SqliteTopics {
             let letters = queued(connection, one)?;
             for Queued { id, topic, body, .. } in &letters {
                 let since = Headline::of(body).time.unwrap_or(now);
-                messages::insert(connection, *topic, body, (now, since), Some(*id), now)?;
+                let row = wait_list.row(*topic, body.clone(), since, Some(*id));
+                messages::insert(connection, &row, Some(now), now)?;
             }
             let sql = "UPDATE dead_letters SET redriven_at = ?2, redrives = redrives + 1
                        WHERE redriven_at IS NULL AND (?1 IS NULL OR id = ?1)";

@@ -1,11 +1,8 @@
-//! The rows of the topics: how a message is sent and received.
+//! The rows of the topics. A row has the time from which it is visible; one without it is in flight.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use messaging::consumer::Delivery;
-use messaging::topics::{Failure, Outgoing};
-use protocol::headline::Headline;
+use messaging::topics::Failure;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use rusqlite::{Connection, params};
@@ -13,7 +10,6 @@ use tracing::error;
 
 use super::Statements;
 use super::letters;
-use super::notes::Notes;
 
 /// How often a message is received before it goes to the dead-letter queue. Only crashes and
 /// bugs count: waiting is a delayed copy.
@@ -28,148 +24,113 @@ pub(super) fn pause(receive_count: u32) -> Duration {
     Duration::from_secs(1 << (receive_count.clamp(1, MAX_RECEIVE_COUNT) - 1))
 }
 
-/// Sends a message. A dead letter, or a copy, of a message that was redriven is still that `letter`.
-pub(super) fn send(
-    connection: &Connection,
-    message: &Outgoing,
-    letter: Option<i64>,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    match &message.dead_letter {
-        Some(failure) => letters::add(connection, message.topic, &message.body, failure, letter, now),
-        None => {
-            let since = match &message.about {
-                Some(about) => Some(about.time),
-                None => Headline::of(&message.body).time,
-            };
-            let times = (now + message.delay, since.unwrap_or(now));
-            insert(connection, message.topic, &message.body, times, letter, now)
-        }
-    }
+/// A message, as its row has it.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) id: i64,
+    pub(super) topic: Topic,
+    /// Since when it waits, by its own event.
+    pub(super) since: Timestamp,
+    /// How often it was received.
+    pub(super) receive_count: u32,
+    /// The dead letter it was redriven from.
+    pub(super) letter: Option<i64>,
+    pub(super) body: String,
 }
 
-/// Adds a message to its topic, to be received at the first time; by its event, it is as old as the second says.
+/// Adds a message: in flight, or visible from then on.
 pub(super) fn insert(
     connection: &Connection,
-    topic: Topic,
-    body: &str,
-    (visible_at, since): (Timestamp, Timestamp),
-    letter: Option<i64>,
+    row: &Row,
+    visible_at: Option<Timestamp>,
     now: Timestamp,
 ) -> rusqlite::Result<()> {
-    let sql = "INSERT INTO messages (topic, visible_at, sent_at, since, letter, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-    let (visible_at, since) = (visible_at.as_millis(), since.as_millis());
-    connection.change(sql, params![topic.name(), visible_at, now.as_millis(), since, letter, body]).map(drop)
+    let sql = "INSERT INTO messages (id, topic, visible_at, sent_at, since, letter, body)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let (visible_at, since) = (visible_at.map(Timestamp::as_millis), row.since.as_millis());
+    let (topic, now) = (row.topic.name(), now.as_millis());
+    connection.change(sql, params![row.id, topic, visible_at, now, since, row.letter, row.body]).map(drop)
 }
 
-/// What a receiver gets.
-#[derive(Default)]
-pub(super) struct Received {
-    pub(super) deliveries: Vec<Delivery>,
-    /// The one of them that is handled alone.
-    pub(super) alone: Option<i64>,
+/// The last id that was given.
+pub(super) fn last_id(connection: &Connection) -> rusqlite::Result<i64> {
+    Ok(connection.row("SELECT max(id) FROM messages", [], |row| row.get(0))?.flatten().unwrap_or_default())
 }
 
-/// Receives up to `most` messages of a topic, which are then in flight for `visibility`; a message that was
-/// received [`MAX_RECEIVE_COUNT`] times is dead-lettered instead.
-///
-/// A suspect is given out in a batch of its own, and only where `may_be_alone` says that no other one is handled alone just
-/// now.
-#[expect(clippy::too_many_arguments, reason = "one call, and each is another noun")]
-pub(super) fn receive(
+/// Up to `most` messages of a topic that are visible, those that are due first. Suspects only `with_suspects`.
+pub(super) fn visible(
     connection: &Connection,
     topic: Topic,
     most: usize,
-    visibility: Duration,
     now: Timestamp,
-    suspects: &HashSet<i64>,
-    may_be_alone: bool,
-    notes: &Notes,
-) -> rusqlite::Result<Received> {
-    let sql = "SELECT id, receive_count, letter, body FROM messages
+    with_suspects: bool,
+) -> rusqlite::Result<Vec<Row>> {
+    let sql = "SELECT id, since, receive_count, letter, body FROM messages
                WHERE topic = ?1 AND visible_at <= ?2 AND (?4 OR receive_count < ?5 OR receive_count >= ?6)
                ORDER BY visible_at LIMIT ?3";
-    let mut received = Received::default();
-    loop {
-        let wanted = most - received.deliveries.len();
-        let params = params![
-            topic.name(),
-            now.as_millis(),
-            wanted,
-            may_be_alone,
-            SUSPECT_RECEIVE_COUNT,
-            MAX_RECEIVE_COUNT
-        ];
-        let found = connection.rows(sql, params, |row| {
-            Ok((row.get::<_, i64>(0)?, row.get::<_, u32>(1)?, row.get(2)?, row.get::<_, String>(3)?))
-        })?;
-        let (all, mut taken) = (found.len(), 0);
-        for (id, count, letter, body) in found {
-            if count >= MAX_RECEIVE_COUNT {
-                connection.change("DELETE FROM messages WHERE id = ?1", [id])?;
-                let failure = give_up(connection, topic, &body, count, letter, now)?;
-                notes.given_up(topic, &body, &failure);
-                taken += 1;
-                continue;
-            }
-            let is_suspect = suspects.contains(&id);
-            if is_suspect && !received.deliveries.is_empty() {
-                // Its turn comes when it is the oldest.
-                continue;
-            }
-            let visible_at = (now + visibility).as_millis();
-            let sql = "UPDATE messages SET visible_at = ?2, receive_count = receive_count + 1 WHERE id = ?1";
-            connection.change(sql, params![id, visible_at])?;
-            received.deliveries.push(Delivery { id: id.to_string(), body, receive_count: count + 1 });
-            taken += 1;
-            if is_suspect {
-                received.alone = Some(id);
-                return Ok(received);
-            }
-        }
-        // Those that were neither taken nor dead-lettered wait for a receiver of their own.
-        if all < wanted || taken == 0 || received.deliveries.len() >= most {
-            return Ok(received);
-        }
-    }
+    let params =
+        params![topic.name(), now.as_millis(), most, with_suspects, SUSPECT_RECEIVE_COUNT, MAX_RECEIVE_COUNT];
+    connection.rows(sql, params, |row| {
+        Ok(Row {
+            id: row.get(0)?,
+            topic,
+            since: Timestamp::from_millis(row.get(1)?),
+            receive_count: row.get(2)?,
+            letter: row.get(3)?,
+            body: row.get(4)?,
+        })
+    })
 }
 
-/// Dead-letters a message that was received too often; answers the failure.
+/// A visible message is in flight.
+pub(super) fn take_off(connection: &Connection, id: i64) -> rusqlite::Result<()> {
+    connection.change("UPDATE messages SET visible_at = NULL WHERE id = ?1", [id]).map(drop)
+}
+
+/// A message that was in flight is visible from then on, and was received so often.
+pub(super) fn land(
+    connection: &Connection,
+    id: i64,
+    visible_at: Timestamp,
+    receive_count: u32,
+) -> rusqlite::Result<()> {
+    let sql = "UPDATE messages SET visible_at = ?2, receive_count = ?3 WHERE id = ?1";
+    connection.change(sql, params![id, visible_at.as_millis(), receive_count]).map(drop)
+}
+
+/// Deletes a message.
+pub(super) fn delete(connection: &Connection, id: i64) -> rusqlite::Result<()> {
+    connection.change("DELETE FROM messages WHERE id = ?1", [id]).map(drop)
+}
+
+/// Dead-letters a message that was received too often; answers its body and the failure.
 pub(super) fn give_up(
     connection: &Connection,
-    topic: Topic,
-    body: &str,
-    count: u32,
-    letter: Option<i64>,
+    id: i64,
+    (topic, count, letter): (Topic, u32, Option<i64>),
     now: Timestamp,
-) -> rusqlite::Result<String> {
+) -> rusqlite::Result<(String, String)> {
+    let sql = "DELETE FROM messages WHERE id = ?1 RETURNING body";
+    let body: Option<String> = connection.row(sql, [id], |row| row.get(0))?;
+    let body = body.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     let failure = format!("received {count} times and never acknowledged");
     error!("a message of {topic} is dead-lettered: {failure}");
     let failure = Failure { failure, attempts: count, source: "/topics" };
-    letters::add(connection, topic, body, &failure, letter, now)?;
-    Ok(failure.failure)
+    letters::add(connection, topic, &body, &failure, letter, now)?;
+    Ok((body, failure.failure))
 }
 
-/// Makes a received message visible again at once; the receive does not count.
-pub(super) fn requeue(connection: &Connection, delivery: &Delivery, now: Timestamp) -> rusqlite::Result<()> {
-    let sql = "UPDATE messages SET visible_at = ?2, receive_count = receive_count - 1 WHERE id = ?1 AND receive_count = ?3";
-    connection.change(sql, params![delivery.id, now.as_millis(), delivery.receive_count]).map(drop)
-}
-
-/// Makes in-flight messages visible again; answers the suspects among them. One that was in flight for the first time is
+/// Makes in-flight messages visible again, each with a receive more. One that was in flight for the first time is
 /// redelivered at once, a suspect after a pause that doubles: so a process that is killed again and again in a short time
-/// dead-letters none.
-pub(super) fn requeue_in_flight(connection: &Connection, now: Timestamp) -> rusqlite::Result<HashSet<i64>> {
-    let sql = "UPDATE messages SET visible_at = ?1 WHERE receive_count BETWEEN 1 AND ?2 AND visible_at > ?1";
-    connection.change(sql, params![now.as_millis(), SUSPECT_RECEIVE_COUNT - 1])?;
-    for count in SUSPECT_RECEIVE_COUNT..=MAX_RECEIVE_COUNT {
-        // One that paused already is not put off by another start.
-        let sql = "UPDATE messages SET visible_at = min(visible_at, ?2) WHERE receive_count = ?1 AND visible_at > ?2";
-        connection.change(sql, params![count, (now + pause(count)).as_millis()])?;
+/// dead-letters none. Answers the suspects among all messages.
+pub(super) fn requeue_in_flight(connection: &Connection, now: Timestamp) -> rusqlite::Result<Vec<i64>> {
+    for count in 1..=MAX_RECEIVE_COUNT {
+        let pause = if count < SUSPECT_RECEIVE_COUNT { Duration::ZERO } else { pause(count) };
+        let sql = "UPDATE messages SET visible_at = ?3, receive_count = ?2 WHERE visible_at IS NULL AND receive_count = ?1";
+        connection.change(sql, params![count - 1, count, (now + pause).as_millis()])?;
     }
-    let suspects = "SELECT id FROM messages WHERE receive_count >= ?1";
-    let suspects = connection.rows(suspects, [SUSPECT_RECEIVE_COUNT], |row| row.get(0))?;
-    Ok(suspects.into_iter().collect())
+    let suspects = "SELECT id FROM messages WHERE visible_at IS NOT NULL AND receive_count >= ?1";
+    connection.rows(suspects, [SUSPECT_RECEIVE_COUNT], |row| row.get(0))
 }
 
 /// The clock was set back by so much while messages waited: what is left of their delays stays the same.
@@ -184,7 +145,7 @@ pub(super) fn bring_back(connection: &Connection, now: Timestamp) -> rusqlite::R
     connection.change(sql, [now.as_millis()]).map(drop)
 }
 
-/// When the next message of a topic can be received. While one is handled alone, until when is `alone`: the suspects that
+/// When the next message of a topic is visible. While one is handled alone, until when is `alone`: the suspects that
 /// are due wait for its end.
 pub(super) fn next_due(
     connection: &Connection,
@@ -197,4 +158,21 @@ pub(super) fn next_due(
     let due: Option<i64> =
         connection.row(earliest, params![topic.name(), after], |row| row.get(0))?.flatten();
     Ok(due.map(Timestamp::from_millis).into_iter().chain(alone).min())
+}
+
+/// How many of a topic are visible, and how many later; since when the oldest of them waits.
+pub(super) fn count(
+    connection: &Connection,
+    topic: Topic,
+    now: Timestamp,
+) -> rusqlite::Result<(u64, u64, Option<Timestamp>)> {
+    // All of it is in the index.
+    let sql =
+        "SELECT count(*) FILTER (WHERE visible_at <= ?2), count(*) FILTER (WHERE visible_at > ?2), min(since)
+               FROM messages WHERE topic = ?1 AND visible_at IS NOT NULL";
+    let counts = connection.row(sql, params![topic.name(), now.as_millis()], |row| {
+        let oldest: Option<i64> = row.get(2)?;
+        Ok((row.get(0)?, row.get(1)?, oldest.map(Timestamp::from_millis)))
+    })?;
+    Ok(counts.unwrap_or_default())
 }

@@ -3,6 +3,7 @@
 pub mod database;
 mod dispatch;
 pub(crate) mod erase;
+mod in_flight;
 pub mod ledger;
 mod letters;
 pub(crate) mod listing;
@@ -19,19 +20,22 @@ pub(crate) mod settings;
 pub mod snapshot;
 mod tickets;
 pub mod topics;
+mod wait_list;
 
 use std::path::Path;
 use std::sync::Arc;
 
 use group_commit::{Json, Statements, lock};
 use messaging::clock::Clock;
+use rusqlite::Connection;
 
 use self::database::Database;
-use self::dispatch::{Dispatch, WaitList};
+use self::dispatch::Dispatch;
 pub use self::messages::MAX_RECEIVE_COUNT;
 use self::notes::{NoteTaker, Notes};
 use self::schema::SchemaError;
 use self::topics::SqliteTopics;
+use self::wait_list::WaitList;
 
 /// Opens the database in that directory, creating it if it is missing, and its topics.
 ///
@@ -42,7 +46,12 @@ pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<(Database, Sqlite
     let notes = Notes::new(clock.clone());
     let dispatch = Dispatch::new(wait_list.clone(), notes.clone(), clock.clone());
     let hook = NoteTaker::new(notes.clone(), dispatch);
-    let file = group_commit::Database::open(&directory.join(database::FILE), schema::prepare, hook)?;
+    let prepare = |connection: &mut Connection| {
+        schema::prepare(connection)?;
+        wait_list.begin_after(messages::last_id(connection)?);
+        Ok::<_, SchemaError>(())
+    };
+    let file = group_commit::Database::open(&directory.join(database::FILE), prepare, hook)?;
     let database = Database::new(file, notes);
     Ok((database.clone(), SqliteTopics::new(database, wait_list, clock)))
 }

@@ -180,6 +180,27 @@ SELECT
     count(*) FILTER (WHERE status = 'cancelled')
 FROM (SELECT json_extract(body, '$.history[#-1].status') AS status FROM orders);
 ",
+    // A message in flight has no time from which it is visible, and is in no index: it is written once and deleted. Its id
+    // is given by the program. Those that were in flight or failed when the program stopped are in flight.
+    "
+CREATE TABLE sent (
+    id INTEGER PRIMARY KEY,
+    topic TEXT NOT NULL,
+    visible_at INTEGER,
+    sent_at INTEGER NOT NULL,
+    since INTEGER NOT NULL DEFAULT 0,
+    receive_count INTEGER NOT NULL DEFAULT 0,
+    letter INTEGER,
+    body TEXT NOT NULL
+) STRICT;
+INSERT INTO sent (id, topic, visible_at, sent_at, since, receive_count, letter, body)
+SELECT id, topic, iif(receive_count > 0, NULL, visible_at), sent_at, since, max(receive_count - 1, 0), letter, body
+FROM messages;
+DROP TABLE messages;
+ALTER TABLE sent RENAME TO messages;
+-- Messages that are due at one moment are received oldest first; the last column is for counting alone.
+CREATE INDEX messages_by_visibility ON messages (topic, visible_at, since, receive_count) WHERE visible_at IS NOT NULL;
+",
 ];
 
 /// This program cannot use the file.

@@ -15,16 +15,17 @@ use messaging::topics::{Outgoing, SendError, Topics};
 use protocol::event::LARGEST;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use system::journal::{Entry, Message, Phase};
 use system::view::TopicState;
 use tokio::sync::oneshot;
 
-use super::Statements;
 use super::database::Database;
-use super::dispatch::{Receiver, WaitList};
+use super::in_flight::Receive;
+use super::messages::Row;
 use super::notes::{self, Notes};
-use super::{MAX_RECEIVE_COUNT, letters, messages};
+use super::wait_list::{Receiver, WaitList};
+use super::{MAX_RECEIVE_COUNT, letters, lock, messages};
 
 /// The topics in a database.
 #[derive(Clone)]
@@ -51,6 +52,7 @@ impl SqliteTopics {
         self.database.write(move |connection| {
             messages::bring_back(connection, now)?;
             wait_list.suspect(messages::requeue_in_flight(connection, now)?);
+            wait_list.touch_all();
             Ok(())
         })
     }
@@ -120,9 +122,12 @@ impl SqliteTopics {
                 return Err(rusqlite::Error::ToSqlConversionFailure(too_large(message.body.len()).into()));
             }
             let mut ends = Vec::with_capacity(batch.len());
+            let mut rows = Vec::with_capacity(batch.len());
             for finished in &batch {
-                ends.push(finish_one(connection, &wait_list, topic, finished, now)?);
+                ends.push(finish_one(connection, &wait_list, finished, now, &mut rows)?);
             }
+            // Noted at the end, since a write that fails is undone.
+            lock(&wait_list.sent).extend(rows);
             for (finished, end) in batch.iter().zip(ends) {
                 match end {
                     End::Acknowledged => {
@@ -149,11 +154,12 @@ impl SqliteTopics {
 
     /// The state of every topic.
     pub async fn states(&self) -> Result<Vec<(Topic, TopicState)>, StoreError> {
-        let now = self.clock.now();
+        let (now, wait_list) = (self.clock.now(), self.wait_list.clone());
         self.database
             .scan(move |connection| {
                 let _one_moment = connection.unchecked_transaction()?;
-                Topic::ALL.into_iter().map(|topic| Ok((topic, state(connection, topic, now)?))).collect()
+                let state = |topic| Ok((topic, state(connection, &wait_list, topic, now)?));
+                Topic::ALL.into_iter().map(state).collect()
             })
             .await
     }
@@ -251,7 +257,7 @@ fn too_large(length: usize) -> String {
     format!("{length} bytes are more than the {LARGEST} a message may have")
 }
 
-/// Sends the messages that are not too large, and notes their topics for dispatch.
+/// Sends the messages that are not too large.
 fn send(
     connection: &Connection,
     wait_list: &WaitList,
@@ -260,10 +266,12 @@ fn send(
     now: Timestamp,
 ) -> rusqlite::Result<()> {
     let sent = || messages.iter().filter(|message| message.body.len() <= LARGEST);
+    let mut rows = Vec::with_capacity(messages.len());
     for message in sent() {
-        messages::send(connection, message, None, now)?;
-        wait_list.touch(message.topic);
+        rows.extend(wait_list.send(connection, message, None, now)?);
     }
+    // Noted at the end, since a write that fails is undone.
+    lock(&wait_list.sent).extend(rows);
     sent().for_each(|message| notes.sent(message, now));
     Ok(())
 }
@@ -280,66 +288,61 @@ enum End {
     OfAnother,
 }
 
-/// Finishes a message, and sends its answers.
+/// Finishes a message, and sends its answers: those to be received at once are added to `sent`.
 fn finish_one(
     connection: &Connection,
     wait_list: &WaitList,
-    topic: Topic,
     finished: &Finished,
     now: Timestamp,
+    sent: &mut Vec<Row>,
 ) -> rusqlite::Result<End> {
     let Finished { receipt: Receipt { id, receive_count }, messages, redeliver, .. } = finished;
-    let receipt = params![id, receive_count];
+    let receive = lock(&wait_list.in_flight).end(*id, *receive_count);
     wait_list.landed(*id);
-    if *redeliver && *receive_count < MAX_RECEIVE_COUNT {
-        let due = now + messages::pause(*receive_count);
-        let sql = "UPDATE messages SET visible_at = ?3 WHERE id = ?1 AND receive_count = ?2";
-        let changed = connection.change(sql, params![id, receive_count, due.as_millis()])?;
-        wait_list.touch_all();
-        return Ok(if changed == 1 { End::Redelivered(due) } else { End::OfAnother });
-    }
     if *redeliver {
-        let sql = "DELETE FROM messages WHERE id = ?1 AND receive_count = ?2 RETURNING body, letter";
-        let given_up = connection.row(sql, receipt, |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
-        let Some((body, letter)) = given_up else { return Ok(End::OfAnother) };
-        let failure = messages::give_up(connection, topic, &body, *receive_count, letter, now)?;
-        return Ok(End::GivenUp(failure));
+        let Some(Receive { topic, count, letter, .. }) = receive else { return Ok(End::OfAnother) };
+        if count >= MAX_RECEIVE_COUNT {
+            let (_, failure) = messages::give_up(connection, *id, (topic, count, letter), now)?;
+            return Ok(End::GivenUp(failure));
+        }
+        let due = now + messages::pause(count);
+        messages::land(connection, *id, due, count)?;
+        wait_list.touch(topic);
+        return Ok(End::Redelivered(due));
     }
-    let sql = "DELETE FROM messages WHERE id = ?1 AND receive_count = ?2 RETURNING letter";
-    let deleted: Option<Option<i64>> = connection.row(sql, receipt, |row| row.get(0))?;
-    let letter = deleted.flatten();
+    if receive.is_some() {
+        messages::delete(connection, *id)?;
+    }
+    let letter = receive.and_then(|receive| receive.letter);
     for message in messages {
         let own = message.is_copy() || message.dead_letter.is_some();
-        messages::send(connection, message, letter.filter(|_| own), now)?;
-        wait_list.touch(message.topic);
+        sent.extend(wait_list.send(connection, message, letter.filter(|_| own), now)?);
     }
     if let Some(letter) = letter.filter(|_| finished.is_answered()) {
         letters::handled(connection, letter)?;
     }
-    Ok(if deleted.is_some() { End::Acknowledged } else { End::OfAnother })
+    Ok(if receive.is_some() { End::Acknowledged } else { End::OfAnother })
 }
 
-/// All of it is in one index, at one moment.
-fn state(connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Result<TopicState> {
-    let live = "SELECT count(*) FILTER (WHERE visible_at <= ?2),
-                       count(*) FILTER (WHERE visible_at > ?2 AND receive_count > 0),
-                       count(*) FILTER (WHERE visible_at > ?2 AND receive_count = 0),
-                       min(since)
-                FROM messages WHERE topic = ?1";
+/// All of it is at one moment but the age of what is in flight. How much that is follows from what was sent and finished.
+fn state(
+    connection: &Connection,
+    wait_list: &WaitList,
+    topic: Topic,
+    now: Timestamp,
+) -> rusqlite::Result<TopicState> {
     let (sent, finished) = notes::sent_and_finished(connection, topic)?;
-    let dead_lettered = letters::count(connection, topic)?;
-    let found = connection.row(live, params![topic.name(), now.as_millis()], |row| {
-        let oldest: Option<i64> = row.get(3)?;
-        let age = oldest.map_or(Duration::ZERO, |oldest| now.since(Timestamp::from_millis(oldest)));
-        Ok(TopicState {
-            waiting: row.get(0)?,
-            in_flight: row.get(1)?,
-            delayed: row.get(2)?,
-            dead_lettered,
-            oldest_age_seconds: Some(age.as_secs()),
-            sent: Some(sent),
-            finished: Some(finished),
-        })
-    })?;
-    Ok(found.unwrap_or_default())
+    let (waiting, delayed, oldest) = messages::count(connection, topic, now)?;
+    let in_flight = sent.saturating_sub(finished).saturating_sub(waiting + delayed);
+    let oldest_in_flight = lock(&wait_list.in_flight).oldest(topic).filter(|_| in_flight > 0);
+    let oldest = oldest.into_iter().chain(oldest_in_flight).min();
+    Ok(TopicState {
+        waiting,
+        in_flight,
+        delayed,
+        dead_lettered: letters::count(connection, topic)?,
+        oldest_age_seconds: Some(oldest.map_or(0, |oldest| now.since(oldest).as_secs())),
+        sent: Some(sent),
+        finished: Some(finished),
+    })
 }

@@ -1,0 +1,160 @@
+//! The waiting receivers, and what there is for them.
+
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use messaging::consumer::Delivery;
+use messaging::topics::Outgoing;
+use protocol::headline::Headline;
+use protocol::time::Timestamp;
+use protocol::topic::Topic;
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::in_flight::InFlight;
+use super::messages::Row;
+use super::{letters, lock, messages};
+
+/// The waiting receivers, and the topics that have news for them.
+#[derive(Default)]
+pub(super) struct WaitList {
+    waiting: Mutex<HashMap<Topic, VecDeque<Receiver>>>,
+    /// Messages that were handed to a receiver which had just stopped waiting.
+    pub(super) undelivered: Mutex<Vec<Delivery>>,
+    /// The topics to be looked at.
+    touched: Mutex<BTreeSet<Topic>>,
+    /// What the group in progress sends, to be received at once. Their rows say that they are in flight.
+    pub(super) sent: Mutex<Vec<Row>>,
+    pub(super) in_flight: Mutex<InFlight>,
+    last_id: AtomicI64,
+    /// The messages that were in flight when a process died, for the second time or more.
+    pub(super) suspects: Mutex<HashSet<i64>>,
+    /// The one of them that is handled, and until when it is in flight.
+    alone: Mutex<Option<(i64, Timestamp)>>,
+}
+
+/// A receiver that waits for messages of a topic.
+pub(super) struct Receiver {
+    /// The most messages it takes.
+    pub(super) most: usize,
+    /// The visibility timeout of the messages.
+    pub(super) visibility: Duration,
+    /// Gets the messages.
+    pub(super) reply: oneshot::Sender<Vec<Delivery>>,
+}
+
+impl WaitList {
+    /// The file's last message has that id; what else is in it is not known yet.
+    pub(super) fn begin_after(&self, last_id: i64) {
+        self.touch_all();
+        self.last_id.store(last_id, Ordering::Relaxed);
+    }
+
+    /// Sends a message within a group. A dead letter, or a copy, of a message that was redriven is still that `letter`.
+    pub(super) fn send(
+        &self,
+        connection: &Connection,
+        message: &Outgoing,
+        letter: Option<i64>,
+        now: Timestamp,
+    ) -> rusqlite::Result<Option<Row>> {
+        if let Some(failure) = &message.dead_letter {
+            letters::add(connection, message.topic, &message.body, failure, letter, now)?;
+            return Ok(None);
+        }
+        let since = match &message.about {
+            Some(about) => Some(about.time),
+            None => Headline::of(&message.body).time,
+        };
+        let row = self.row(message.topic, message.body.clone(), since.unwrap_or(now), letter);
+        if message.delay.is_zero() {
+            messages::insert(connection, &row, None, now)?;
+            return Ok(Some(row));
+        }
+        messages::insert(connection, &row, Some(now + message.delay), now)?;
+        self.touch(message.topic);
+        Ok(None)
+    }
+
+    /// A new message. Ids are never given twice by a process: a receiver that comes too late must not finish another's.
+    pub(super) fn row(&self, topic: Topic, body: String, since: Timestamp, letter: Option<i64>) -> Row {
+        let id = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        Row { id, topic, since, receive_count: 0, letter, body }
+    }
+
+    /// Adds a receiver that waits for its topic's messages.
+    pub(super) fn wait(&self, topic: Topic, receiver: Receiver) {
+        let mut waiting = lock(&self.waiting);
+        let queue = waiting.entry(topic).or_default();
+        queue.retain(|receiver| !receiver.reply.is_closed());
+        queue.push_back(receiver);
+    }
+
+    /// Puts a receiver that got nothing back at the front.
+    pub(super) fn wait_on(&self, topic: Topic, receiver: Receiver) {
+        lock(&self.waiting).entry(topic).or_default().push_front(receiver);
+    }
+
+    /// Notes that rows of the topic have become visible.
+    pub(super) fn touch(&self, topic: Topic) {
+        lock(&self.touched).insert(topic);
+    }
+
+    /// Notes the same of every topic.
+    pub(super) fn touch_all(&self) {
+        lock(&self.touched).extend(Topic::ALL);
+    }
+
+    /// The topics that were touched.
+    pub(super) fn touched(&self) -> BTreeSet<Topic> {
+        std::mem::take(&mut *lock(&self.touched))
+    }
+
+    /// Requeues messages that their receiver did not fetch: the next group makes them visible, and the receive does
+    /// not count.
+    pub(super) fn requeue(&self, deliveries: Vec<Delivery>) {
+        lock(&self.undelivered).extend(deliveries);
+    }
+
+    /// Notes the messages that are to be handled alone.
+    pub(super) fn suspect(&self, suspects: Vec<i64>) {
+        *lock(&self.suspects) = suspects.into_iter().collect();
+    }
+
+    /// That message is handled alone until then.
+    pub(super) fn handled_alone(&self, id: i64, until: Timestamp) {
+        *lock(&self.alone) = Some((id, until));
+    }
+
+    /// No message is handled alone any more.
+    pub(super) fn none_alone(&self) {
+        *lock(&self.alone) = None;
+        self.touch_all();
+    }
+
+    /// Notes that a message is in flight no longer.
+    pub(super) fn landed(&self, id: i64) {
+        if lock(&self.alone).is_some_and(|(one, _)| one == id) {
+            self.none_alone();
+        }
+    }
+
+    /// Until when a message is handled alone, if one is.
+    pub(super) fn alone(&self, now: Timestamp) -> Option<Timestamp> {
+        lock(&self.alone).map(|(_, until)| until).filter(|until| *until > now)
+    }
+
+    /// The receiver that waits longest for a topic.
+    pub(super) fn next(&self, topic: Topic) -> Option<Receiver> {
+        let mut waiting = lock(&self.waiting);
+        let queue = waiting.get_mut(&topic)?;
+        std::iter::from_fn(|| queue.pop_front()).find(|receiver| !receiver.reply.is_closed())
+    }
+
+    /// Whether a receiver waits for a topic.
+    pub(super) fn is_awaited(&self, topic: Topic) -> bool {
+        lock(&self.waiting).get(&topic).is_some_and(|queue| !queue.is_empty())
+    }
+}
