@@ -294,6 +294,9 @@ pub(crate) struct Load {
     /// The URL of the server to load; without it, one is started on a temporary directory
     #[arg(long)]
     pub(crate) url: Option<String>,
+    /// Print what the database did for a booking: statements, pages, bytes, flushes, hops. Not with --url
+    #[arg(long, conflicts_with = "url")]
+    pub(crate) counters: bool,
 }
 
 impl Default for Serve {

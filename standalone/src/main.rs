@@ -292,8 +292,12 @@ async fn run_compare(options: &cli::Compare) -> ExitCode {
 }
 
 async fn run_load(load: cli::Load) -> ExitCode {
-    let load =
-        Load { bookings: load.bookings as usize, concurrency: load.concurrency as usize, url: load.url };
+    let load = Load {
+        bookings: load.bookings as usize,
+        concurrency: load.concurrency as usize,
+        url: load.url,
+        counters: load.counters,
+    };
     let (bookings, terminal) = (load.bookings, std::io::stderr().is_terminal());
     let step = bookings.div_ceil(if terminal { 100 } else { 10 });
     let progress = |settled: usize| {

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use booking_gateway::deadline::DeadlinePolicy;
 use booking_gateway::gateway::Gateway;
 use booking_gateway::limits::Limits;
+use group_commit::Counters;
 use messaging::clock::Clock;
 use messaging::entropy::Entropy;
 use messaging::store::StoreError;
@@ -137,6 +138,16 @@ impl Platform {
     /// after that.
     pub fn router(&self) -> Router {
         self.services.router().layer(from_fn_with_state(self.database.clone(), within_groups))
+    }
+
+    /// What its database has done since it was opened.
+    pub fn counters(&self) -> Counters {
+        self.database.counters()
+    }
+
+    /// How many messages were sent since it started.
+    pub fn hops(&self) -> u64 {
+        self.database.notes().sent_so_far()
     }
 
     /// Lets every service finish its current batch, and closes the database.

@@ -19,6 +19,8 @@ use rusqlite::{Connection, OpenFlags};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::counters::{Counters, Counts};
+use crate::log::Log;
 use crate::workers::{Bell, Workers};
 use crate::writer::{Ask, Hook, Job, Writer};
 use crate::{here, lock};
@@ -35,6 +37,7 @@ struct Inner {
     writer: Mutex<Option<(Sender<Ask>, JoinHandle<()>)>>,
     /// How many groups could not be committed.
     failures: Arc<AtomicU64>,
+    counts: Arc<Counts>,
     /// The connections that are idle.
     readers: Mutex<Vec<Connection>>,
     /// One for each scan that may run.
@@ -68,16 +71,17 @@ impl Database {
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
         // A commit is on disk before it is answered.
         connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
         connection.pragma_update(None, "cache_size", -16 * 1024)?;
 
         let (asks, requests) = channel();
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         let failures = Arc::new(AtomicU64::new(0));
-        let (failed, bell) = (failures.clone(), asks.clone());
+        let counts = Arc::new(Counts::default());
+        let (failed, counted, bell) = (failures.clone(), counts.clone(), asks.clone());
         let work = move || {
-            let (connection, workers) = (Rc::new(connection), Workers::new(Bell::new(bell)));
-            Writer { database: number, connection, hook, workers, failures: failed }.work(&requests);
+            let (log, workers) = (Log::of(&connection), Workers::new(Bell::new(bell)));
+            let (connection, failures, counts) = (Rc::new(connection), failed, counted);
+            Writer { database: number, connection, hook, workers, log, failures, counts }.work(&requests);
         };
         #[expect(clippy::expect_used, reason = "without its one writing thread nothing can start")]
         let thread = std::thread::Builder::new()
@@ -89,6 +93,7 @@ impl Database {
             number,
             writer: Mutex::new(Some((asks, thread))),
             failures,
+            counts,
             readers: Mutex::default(),
             scans: Arc::new(Semaphore::new(SCANS)),
         })))
@@ -175,6 +180,11 @@ impl Database {
     /// Runs a group, even an empty one, so that waiting receivers and due messages are looked at.
     pub fn wake(&self) {
         self.ask(Ask::Wake);
+    }
+
+    /// What the writing thread has done.
+    pub fn counters(&self) -> Counters {
+        self.0.counts.read()
     }
 
     fn ask(&self, ask: Ask) {

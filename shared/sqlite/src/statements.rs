@@ -1,5 +1,7 @@
 //! Short forms for statements, and values stored as JSON.
 
+use std::cell::Cell;
+
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, ToSql};
 use serde::Serialize;
@@ -56,6 +58,16 @@ pub trait Statements {
 
 impl Statements for Connection {
     fn kept(&self, sql: &str) -> rusqlite::Result<CachedStatement<'_>> {
+        RUN.set(RUN.get() + 1);
         self.prepare_cached(sql)
     }
+}
+
+thread_local! {
+    static RUN: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many statements this thread has run.
+pub(crate) fn run_here() -> u64 {
+    RUN.get()
 }

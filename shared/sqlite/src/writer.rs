@@ -17,7 +17,10 @@ use rusqlite::Connection;
 use tracing::error;
 
 use crate::Statements;
+use crate::counters::Counts;
 use crate::here;
+use crate::log::Log;
+use crate::statements::run_here;
 use crate::workers::{Work, Workers};
 
 /// The most writes of other threads that share a commit.
@@ -80,8 +83,10 @@ pub(crate) struct Writer<H> {
     pub(crate) connection: Rc<Connection>,
     pub(crate) hook: H,
     pub(crate) workers: Workers,
+    pub(crate) log: Log,
     /// How many groups could not be committed.
     pub(crate) failures: Arc<AtomicU64>,
+    pub(crate) counts: Arc<Counts>,
 }
 
 impl<H: Hook> Writer<H> {
@@ -105,6 +110,9 @@ impl<H: Hook> Writer<H> {
                 next = if group.len() < LARGEST_GROUP { requests.try_recv().ok() } else { None };
             }
             self.commit(group);
+            if let Err(error) = self.log.checkpoint(&self.connection, &self.counts) {
+                error!(%error, "the log was not copied into the file; it is tried again");
+            }
         }
     }
 
@@ -123,6 +131,7 @@ impl<H: Hook> Writer<H> {
 
     /// Runs a group, commits it and answers its writes.
     fn commit(&mut self, group: Vec<Box<dyn Job>>) {
+        let before = run_here();
         let (jobs, ran) = self.run(group);
         let committed = ran.map_err(|error| error.to_string());
         if let Err(reason) = &committed {
@@ -131,6 +140,7 @@ impl<H: Hook> Writer<H> {
             // COMMIT itself may have failed; without a rollback the next BEGIN would fail too.
             let _ = self.connection.change("ROLLBACK", []);
         }
+        self.counts.committed(run_here() - before, self.log.appended());
         self.hook.after_commit(committed.is_ok());
         for job in jobs {
             job.finish(committed.as_ref().copied().map_err(String::as_str));

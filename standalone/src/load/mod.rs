@@ -3,6 +3,7 @@
 //! `concurrency` is the number of customers, so it is also the number of unsettled orders at one time. The
 //! rate is end to end, so it can be compared with that of a synchronous chain.
 
+mod counters;
 pub(crate) mod report;
 
 use std::path::Path;
@@ -16,6 +17,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::server::{Options, Server, StartError};
+pub use counters::Counted;
 pub use report::Report;
 use report::Tally;
 
@@ -34,6 +36,8 @@ pub struct Load {
     pub concurrency: usize,
     /// The URL of the server; `None` starts one.
     pub url: Option<String>,
+    /// Whether what the database of a server of its own does is counted.
+    pub counters: bool,
 }
 
 /// The load could not be run.
@@ -61,9 +65,11 @@ impl Load {
                 self.write_flights(&flights)?;
                 let options = Options { flights: Some(flights), ..Options::new(scratch.path().join("data")) };
                 let server = Server::start(options).await?;
+                let before = Counted::by(server.platform());
                 let report = self.run_on(server.url(), progress).await;
+                let counters = Counted::by(server.platform()).since(before);
                 server.stop().await;
-                report
+                Ok(Report { counters: self.counters.then_some(counters), ..report? })
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Load, Seen};
+use super::{Counted, Load, Seen};
 
 /// What is collected while the load runs.
 pub(super) struct Tally {
@@ -56,6 +56,7 @@ impl Tally {
             settled: self.settle.len(),
             states: self.states,
             memory: self.memory_early.zip(resident()).filter(|_| own_server),
+            counters: None,
         }
     }
 }
@@ -88,6 +89,8 @@ pub struct Report {
     /// Resident memory of the process, in bytes, after a tenth of the load and at its end; if the server
     /// runs in it.
     pub memory: Option<(u64, u64)>,
+    /// What the database did.
+    pub counters: Option<Counted>,
 }
 
 impl Report {
@@ -125,6 +128,9 @@ impl fmt::Display for Report {
                 mib(early),
                 mib(late)
             )?;
+        }
+        if let Some(counters) = &self.counters {
+            write!(f, "\ncounted   {}", counters.a_booking(self.settled))?;
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What a group of writes notes of itself: the entries of the journal, and how often each thing was counted. The counts are
 //! written with the group, the entries are recorded after its commit.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub(super) fn status_name(status: Status) -> String {
 /// What the writes of the group in progress note, and the journal of those that were committed.
 pub(crate) struct Notes {
     group: Mutex<Group>,
+    /// How many messages were sent by the groups that were committed.
+    sent: AtomicU64,
     journal: Journal,
     clock: Arc<dyn Clock>,
 }
@@ -82,7 +85,12 @@ struct Group {
 impl Notes {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
         let journal = Journal::new(clock.now(), CAPACITY);
-        Arc::new(Self { group: Mutex::default(), journal, clock })
+        Arc::new(Self { group: Mutex::default(), sent: AtomicU64::new(0), journal, clock })
+    }
+
+    /// How many messages this process has sent.
+    pub(crate) fn sent_so_far(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     /// What was committed lately.
@@ -175,8 +183,10 @@ impl<H: Hook> Hook for NoteTaker<H> {
     }
 
     fn after_commit(&mut self, committed: bool) {
-        let Group { entries, .. } = std::mem::take(&mut *lock(&self.notes.group));
+        let Group { entries, counts } = std::mem::take(&mut *lock(&self.notes.group));
         if committed {
+            let sent = Topic::ALL.map(|topic| counts[Counter::Sent(topic).place()]).iter().sum::<i64>();
+            self.notes.sent.fetch_add(sent.unsigned_abs(), Ordering::Relaxed);
             self.notes.record(entries);
         }
         self.next.after_commit(committed);
