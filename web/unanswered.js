@@ -47,9 +47,12 @@ function isOrder(kept) {
   }
 }
 
-// Not crypto.randomUUID alone: browsers do not offer it on plain-http hosts.
-function freshKey() {
-  if (crypto.randomUUID) return crypto.randomUUID();
+// A UUIDv7: its time becomes that of the booking's id, so that the bookings of a day share pages of an index.
+function freshKey(now = Date.now()) {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  for (let place = 5, rest = now; place >= 0; place -= 1, rest = Math.floor(rest / 256)) bytes[place] = rest % 256;
+  bytes[6] = 0x70 | (bytes[6] & 0x0f);
+  bytes[8] = 0x80 | (bytes[8] & 0x3f);
+  const hex = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

@@ -71,7 +71,7 @@ impl Provider {
             connection.rows(sql, params![below, limit + 1], |row| {
                 let Json(account): Json<Account> = row.get(2)?;
                 let payment = Payment {
-                    booking_id: OrderId::from_bytes(row.get(1)?),
+                    booking_id: OrderId::stored(row.get(1)?),
                     captured: account.captured(),
                     refunded: account.refunded(),
                     currency: account.amount.currency,

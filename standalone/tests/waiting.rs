@@ -287,3 +287,53 @@ async fn a_key_lives_as_long_as_its_order() {
     assert_eq!((&again["id"], &again["status"]), (&id, &Value::from("confirmed")));
     app.server.stop().await;
 }
+
+/// Orders whose charges failed at a provider that is away: they wait as delayed copies.
+async fn waiting_for_the_provider(app: &App, orders: usize) -> Vec<String> {
+    app.http.put("/operator/payment-provider", json!({"mode": "unavailable"})).await;
+    let mut waiting = Vec::new();
+    for _ in 0..orders {
+        waiting.push(app.http.book("OS-101", 1, "pm_card_visa").await);
+    }
+    let delayed = |topics: &Value| topics["billing"]["delayed"] == orders;
+    app.http.until("/operator/topics", delayed).await;
+    waiting
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_answer_after_an_outage_wakes_every_order_that_waits() {
+    // No time passes but for the provider.
+    let app = App::start().await;
+    let waiting = waiting_for_the_provider(&app, 40).await;
+    app.http.put("/operator/payment-provider", json!({"mode": "up"})).await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let still = app.http.get("/operator/topics").await["billing"]["delayed"].clone();
+    assert_eq!(still, 40, "the switch wakes nothing: only an answer does");
+    let one_more = app.http.book("OS-101", 1, "pm_card_visa").await;
+    for order in waiting.iter().chain([&one_more]) {
+        assert_eq!(app.http.settled(order).await["status"], "confirmed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_downstream_that_is_away_is_tried_with_one_message_every_five_seconds() {
+    let app = App::start().await;
+    let waiting = waiting_for_the_provider(&app, 40).await;
+    let attempts = |topics: &Value| topics["billing"]["sent"].as_u64().unwrap();
+    // So often that their delays are longer than what passes below, which is less than until an order is checked.
+    for seconds in [10, 10, 10, 20] {
+        let sent = attempts(&app.http.get("/operator/topics").await);
+        app.clock.advance(Duration::from_secs(seconds));
+        app.http.until("/operator/topics", |topics| attempts(topics) == sent + 40).await;
+    }
+    let sent = attempts(&app.http.get("/operator/topics").await);
+    app.clock.advance(Duration::from_secs(5));
+    app.http.until("/operator/topics", |topics| attempts(topics) > sent).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(attempts(&app.http.get("/operator/topics").await), sent + 1);
+    app.http.put("/operator/payment-provider", json!({"mode": "up"})).await;
+    app.clock.advance(Duration::from_secs(5));
+    for order in &waiting {
+        assert_eq!(app.http.settled(order).await["status"], "confirmed");
+    }
+}

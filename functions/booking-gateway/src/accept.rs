@@ -62,7 +62,7 @@ impl Acceptor {
         let gateway = &self.gateway;
         let id = match key {
             Some(key) => self.id_under(key),
-            None => self.entropy.order_id(),
+            None => self.entropy.order_id_at(gateway.clock.now()),
         };
         let traceparent = traceparent.unwrap_or_else(|| self.entropy.traceparent());
         let digest = RequestDigest::of(id, &request, &self.id_secret);
@@ -116,8 +116,13 @@ impl Acceptor {
     }
 
     /// One key, one id: the store's condition on the id makes concurrent twins one order, and the
-    /// key lives as long as its order. Keyed, so that no customer can compute another's id.
+    /// key lives as long as its order. Keyed, so that no customer can compute another's id. A key that is a UUIDv7 lends
+    /// the id its time.
     fn id_under(&self, key: &IdempotencyKey) -> OrderId {
-        OrderId::from_bytes(self.id_secret.tag(&[key.as_str().as_bytes()]))
+        let tag = self.id_secret.tag(&[key.as_str().as_bytes()]);
+        match (key.time(), tag) {
+            (Some(time), [bytes @ .., _, _, _, _, _, _]) => OrderId::at(time, bytes),
+            (None, _) => OrderId::from_bytes(tag),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use protocol::Invalid;
 use protocol::ids::OrderId;
 use protocol::secret::Secret;
+use protocol::time::Timestamp;
 
 use crate::order::Request;
 
@@ -19,6 +20,14 @@ impl IdempotencyKey {
             }
             _ => Err(Invalid("must be 1 to 255 visible ASCII characters")),
         }
+    }
+
+    /// When the key was made, if it is a UUIDv7.
+    pub fn time(&self) -> Option<Timestamp> {
+        let bytes = *self.0.parse::<OrderId>().ok()?.as_bytes();
+        let [a, b, c, d, e, f, version, ..] = bytes;
+        let millis = i64::from_be_bytes([0, 0, a, b, c, d, e, f]);
+        (version >> 4 == 7).then(|| Timestamp::from_millis(millis))
     }
 
     /// The key as it was given.

@@ -60,6 +60,7 @@ pub struct Order {
     /// Where it stands.
     pub state: State,
     /// Why it did not, or will not, end in a ticket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
     /// Price × seats, from the moment they are held.
     pub amount: Option<Money>,

@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use protocol::event::TraceParent;
 use protocol::ids::OrderId;
+use protocol::time::Timestamp;
 
 /// Where random bytes come from.
 pub trait Entropy: Send + Sync {
@@ -17,11 +18,18 @@ pub trait Entropy: Send + Sync {
         u64::from_le_bytes(bytes).checked_rem(below).unwrap_or(0)
     }
 
-    /// A new order's id.
+    /// An id without a time.
     fn order_id(&self) -> OrderId {
         let mut bytes = [0; 16];
         self.fill(&mut bytes);
         OrderId::from_bytes(bytes)
+    }
+
+    /// The id of an order that is made at that moment.
+    fn order_id_at(&self, now: Timestamp) -> OrderId {
+        let mut bytes = [0; 10];
+        self.fill(&mut bytes);
+        OrderId::at(now, bytes)
     }
 
     /// The start of a new trace.

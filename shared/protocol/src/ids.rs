@@ -1,4 +1,4 @@
-//! The id of an order: a UUIDv4.
+//! The id of an order: a UUIDv7, whose neighbours in time are neighbours in an index, or a UUIDv4.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::Invalid;
+use crate::time::Timestamp;
 
 /// Names one order everywhere: in the URL, in every message, in every service's records.
 ///
@@ -23,6 +24,17 @@ impl OrderId {
     /// 16 bytes (random, or derived with a keyed hash) shaped as a UUIDv4: 122 bits are kept.
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(uuid::Builder::from_random_bytes(bytes).into_uuid())
+    }
+
+    /// 10 bytes (random, or derived with a keyed hash) shaped as a UUIDv7 of that moment: 74 bits are kept.
+    pub fn at(time: Timestamp, bytes: [u8; 10]) -> Self {
+        let millis = u64::try_from(time.as_millis()).unwrap_or_default();
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid())
+    }
+
+    /// The id that has these 16 bytes, as they were stored.
+    pub fn stored(bytes: [u8; 16]) -> Self {
+        Self(Uuid::from_bytes(bytes))
     }
 
     /// The id's 16 bytes.

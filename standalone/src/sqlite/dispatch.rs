@@ -86,6 +86,16 @@ impl Dispatch {
         Ok(())
     }
 
+    /// Makes delayed copies visible whose downstream answers again, or is to be tried.
+    fn wake(&self, connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+        for topic in Topic::ALL {
+            if lock(&self.wait_list.recovery)[topic as usize].wake(connection, topic, now)? > 0 {
+                self.wait_list.touch(topic);
+            }
+        }
+        Ok(())
+    }
+
     /// Hands the visible messages of a topic to its receivers.
     fn hand_out(&mut self, connection: &Connection, topic: Topic, now: Timestamp) -> rusqlite::Result<()> {
         while let Some(receiver) = self.wait_list.next(topic) {
@@ -204,6 +214,7 @@ impl Hook for Dispatch {
             self.wait_list.none_alone();
         }
         self.land(connection, now)?;
+        self.wake(connection, now)?;
         let touched = self.wait_list.touched();
         for topic in Topic::ALL {
             let is_due = self.due.get(&topic).is_some_and(|&due| due <= now);
@@ -248,6 +259,8 @@ impl Hook for Dispatch {
         let due =
             self.due.iter().filter(|(topic, _)| self.wait_list.is_awaited(**topic)).map(|(_, due)| *due);
         let end = lock(&self.wait_list.in_flight).next_end();
-        due.chain(end).min().map(|due| due.since(now))
+        let recovery = *lock(&self.wait_list.recovery);
+        let wake = recovery.iter().filter_map(|recovery| recovery.due()).min();
+        due.chain(end).chain(wake).min().map(|due| due.since(now))
     }
 }

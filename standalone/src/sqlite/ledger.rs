@@ -103,7 +103,7 @@ impl SimulatedProvider for SqliteProvider {
             connection.rows(sql, params![before, limit + 1], |row| {
                 let Json(account): Json<Account> = row.get(1)?;
                 let entry = LedgerEntry {
-                    booking_id: OrderId::from_bytes(row.get(0)?),
+                    booking_id: OrderId::stored(row.get(0)?),
                     captured: account.captured(),
                     refunded: account.refunded(),
                     currency: account.amount.currency,

@@ -38,8 +38,7 @@ impl Mailbox {
         let read = move |connection: &Connection| {
             connection.rows(sql, params![before, limit + 1], |row| {
                 let (booking_id, sent_at) = (row.get(0)?, row.get(2)?);
-                let (booking_id, sent_at) =
-                    (OrderId::from_bytes(booking_id), Timestamp::from_millis(sent_at));
+                let (booking_id, sent_at) = (OrderId::stored(booking_id), Timestamp::from_millis(sent_at));
                 let (Json(outcome), Json::<Mail>(kept)) = (row.get(1)?, row.get(3)?);
                 let link = links.as_ref().map(|links| links.link(booking_id));
                 let body = Mail { link, ..kept.clone() }.text();

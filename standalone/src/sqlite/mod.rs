@@ -14,6 +14,7 @@ pub(crate) mod notes;
 mod orders;
 mod paging;
 mod payments;
+mod recovery;
 pub mod schema;
 pub mod secrets;
 pub(crate) mod settings;

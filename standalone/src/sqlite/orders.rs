@@ -26,6 +26,20 @@ pub(super) fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
     Ok(Order { next_check, digest, ..order })
 }
 
+/// How much room an order gets: what one of average names needs in the end, so that it grows where it is and its page is
+/// not split. Five fill a page.
+const ROOM: usize = 764;
+
+/// An order as JSON, with the room to grow.
+fn body(order: &Order) -> rusqlite::Result<String> {
+    let body = serde_json::to_string(order);
+    let mut body = body.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    if !order.state.is_settled() {
+        body.extend(std::iter::repeat_n(' ', ROOM.saturating_sub(body.len())));
+    }
+    Ok(body)
+}
+
 fn find(connection: &Connection, id: OrderId) -> rusqlite::Result<Option<Order>> {
     connection.row(FIND, [id.as_bytes()], order)
 }
@@ -44,7 +58,7 @@ impl OrderStore for SqliteStores {
                        VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING";
             let (at, count) = columns(order.next_check);
             let digest = order.digest.as_ref().map(RequestDigest::as_bytes);
-            let params = params![order.id.as_bytes(), order.version, at, count, digest, Json(&order)];
+            let params = params![order.id.as_bytes(), order.version, at, count, digest, body(&order)?];
             if connection.change(sql, params)? == 1 {
                 notes.order(&order);
                 return Ok(Created::Created);
@@ -74,7 +88,7 @@ impl OrderStore for SqliteStores {
         let write = move |connection: &Connection| {
             let (id, before) = (next.id.as_bytes(), next.version - 1);
             let sql = "UPDATE orders SET version = ?3, body = ?4 WHERE id = ?1 AND version = ?2";
-            if connection.change(sql, params![id, before, next.version, Json(&next)])? == 0 {
+            if connection.change(sql, params![id, before, next.version, body(&next)?])? == 0 {
                 return Ok(Updated::Stale);
             }
             let check = match watch {
@@ -121,7 +135,7 @@ impl OrderStore for SqliteStores {
         };
         let read = move |connection: &Connection| {
             connection.rows(sql, params![now, from.0, from.1, limit], |row| {
-                let order = OrderId::from_bytes(row.get(0)?);
+                let order = OrderId::stored(row.get(0)?);
                 Ok(Check { at: Timestamp::from_millis(row.get(1)?), order, count: row.get(2)? })
             })
         };

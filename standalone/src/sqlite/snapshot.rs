@@ -222,5 +222,5 @@ fn known(row: &Row<'_>) -> rusqlite::Result<(OrderId, Case)> {
         mailed: json(row, 6)?,
         ..Case::default()
     };
-    Ok((OrderId::from_bytes(row.get(0)?), case))
+    Ok((OrderId::stored(row.get(0)?), case))
 }

@@ -128,6 +128,14 @@ impl SqliteTopics {
             }
             // Noted at the end, since a write that fails is undone.
             lock(&wait_list.sent).extend(rows);
+            let mut recovery = lock(&wait_list.recovery);
+            for finished in &batch {
+                let waits = finished.messages.iter().any(Outgoing::is_copy);
+                if waits || finished.is_answered() {
+                    recovery[topic as usize].saw(topic, !waits, now);
+                }
+            }
+            drop(recovery);
             for (finished, end) in batch.iter().zip(ends) {
                 match end {
                     End::Acknowledged => {

@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use super::in_flight::InFlight;
 use super::messages::Row;
+use super::recovery::Recovery;
 use super::{letters, lock, messages};
 
 /// The waiting receivers, and the topics that have news for them.
@@ -28,6 +29,8 @@ pub(super) struct WaitList {
     /// What the group in progress sends, to be received at once. Their rows say that they are in flight.
     pub(super) sent: Mutex<Vec<Row>>,
     pub(super) in_flight: Mutex<InFlight>,
+    /// How each topic's consumer fares, in the order of [`Topic::ALL`].
+    pub(super) recovery: Mutex<[Recovery; Topic::COUNT]>,
     last_id: AtomicI64,
     /// The messages that were in flight when a process died, for the second time or more.
     pub(super) suspects: Mutex<HashSet<i64>>,

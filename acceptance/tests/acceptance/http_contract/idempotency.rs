@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use acceptance::{Booking, Order, Response, TestApp, unique};
 use futures_util::future::join_all;
 
-use super::accepting::assert_uuid_v4;
+use super::accepting::assert_uuid;
 
 async fn post(app: &TestApp, key: impl AsRef<[u8]>, body: String) -> Response {
     app.send_order(app.request("POST", "/bookings").header("idempotency-key", key).json_text(body)).await
@@ -25,7 +25,7 @@ async fn the_same_order_with_the_same_key_is_the_same_booking() {
 
     assert_eq!(Booking::read(&again).id, Booking::read(&first).id);
     assert!(again.header("location").is_some() && again.header("retry-after").is_some(), "{again}");
-    assert_uuid_v4(&Booking::read(&first).id);
+    assert_uuid(&Booking::read(&first).id, 4);
 }
 
 #[tokio::test]
@@ -193,4 +193,19 @@ async fn an_id_cannot_be_computed_from_its_key() {
     let id = Booking::read(&post_order(&one, &key, &order).await.expect(202)).id;
     let elsewhere = Booking::read(&post_order(&other, &key, &order).await.expect(202)).id;
     assert_ne!(id, elsewhere, "each deployment has its own secret");
+}
+
+#[tokio::test]
+async fn a_key_that_is_a_uuid_with_a_time_lends_it_to_the_id() {
+    let app = TestApp::start().await;
+    let (key, order) = (uuid::Uuid::now_v7().to_string(), Order::for_no_flight());
+
+    let id = Booking::read(&post_order(&app, &key, &order).await.expect(202)).id;
+    let again = Booking::read(&post_order(&app, &key, &order).await.expect(202)).id;
+
+    assert_eq!(again, id);
+    assert_uuid(&id, 7);
+    // Its 48 bits of time, and nothing of the rest.
+    assert_eq!(id[..13], key[..13]);
+    assert_ne!(id[15..], key[15..]);
 }

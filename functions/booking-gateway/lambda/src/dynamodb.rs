@@ -40,7 +40,9 @@ pub struct DynamoOrders {
 }
 
 fn shard(id: OrderId) -> String {
-    shard_name(usize::from(id.as_bytes()[0]) % SHARDS)
+    // The last byte: the first ones are a time.
+    let [.., last] = *id.as_bytes();
+    shard_name(usize::from(last) % SHARDS)
 }
 
 fn shard_name(shard: usize) -> String {
