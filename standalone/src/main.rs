@@ -7,7 +7,7 @@ mod log_line;
 static GLOBAL: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use std::fmt::Display;
-use std::io::{IsTerminal, Write};
+use std::io::{BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,6 +30,7 @@ use standalone::load::Load;
 use standalone::{Options, Server};
 use system::view::dead_letter::Letter;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing_appender::non_blocking::NonBlockingBuilder;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
@@ -37,7 +38,10 @@ fn main() -> ExitCode {
     let quiet = matches!(command, Command::Load(_) | Command::Drill(_) | Command::Compare(_));
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new(if quiet { "error" } else { "info,metrics=off" }));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // The threads that log do not wait for it to be written; what is left is written at the end.
+    let stderr = BufWriter::new(std::io::stderr());
+    let (writer, _written_at_the_end) = NonBlockingBuilder::default().lossy(false).finish(stderr);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     // It would print that it cannot print, and panic unread.
     let log = log.log_internal_errors(false);
     if std::io::stderr().is_terminal() {

@@ -149,11 +149,27 @@ impl Database {
         &self,
         write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        self.write_as(Undone::WithASavepoint, write)
+    }
+
+    /// As [`Database::write`], for a write that makes one change at most: SQLite undoes a statement that fails by itself.
+    pub fn write_one<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        self.write_as(Undone::ByItself, write)
+    }
+
+    fn write_as<T: Send + 'static>(
+        &self,
+        undone: Undone,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
         let (answer, answered) = oneshot::channel();
-        let mut job = Box::new(Write { write: Some(write), wrote: None, answer });
+        let mut job = Box::new(Write { write: Some(write), undone, wrote: None, answer });
         match here::connection(self.0.number) {
             Some(connection) => {
-                let _ = here::atomically(&connection, || job.run(&connection));
+                let _ = job.run(&connection);
                 here::answer_later(job);
             }
             None => self.ask(Ask::Run(job)),
@@ -168,12 +184,28 @@ impl Database {
         &self,
         write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        self.join_as(Undone::WithASavepoint, write)
+    }
+
+    /// As [`Database::join`], for a write that makes one change at most.
+    pub fn join_one<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        self.join_as(Undone::ByItself, write)
+    }
+
+    fn join_as<T: Send + 'static>(
+        &self,
+        undone: Undone,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
         match here::connection(self.0.number) {
             Some(connection) => {
-                let wrote = here::atomically(&connection, || write(&connection));
+                let wrote = undone.run(&connection, || write(&connection));
                 Either::Left(ready(wrote.map_err(|error| store_error(&error))))
             }
-            None => Either::Right(self.write(write)),
+            None => Either::Right(self.write_as(undone, write)),
         }
     }
 
@@ -313,8 +345,30 @@ impl<T: Send> Job for Worked<T> {
     }
 }
 
+/// How a write that fails is undone, without the others of its group.
+#[derive(Clone, Copy)]
+enum Undone {
+    /// It is one statement.
+    ByItself,
+    WithASavepoint,
+}
+
+impl Undone {
+    fn run<T>(
+        self,
+        connection: &Connection,
+        write: impl FnOnce() -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<T> {
+        match self {
+            Self::ByItself => write(),
+            Self::WithASavepoint => here::atomically(connection, write),
+        }
+    }
+}
+
 struct Write<F, T> {
     write: Option<F>,
+    undone: Undone,
     wrote: Option<Result<T, StoreError>>,
     answer: oneshot::Sender<Result<T, StoreError>>,
 }
@@ -328,7 +382,7 @@ where
         let Some(write) = self.write.take() else {
             return Ok(());
         };
-        match write(connection) {
+        match self.undone.run(connection, || write(connection)) {
             Ok(value) => {
                 self.wrote = Some(Ok(value));
                 Ok(())

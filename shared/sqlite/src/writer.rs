@@ -154,8 +154,7 @@ impl<H: Hook> Writer<H> {
         let (later, ran) = here::within(self.database, &self.connection, || {
             for job in &mut group {
                 // A write that panics is undone and never answered; its caller sees that as an error.
-                let write = || here::atomically(&self.connection, || job.run(&self.connection));
-                let _ = catch_unwind(AssertUnwindSafe(write));
+                let _ = catch_unwind(AssertUnwindSafe(|| job.run(&self.connection)));
             }
             self.workers.go_on();
         });

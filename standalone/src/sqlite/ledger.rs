@@ -52,7 +52,7 @@ impl SqliteProvider {
             return Err(ProviderError::Unavailable("503".to_owned()));
         }
         let done =
-            self.database.write(work).await.map_err(|error| ProviderError::Unknown(error.to_string()))?;
+            self.database.write_one(work).await.map_err(|error| ProviderError::Unknown(error.to_string()))?;
         if matches!(mode, ProviderMode::Timeout | ProviderMode::Slow) {
             tokio::time::sleep(DELAY).await;
         }

@@ -80,7 +80,7 @@ impl Mailbox {
         let now = self.clock.now().as_millis();
         let write =
             move |connection: &Connection| connection.change(sql, params![address, now, answer]).map(drop);
-        self.database.write(write).await
+        self.database.write_one(write).await
     }
 }
 
@@ -95,6 +95,6 @@ impl Mailer for Mailbox {
                 .change(sql, params![order.as_bytes(), Json(&outcome), now.as_millis(), Json(&mail)])
                 .map(drop)
         };
-        self.database.write(write).await.map_err(|error| MailerError::Unavailable(error.to_string()))
+        self.database.write_one(write).await.map_err(|error| MailerError::Unavailable(error.to_string()))
     }
 }

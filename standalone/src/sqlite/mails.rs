@@ -42,6 +42,6 @@ impl MailStore for SqliteStores {
         let write = move |connection: &Connection| {
             connection.change(sql, params![order.as_bytes(), Json(&outcome), outcome.step()]).map(drop)
         };
-        self.0.join(write).await
+        self.0.join_one(write).await
     }
 }

@@ -66,7 +66,7 @@ impl OrderStore for SqliteStores {
             let existing = find(connection, order.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             Ok(Created::Exists(Box::new(existing)))
         };
-        self.0.join(write).await
+        self.0.join_one(write).await
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
@@ -87,24 +87,30 @@ impl OrderStore for SqliteStores {
         let (next, notes) = (next.clone(), self.0.notes());
         let write = move |connection: &Connection| {
             let (id, before) = (next.id.as_bytes(), next.version - 1);
-            let sql = "UPDATE orders SET version = ?3, body = ?4 WHERE id = ?1 AND version = ?2";
-            if connection.change(sql, params![id, before, next.version, body(&next)?])? == 0 {
-                return Ok(Updated::Stale);
-            }
             let check = match watch {
                 Watch::Keep => None,
                 Watch::Enter(check) => Some(Some(check)),
                 Watch::Leave => Some(None),
             };
-            if let Some(check) = check {
-                let (at, count) = columns(check);
-                let sql = "UPDATE orders SET next_check = ?2, checks = ?3 WHERE id = ?1";
-                connection.change(sql, params![id, at, count])?;
+            let changed = match check {
+                None => {
+                    let sql = "UPDATE orders SET version = ?3, body = ?4 WHERE id = ?1 AND version = ?2";
+                    connection.change(sql, params![id, before, next.version, body(&next)?])?
+                }
+                Some(check) => {
+                    let (at, count) = columns(check);
+                    let sql = "UPDATE orders SET version = ?3, body = ?4, next_check = ?5, checks = ?6
+                               WHERE id = ?1 AND version = ?2";
+                    connection.change(sql, params![id, before, next.version, body(&next)?, at, count])?
+                }
+            };
+            if changed == 0 {
+                return Ok(Updated::Stale);
             }
             notes.order(&next);
             Ok(Updated::Updated)
         };
-        self.0.join(write).await
+        self.0.join_one(write).await
     }
 
     /// One index, read at once.
@@ -152,6 +158,6 @@ impl OrderStore for SqliteStores {
             let moved = connection.row(sql, params, order)?;
             Ok(moved.map_or(Postponed::Gone, |order| Postponed::Moved(Box::new(order))))
         };
-        self.0.write(write).await
+        self.0.write_one(write).await
     }
 }

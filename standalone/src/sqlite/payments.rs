@@ -25,9 +25,9 @@ async fn write<T: Send + 'static>(
     write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
 ) -> Result<T, StoreError> {
     match stands {
-        Payment::Charging(_) | Payment::Reversing(_) => database.write(write).await,
+        Payment::Charging(_) | Payment::Reversing(_) => database.write_one(write).await,
         Payment::Captured(_) | Payment::Declined { .. } | Payment::Reversed { .. } => {
-            database.join(write).await
+            database.join_one(write).await
         }
     }
 }

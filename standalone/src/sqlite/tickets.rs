@@ -59,7 +59,7 @@ impl TicketStore for SqliteStores {
             }
             find(connection, order)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
         };
-        self.0.join(write).await
+        self.0.join_one(write).await
     }
 
     async fn release(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {

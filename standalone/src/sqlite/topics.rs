@@ -250,8 +250,12 @@ impl Topics for SqliteTopics {
         let now = self.clock.now();
         let (wait_list, notes) = (self.wait_list.clone(), self.database.notes());
         let topics: Vec<_> = messages.iter().map(|message| (message.topic, message.body.len())).collect();
-        let sent = self.database.join(move |connection| send(connection, &wait_list, &notes, &messages, now));
-        let sent = sent.await;
+        let is_one = messages.len() == 1;
+        let write = move |connection: &Connection| send(connection, &wait_list, &notes, &messages, now);
+        let sent = match is_one {
+            true => self.database.join_one(write).await,
+            false => self.database.join(write).await,
+        };
         let answer = |(topic, length)| match &sent {
             _ if length > LARGEST => Err(SendError { topic, reason: too_large(length) }),
             Ok(()) => Ok(()),
