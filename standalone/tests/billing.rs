@@ -1,7 +1,8 @@
 //! The Billing Service with the real adapters and a provider that injects faults.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +22,7 @@ use protocol::reason::Declined;
 use protocol::time::Timestamp;
 use standalone::sqlite;
 use standalone::sqlite::SqliteStores;
+use standalone::sqlite::database::{FILE, reader};
 use standalone::sqlite::ledger::SqliteProvider;
 use system::view::{Page, ProviderMode, SimulatedProvider};
 use tempfile::TempDir;
@@ -99,6 +101,52 @@ impl PaymentProvider for Faulty {
     }
 }
 
+/// Sees, as another process would, what Billing has recorded when it asks for money to be moved.
+struct Witness {
+    provider: Arc<SqliteProvider>,
+    file: PathBuf,
+    seen: Mutex<Vec<String>>,
+}
+
+impl Witness {
+    fn look(&self) {
+        let sql = "SELECT json_extract(body, '$.state') FROM payments";
+        let state = reader(&self.file).unwrap().query_row(sql, [], |row| row.get(0));
+        self.seen.lock().unwrap().push(state.unwrap_or_else(|error| error.to_string()));
+    }
+}
+
+#[async_trait]
+impl PaymentProvider for Witness {
+    async fn open(
+        &self,
+        order: OrderId,
+        amount: &Money,
+        method: &PaymentMethod,
+    ) -> Result<Opened, ProviderError> {
+        self.provider.open(order, amount, method).await
+    }
+
+    async fn capture(&self, order: OrderId, reference: &PaymentRef) -> Result<Captured, ProviderError> {
+        self.look();
+        self.provider.capture(order, reference).await
+    }
+
+    async fn retrieve(&self, reference: &PaymentRef) -> Result<PaymentStatus, ProviderError> {
+        self.provider.retrieve(reference).await
+    }
+
+    async fn void(&self, reference: &PaymentRef) -> Result<Voided, ProviderError> {
+        self.look();
+        self.provider.void(reference).await
+    }
+
+    async fn refund(&self, order: OrderId, reference: &PaymentRef) -> Result<Money, ProviderError> {
+        self.look();
+        self.provider.refund(order, reference).await
+    }
+}
+
 fn simulated(provider: Arc<dyn PaymentProvider>) -> Providers {
     Providers::only(ProviderName::SIMULATED, provider)
 }
@@ -107,7 +155,7 @@ struct Billing {
     store: Arc<SqliteStores>,
     provider: Arc<SqliteProvider>,
     clock: Arc<ManualClock>,
-    _kept: TempDir,
+    kept: TempDir,
 }
 
 impl Billing {
@@ -116,7 +164,7 @@ impl Billing {
         let database = sqlite::open(kept.path(), clock.clone()).unwrap().0;
         let (store, provider) =
             (SqliteStores(database.clone()), SqliteProvider::open(database).await.unwrap());
-        Self { store: Arc::new(store), provider: Arc::new(provider), clock, _kept: kept }
+        Self { store: Arc::new(store), provider: Arc::new(provider), clock, kept }
     }
 
     fn service(&self, fault: Fault) -> BillingService {
@@ -355,4 +403,22 @@ async fn a_payment_is_finished_by_the_provider_it_was_opened_with() {
     assert_eq!(answer(&both, BillingCommand::Reverse).await, Some(reversed(Some(25_900))));
     assert_eq!(before.ledger().await, (25_900, 25_900));
     assert_eq!(after.ledger().await, (0, 0));
+}
+
+#[tokio::test]
+async fn what_is_intended_is_on_disk_before_money_is_moved_also_within_a_group() {
+    let billing = Billing::new().await;
+    let file = billing.kept.path().join(FILE);
+    let witness = Witness { provider: billing.provider.clone(), file, seen: Mutex::default() };
+    let witness = Arc::new(witness);
+    let (store, clock) = (billing.store.clone(), billing.clock.clone());
+    let service = BillingService { store, providers: simulated(witness.clone()), clock };
+    let work = async move {
+        let charged = answer(&service, charge()).await;
+        (charged, answer(&service, BillingCommand::Reverse).await)
+    };
+    let answers = billing.store.0.within(work).await.unwrap();
+    assert_eq!(answers, (Some(OrderUpdate::PaymentCaptured), Some(reversed(Some(25_900)))));
+    assert_eq!(*witness.seen.lock().unwrap(), ["charging", "reversing"]);
+    assert_eq!(billing.ledger().await, (25_900, 25_900));
 }
