@@ -45,8 +45,7 @@ impl DataDir {
         if path.exists() && !path.is_dir() {
             return Err(DataDirError::NotADirectory(path.to_owned()));
         }
-        let created = DirBuilder::new().recursive(true).mode(0o700).create(path);
-        created.map_err(|error| match error.kind() {
+        create(path).map_err(|error| match error.kind() {
             io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
                 DataDirError::NotADirectory(path.to_owned())
             }
@@ -81,6 +80,25 @@ impl DataDir {
             Err(_) => Err(DataDirError::Missing(path.to_owned())),
         }
     }
+}
+
+/// Creates a directory, and those above it that are missing, and syncs the directories that they are in: SQLite syncs what is
+/// in the data directory, and without this a power loss might leave no data directory.
+///
+/// **Crash contract:** the one that holds the data directory is synced at each start, so also where a process died between
+/// the two.
+fn create(path: &Path) -> io::Result<()> {
+    let missing = path.ancestors().take_while(|directory| !directory.exists()).count();
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    for directory in path.ancestors().take(missing.max(1)) {
+        let Some(parent) = directory.parent() else { continue };
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        // It may be closed to this user, or on a file system that syncs no directories.
+        if let Err(error) = File::open(parent).and_then(|parent| parent.sync_all()) {
+            warn!(%error, "{} cannot be synced; after a power loss {} may be missing", parent.display(), path.display());
+        }
+    }
+    Ok(())
 }
 
 /// Closes what a version of before, or someone, has left open to other users: the server's files, and the directory where it
