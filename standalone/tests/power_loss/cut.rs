@@ -11,9 +11,9 @@ use serde_json::Value;
 use standalone::sqlite::database::FILE;
 use tokio::task::JoinSet;
 
-use super::customers::Customer;
 use super::recording::{DATA, serve};
-use super::support::{Http, bookings};
+use super::run::Booking;
+use super::support::{self, Http};
 
 /// More than the time to the reconciler's first check of an order whose commands were not sent.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -26,8 +26,8 @@ const REPEATED: usize = 50;
 pub(crate) enum Broken {
     /// The server does not start on that disk.
     NoStart(String),
-    /// A booking that was answered `202` is not there, or not as it was.
-    Lost { customer: Customer, found: String },
+    /// A booking that was answered `202` is not there, or not as was answered.
+    Lost { booking: Booking, found: String },
     /// A booking does not settle, or messages stay.
     Stuck(String),
     /// The audit or SQLite's own check has found something.
@@ -38,7 +38,7 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoStart(reason) => write!(f, "the server does not start: {reason}"),
-            Self::Lost { customer, found } => write!(f, "lost: {customer:?}, but {found}"),
+            Self::Lost { booking, found } => write!(f, "lost: {booking:?}, but {found}"),
             Self::Stuck(what) => write!(f, "stuck: {what}"),
             Self::Discrepancy(what) => write!(f, "discrepancy: {what}"),
         }
@@ -52,20 +52,20 @@ pub(crate) async fn check(
     flights: &Path,
     position: u64,
     http: &Http,
-    customers: &[Customer],
+    bookings: &[Booking],
 ) -> Result<usize, Broken> {
     let server = ServerProcess::start(serve(root, flights));
     let server = server.map_err(|error| Broken::NoStart(error.to_string()))?;
     let http = http.moved_to(server.url());
-    let is_before = |customer: &&Customer| customer.booked.as_ref().is_some_and(|(at, _)| *at <= position);
-    let answered: Arc<[Customer]> = customers.iter().filter(is_before).cloned().collect();
+    let answered: Arc<[Booking]> =
+        bookings.iter().filter(|booking| booking.promise.booked <= position).cloned().collect();
 
     let mut clients = JoinSet::new();
     for first in 0..CLIENTS {
         let (http, answered) = (http.clone(), answered.clone());
         clients.spawn(async move {
-            for customer in answered.iter().skip(first).step_by(CLIENTS) {
-                still_holds(&http, customer, position).await?;
+            for booking in answered.iter().skip(first).step_by(CLIENTS) {
+                still_holds(&http, booking, position).await?;
             }
             Ok(())
         });
@@ -77,7 +77,7 @@ pub(crate) async fn check(
     if topics.as_object().unwrap().values().any(|topic| topic["dead_lettered"] != 0) {
         return Err(Broken::Discrepancy(topics.to_string()));
     }
-    let audit = bookings().arg("audit").arg("--data").arg(root.join(DATA)).output().unwrap();
+    let audit = support::bookings().arg("audit").arg("--data").arg(root.join(DATA)).output().unwrap();
     if !audit.status.success() {
         let said = [audit.stdout, audit.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
         return Err(Broken::Discrepancy(said.concat()));
@@ -94,20 +94,22 @@ pub(crate) async fn check(
 }
 
 /// The customer's key still opens its booking, which settles as was answered. The same request finds it.
-async fn still_holds(http: &Http, customer: &Customer, position: u64) -> Result<(), Broken> {
-    let (_, id) = customer.booked.as_ref().unwrap();
-    let lost = |found: String| Broken::Lost { customer: customer.clone(), found };
+async fn still_holds(http: &Http, booking: &Booking, position: u64) -> Result<(), Broken> {
+    let Booking { id, customer, promise } = booking;
+    let lost = |found: String| Broken::Lost { booking: booking.clone(), found };
     let found = http.0.booking(id).await.map_err(|error| lost(error.to_string()))?;
     // Without the secret of before, a booking does not show this.
     if found["passenger"] == Value::Null {
         return Err(lost(found.to_string()));
     }
-    let settled = http.0.settled(id, PATIENCE).await.map_err(|error| Broken::Stuck(error.to_string()))?;
-    let was_cancelled = customer.cancelled.is_some_and(|at| at <= position);
-    let has_ended = customer.ended.as_ref().filter(|(at, _)| *at <= position);
-    let is_other = has_ended.is_some_and(|(_, status)| settled["status"] != *status);
-    if is_other || (was_cancelled && settled["status"] == "confirmed") {
-        return Err(lost(settled.to_string()));
+    let found = http.0.settled(id, PATIENCE).await.map_err(|error| Broken::Stuck(error.to_string()))?;
+    let is_as_answered = match (promise.cancelled, &promise.settled) {
+        (Some(at), _) => at > position || found["status"] != "confirmed",
+        (None, Some((at, status))) => *at > position || found["status"] == **status,
+        (None, None) => true,
+    };
+    if !is_as_answered {
+        return Err(lost(found.to_string()));
     }
     if customer.number % REPEATED == 1 {
         let again = http.0.book(&customer.request(), Some(&customer.key())).await;

@@ -89,6 +89,7 @@ impl Disk {
                 self.change(inode, end, Change::Resize(usize::try_from(size).unwrap()));
             }
             Step::Synced { inode, covers } => self.sync(inode, covers),
+            Step::Answered { .. } => {}
         }
     }
 

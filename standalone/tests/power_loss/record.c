@@ -1,12 +1,13 @@
-/* Records what a process does to the files of one directory: preloaded into the server by `LD_PRELOAD`, so that the product
- * has no code for it.
+/* Records what a process does to the files of one directory, and when it answers: preloaded into the server by `LD_PRELOAD`,
+ * so that the product has no code for it.
  *
  * RECORD_ROOT is the directory, an absolute path without links. RECORD_TRACE is the file that the records are appended to, by
  * one process after the other; trace.rs reads it. A write, with its record, takes place under a lock of the trace: who holds
  * that lock and kills the process leaves no write without its record.
  *
- * What the server does not use today (rename, writev, fallocate, writable maps) is not recorded. A trace that lacks something
- * is found out by the test, which compares the disk rebuilt from the whole trace with the real directory.
+ * What the server does not use today (rename, fallocate, writable maps, other calls for answers) is not recorded. The test finds
+ * out if a trace lacks something: it compares the disk rebuilt from the whole trace with the real directory, and looks for
+ * the answer to every booking.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -26,9 +27,9 @@
 #define EXPORT __attribute__((visibility("default")))
 
 /* The kinds of trace.rs. */
-enum { CREATED = 1, MADE_DIRECTORY, REMOVED, WROTE, RESIZED, SYNCED };
+enum { CREATED = 1, MADE_DIRECTORY, REMOVED, WROTE, RESIZED, SYNCED, ANSWERED };
 
-/* Followed by `length` bytes: a path below the root, or what was written. `number` is an offset, a size or a position. */
+/* Followed by `length` bytes: a path below the root, what was written, or an answer. `number` is an offset, a size or a position. */
 struct record {
     uint64_t kind, inode, number, length;
 };
@@ -182,6 +183,34 @@ static int sync_recorded(long call, int fd) {
         unlock();
     }
     return result;
+}
+
+/* A successful answer of HTTP is recorded just before it leaves. What is synced while it is on its way comes too late. */
+static void record_answer(const struct iovec *parts, int count) {
+    static const char success[] = "HTTP/1.1 20";
+    char answer[16384];
+    size_t length = 0;
+    if (trace < 0 || count < 1 || parts[0].iov_len < sizeof success) return;
+    if (memcmp(parts[0].iov_base, success, sizeof success - 1)) return;
+    for (int i = 0; i < count; i++) {
+        if (parts[i].iov_len > sizeof answer - length) return; /* A page. */
+        memcpy(answer + length, parts[i].iov_base, parts[i].iov_len);
+        length += parts[i].iov_len;
+    }
+    lock();
+    append(ANSWERED, 0, 0, answer, length);
+    unlock();
+}
+
+EXPORT ssize_t writev(int fd, const struct iovec *parts, int count) {
+    record_answer(parts, count);
+    return syscall(SYS_writev, fd, parts, count);
+}
+
+EXPORT ssize_t send(int fd, const void *bytes, size_t count, int flags) {
+    struct iovec part = {(void *)bytes, count};
+    record_answer(&part, 1);
+    return syscall(SYS_sendto, fd, bytes, count, flags, NULL, 0);
 }
 
 EXPORT int fsync(int fd) {

@@ -4,7 +4,6 @@ use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
 use client::ServerProcess;
 use serde_json::json;
@@ -68,7 +67,7 @@ impl Recording {
 
     /// The server, recorded.
     pub(crate) fn serve(&mut self) -> ServerProcess {
-        self.starts.push(self.position().now());
+        self.starts.push(self.position());
         let mut command = serve(&self.root(), &self.flights());
         command.env("LD_PRELOAD", self.library());
         command.env("RECORD_ROOT", self.root()).env("RECORD_TRACE", self.trace());
@@ -82,9 +81,9 @@ impl Recording {
         server.kill();
     }
 
-    /// Tells the position that the trace has reached.
-    pub(crate) fn position(&self) -> Position {
-        Position(self.trace().into())
+    /// The position that the trace has reached.
+    fn position(&self) -> u64 {
+        fs::metadata(self.trace()).unwrap().len()
     }
 
     pub(crate) fn records(&self) -> Trace {
@@ -93,17 +92,6 @@ impl Recording {
 
     pub(crate) fn disk(&self) -> Disk {
         Disk::empty(fs::metadata(self.root()).unwrap().ino())
-    }
-}
-
-/// The position that a trace has reached.
-#[derive(Clone)]
-pub(crate) struct Position(Arc<Path>);
-
-impl Position {
-    /// Its length: all that was synced before an answer came is below that.
-    pub(crate) fn now(&self) -> u64 {
-        fs::metadata(&self.0).unwrap().len()
     }
 }
 

@@ -1,4 +1,4 @@
-//! The trace that `record.c` writes: what was done to the files of a directory, in order.
+//! The trace that `record.c` writes: what was done to the files of a directory and what was answered, in order.
 
 use std::fs::File;
 use std::io::{BufReader, ErrorKind, Read};
@@ -19,6 +19,8 @@ pub(crate) enum Step {
     Resized { inode: u64, size: u64 },
     /// A sync of a file or directory has returned; it covers what had been recorded up to that position.
     Synced { inode: u64, covers: u64 },
+    /// A successful answer of HTTP, with its head, is about to be sent.
+    Answered { bytes: Vec<u8> },
 }
 
 /// A step, and the position in the trace where its record ends.
@@ -63,6 +65,7 @@ impl Iterator for Trace {
             4 => Step::Wrote { inode, offset: number, bytes },
             5 => Step::Resized { inode, size: number },
             6 => Step::Synced { inode, covers: number },
+            7 => Step::Answered { bytes },
             other => panic!("a record of kind {other}"),
         };
         Some(Record { end: self.position, step })
