@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use client::ServerProcess;
-use rusqlite::Connection;
 use serde_json::Value;
-use standalone::sqlite::database::FILE;
+use standalone::sqlite::database::{FILE, reader};
 use tokio::task::JoinSet;
 
 use super::recording::{DATA, serve};
@@ -57,6 +56,10 @@ pub(crate) async fn check(
     let server = ServerProcess::start(serve(root, flights));
     let server = server.map_err(|error| Broken::NoStart(error.to_string()))?;
     let http = http.moved_to(server.url());
+    let integrity = integrity(root).unwrap_or_else(|error| error.to_string());
+    if integrity != "ok" {
+        return Err(Broken::Discrepancy(integrity));
+    }
     let answered: Arc<[Booking]> =
         bookings.iter().filter(|booking| booking.promise.booked <= position).cloned().collect();
 
@@ -83,14 +86,16 @@ pub(crate) async fn check(
         return Err(Broken::Discrepancy(said.concat()));
     }
     let ended = server.terminate().unwrap();
-    let connection = Connection::open(root.join(DATA).join(FILE)).unwrap();
-    let integrity: String = connection
-        .query_row("PRAGMA integrity_check", [], |row| row.get(0))
-        .unwrap_or_else(|e| e.to_string());
-    match integrity == "ok" && ended.success() {
+    match ended.success() {
         true => Ok(answered.len()),
-        false => Err(Broken::Discrepancy(format!("integrity: {integrity}; the server ended with {ended}"))),
+        false => Err(Broken::Discrepancy(format!("the server ended with {ended}"))),
     }
+}
+
+/// What SQLite finds in the database, as the server has opened it.
+fn integrity(root: &Path) -> rusqlite::Result<String> {
+    let connection = reader(&root.join(DATA).join(FILE))?;
+    connection.query_row("PRAGMA integrity_check", [], |row| row.get(0))
 }
 
 /// The customer's key still opens its booking, which settles as was answered. The same request finds it.
