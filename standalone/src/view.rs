@@ -13,11 +13,11 @@ use messaging::topics::{Outgoing, Topics};
 use protocol::ids::OrderId;
 use protocol::topic::Topic;
 use rusqlite::Connection;
-use system::audit::{Audit, Case};
+use system::audit::{Audit, Case, Tally};
 use system::journal::{Entry, Journal};
 use system::view::{
-    DeadLetter, Erased, Filter, LetterId, Local, Page, PageError, Paged, Poison, Provider, SentMail,
-    Switches, TopicState, View,
+    Changed, DeadLetter, Erased, Filter, LetterId, Local, Page, PageError, Paged, Poison, Provider, SentMail,
+    Switches, TopicState, View, Watched,
 };
 use tokio::sync::watch;
 
@@ -85,6 +85,10 @@ impl View for SqliteView {
         self.database.scan(read).await
     }
 
+    fn watched(&self) -> Option<&dyn Watched> {
+        Some(self)
+    }
+
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError> {
         let mut letters = Vec::new();
         for topic in Topic::ALL {
@@ -129,6 +133,31 @@ impl View for SqliteView {
 
     fn local(&self) -> Option<&dyn Local> {
         Some(self)
+    }
+}
+
+#[async_trait]
+impl Watched for SqliteView {
+    async fn audit_all(&self, tally: Tally) -> Result<Tally, StoreError> {
+        let (now, switches) = (self.mailbox.clock.now(), self.switches.clone());
+        let read = move |connection: &Connection| {
+            let one_moment = connection.unchecked_transaction()?;
+            let stops = || switches.iter().any(|switch| *switch.borrow() == Running::Ending);
+            snapshot::tally_all(&one_moment, tally, now, stops)
+        };
+        self.database.scan(read).await
+    }
+
+    async fn audit_changed(&self, tally: Tally, also: BTreeSet<OrderId>) -> Result<Changed, StoreError> {
+        let (now, notes) = (self.mailbox.clock.now(), self.notes.clone());
+        let read = move |connection: &Connection| {
+            let one_moment = connection.unchecked_transaction()?;
+            snapshot::tally_changed(&one_moment, tally, also, now, || notes.take_changed())
+        };
+        Ok(match self.database.scan(read).await? {
+            Some((tally, changed)) => Changed::These(Box::new(tally), changed),
+            None => Changed::TooMany,
+        })
     }
 }
 

@@ -113,6 +113,10 @@ async fn every_answer_is_documented_and_every_documented_status_is_answered() {
         asked.ask("PUT", PROVIDER, PROVIDER, body).await;
     }
     ask_for_letters(&mut asked, &http).await;
+    // One letter is left.
+    http.until("/operator/differences", |found| found["differences"] == 1).await;
+    let found = asked.get("/operator/differences", "/operator/differences").await;
+    assert_eq!(found["discrepancies"].as_array().unwrap().len(), 1, "{found}");
 
     let stripe = tempfile::tempdir().unwrap();
     let mut command = bookings();

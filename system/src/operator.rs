@@ -40,7 +40,8 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// The API of that platform. `rest_chain` says whether one is served beside it.
+    /// The API of that platform. `rest_chain` says whether one is served beside it. Within a runtime: the verdict is kept
+    /// fresh in the background, until `ended` changes.
     pub fn new(
         view: Arc<dyn View>,
         clock: Arc<dyn Clock>,
@@ -48,6 +49,7 @@ impl Operator {
         ended: watch::Receiver<()>,
     ) -> Self {
         let verdicts = Verdicts::of(view.clone(), clock.clone());
+        tokio::spawn(verdicts.clone().keep_fresh(ended.clone()));
         Self { view, verdicts, clock, rest_chain, ended }
     }
 }
@@ -72,6 +74,7 @@ pub fn router(operator: Operator) -> Router {
         .route("/operator/orders/{id}/journey", get(orders::journey))
         .route("/operator/orders/{id}/erase", change(post(orders::erase)))
         .route("/operator/audit", get(orders::audit))
+        .route("/operator/differences", get(orders::differences))
         .route("/operator/events", get(events::events))
         .route("/operator/dead-letters", get(letters::list))
         .route("/operator/dead-letters/redrive", change(post(letters::redrive_all)))

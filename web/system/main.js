@@ -80,7 +80,7 @@ $("verdict-now").addEventListener("click", async ({ target }) => {
 const refreshDifferences = calmly(async () => {
   if (!state.system?.audit.differences) return;
   try {
-    const { discrepancies } = await get("operator/audit");
+    const { discrepancies } = await get("operator/differences");
     list($("differences-list"), discrepancies.slice(0, 20), { key: JSON.stringify, create: difference, update: () => {} });
   } catch {
     // The verdict says how many there are; they are asked for again with the next gauges.

@@ -18,7 +18,13 @@ const TEXT: &str = "This mail was erased.\n";
 
 /// Erases the passenger of that order, if it may be.
 pub(crate) async fn erase(database: &Database, id: OrderId, now: Timestamp) -> Result<Erased, StoreError> {
-    database.write(move |connection| erase_in(connection, id, now)).await
+    let notes = database.notes();
+    let write = move |connection: &Connection| {
+        let erased = erase_in(connection, id, now)?;
+        notes.changed(id);
+        Ok(erased)
+    };
+    database.write(write).await
 }
 
 fn erase_in(connection: &Connection, id: OrderId, now: Timestamp) -> rusqlite::Result<Erased> {

@@ -68,14 +68,15 @@ impl SqliteProvider {
         reference: &PaymentRef,
         change: impl FnOnce(&mut Account) -> T + Send + 'static,
     ) -> Result<T, ProviderError> {
-        let id = row_id(reference)?;
+        let (id, notes) = (row_id(reference)?, self.database.notes());
         self.call(move |connection| {
             let Json(mut account) = find(connection, id)?;
             let before = account.clone();
             let answer = change(&mut account);
             if account != before {
-                connection
-                    .change("UPDATE ledger SET body = ?2 WHERE id = ?1", params![id, Json(&account)])?;
+                let sql = "UPDATE ledger SET body = ?2 WHERE id = ?1 RETURNING order_id";
+                let order = connection.row(sql, params![id, Json(&account)], |row| row.get(0))?;
+                order.map(OrderId::from_bytes).into_iter().for_each(|order| notes.changed(order));
             }
             Ok(answer)
         })
@@ -134,12 +135,14 @@ impl PaymentProvider for SqliteProvider {
         method: &PaymentMethod,
     ) -> Result<Opened, ProviderError> {
         let account = Account::open_if_it_pays(amount.clone(), method);
+        let notes = self.database.notes();
         self.call(move |connection| {
             // The order is the idempotency key, and this provider never forgets one.
             let sql =
                 "INSERT INTO ledger (order_id, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id";
             let opened: Option<i64> =
                 connection.row(sql, params![order.as_bytes(), Json(&account)], |row| row.get(0))?;
+            notes.changed(order);
             let id = match opened {
                 Some(id) => Some(id),
                 None => connection.row(

@@ -39,8 +39,11 @@ impl MailStore for SqliteStores {
     async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError> {
         let sql = "INSERT INTO mails (order_id, outcome, step) VALUES (?1, ?2, ?3)
                    ON CONFLICT (order_id) DO UPDATE SET outcome = ?2, step = ?3 WHERE step < ?3";
+        let notes = self.0.notes();
         let write = move |connection: &Connection| {
-            connection.change(sql, params![order.as_bytes(), Json(&outcome), outcome.step()]).map(drop)
+            connection.change(sql, params![order.as_bytes(), Json(&outcome), outcome.step()])?;
+            notes.changed(order);
+            Ok(())
         };
         self.0.join_one(write).await
     }

@@ -1,5 +1,6 @@
 //! The stores, the topics, the provider's ledger and the mailbox, on one SQLite file.
 
+mod changed;
 pub mod database;
 mod dispatch;
 pub(crate) mod erase;

@@ -1,6 +1,7 @@
 //! What a group of writes notes of itself: the entries of the journal, and how often each thing was counted. The counts are
 //! written with the group, the entries are recorded after its commit.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -9,10 +10,13 @@ use booking_gateway::order::{Order, Status};
 use group_commit::{Hook, Statements, lock};
 use messaging::clock::Clock;
 use messaging::topics::Outgoing;
+use protocol::ids::OrderId;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use rusqlite::{Connection, params_from_iter};
 use system::journal::{CAPACITY, Changed, Entry, Journal, Message, Phase};
+
+use super::changed::ChangedOrders;
 
 /// Every status of an order.
 const STATUSES: [Status; 7] = [
@@ -73,19 +77,23 @@ pub(crate) struct Notes {
     /// How many messages were sent by the groups that were committed.
     sent: AtomicU64,
     journal: Journal,
+    changed: ChangedOrders,
     clock: Arc<dyn Clock>,
 }
 
 #[derive(Default)]
 struct Group {
     entries: Vec<Entry>,
+    /// Orders whose other records were written.
+    changed: Vec<OrderId>,
     counts: [i64; COUNTERS],
 }
 
 impl Notes {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
         let journal = Journal::new(clock.now(), CAPACITY);
-        Arc::new(Self { group: Mutex::default(), sent: AtomicU64::new(0), journal, clock })
+        let (group, sent, changed) = Default::default();
+        Arc::new(Self { group, sent, journal, changed, clock })
     }
 
     /// How many messages this process has sent.
@@ -101,6 +109,16 @@ impl Notes {
     /// Records what is in no write: a receive, a switch.
     pub(crate) fn record(&self, entries: impl IntoIterator<Item = Entry>) {
         self.journal.record(self.clock.now(), entries);
+    }
+
+    /// Takes the orders that changed by committed writes: see [`ChangedOrders::take`].
+    pub(crate) fn take_changed(&self) -> Option<BTreeSet<OrderId>> {
+        self.changed.take()
+    }
+
+    /// A write has changed a record of that order which the audit sees. Messages and orders are noted by themselves.
+    pub(super) fn changed(&self, order: OrderId) {
+        lock(&self.group).changed.push(order);
     }
 
     /// A write has these messages in it. As all that is noted, at its end.
@@ -179,11 +197,15 @@ impl<H: Hook> Hook for NoteTaker<H> {
         if counts.iter().any(|count| *count != 0) {
             connection.change(&self.add, params_from_iter(counts))?;
         }
+        self.notes.changed.commit_begins();
         Ok(())
     }
 
     fn after_commit(&mut self, committed: bool) {
-        let Group { entries, counts } = std::mem::take(&mut *lock(&self.notes.group));
+        let Group { entries, counts, changed } = std::mem::take(&mut *lock(&self.notes.group));
+        let about = entries.iter().filter_map(about);
+        // Also of a group that may have been committed: an order more does no harm.
+        self.notes.changed.commit_ended(about.chain(changed));
         if committed {
             let sent = Topic::ALL.map(|topic| counts[Counter::Sent(topic).place()]).iter().sum::<i64>();
             self.notes.sent.fetch_add(sent.unsigned_abs(), Ordering::Relaxed);
@@ -194,6 +216,15 @@ impl<H: Hook> Hook for NoteTaker<H> {
 
     fn next_wake(&mut self) -> Option<Duration> {
         self.next.next_wake()
+    }
+}
+
+/// The order that an entry is about.
+fn about(entry: &Entry) -> Option<OrderId> {
+    match entry {
+        Entry::Message(message) => message.order,
+        Entry::Order(changed) => Some(changed.id),
+        Entry::Service { .. } | Entry::Provider(_) => None,
     }
 }
 

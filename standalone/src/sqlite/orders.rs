@@ -149,13 +149,14 @@ impl OrderStore for SqliteStores {
     }
 
     async fn postpone(&self, check: &Check, next: NextCheck) -> Result<Postponed, StoreError> {
-        let check = check.clone();
+        let (check, notes) = (check.clone(), self.0.notes());
         let write = move |connection: &Connection| {
             let sql = "UPDATE orders SET next_check = ?4, checks = ?5
                        WHERE id = ?1 AND next_check = ?2 AND checks = ?3 RETURNING body, next_check, checks, digest";
             let (id, at) = (check.order.as_bytes(), check.at.as_millis());
             let params = params![id, at, check.count, next.at.as_millis(), next.count];
             let moved = connection.row(sql, params, order)?;
+            notes.changed(check.order);
             Ok(moved.map_or(Postponed::Gone, |order| Postponed::Moved(Box::new(order))))
         };
         self.0.write_one(write).await

@@ -40,10 +40,11 @@ impl PaymentStore for SqliteStores {
     }
 
     async fn begin(&self, order: OrderId, payment: &Payment) -> Result<Begun, StoreError> {
-        let begun = payment.clone();
+        let (begun, notes) = (payment.clone(), self.0.notes());
         let insert = move |connection: &Connection| {
             let sql = "INSERT INTO payments (order_id, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
             if connection.change(sql, params![order.as_bytes(), Json(&begun)])? == 1 {
+                notes.changed(order);
                 return Ok(Begun::Begun);
             }
             find(connection, order)?.map(Begun::Exists).ok_or(rusqlite::Error::QueryReturnedNoRows)
@@ -52,7 +53,7 @@ impl PaymentStore for SqliteStores {
     }
 
     async fn replace(&self, order: OrderId, from: &Payment, to: &Payment) -> Result<Payment, StoreError> {
-        let (from, next) = (from.clone(), to.clone());
+        let (from, next, notes) = (from.clone(), to.clone(), self.0.notes());
         let update = move |connection: &Connection| {
             let stands = find(connection, order)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             if stands != from {
@@ -60,6 +61,7 @@ impl PaymentStore for SqliteStores {
             }
             let sql = "UPDATE payments SET body = ?2 WHERE order_id = ?1";
             connection.change(sql, params![order.as_bytes(), Json(&next)])?;
+            notes.changed(order);
             Ok(next)
         };
         write(&self.0, to, update).await

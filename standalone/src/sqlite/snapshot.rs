@@ -11,7 +11,7 @@ use protocol::ids::OrderId;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use rusqlite::{Connection, Row};
-use system::audit::{Audit, Auditor, Case, Row as Compared, Snapshot};
+use system::audit::{Audit, Auditor, Case, Row as Compared, Snapshot, Tally};
 use thiserror::Error;
 use ticket_service::flight::Offer;
 
@@ -59,7 +59,10 @@ pub fn read(directory: &Path) -> Result<Snapshot, SnapshotError> {
     in_directory(directory, |connection| {
         let mut snapshot = Snapshot { books: books(), ..Snapshot::default() };
         let mut others = Others::read(connection)?;
-        each_case(connection, &mut others, |id, case| drop(snapshot.cases.insert(id, case)))?;
+        each_case(connection, &mut others, |id, case| {
+            snapshot.cases.insert(id, case);
+            Ok(())
+        })?;
         snapshot.nameless_dead_letters = others.nameless;
         snapshot.flights = flights(connection)?;
         Ok(snapshot)
@@ -114,16 +117,91 @@ pub(crate) fn books() -> BTreeSet<ProviderName> {
 pub(crate) fn audit_all(connection: &Connection, now: Timestamp) -> rusqlite::Result<Audit> {
     let mut auditor = Auditor::new(books(), now);
     let mut others = Others::read(connection)?;
-    each_case(connection, &mut others, |id, case| auditor.case(id, &case))?;
+    each_case(connection, &mut others, |id, case| {
+        auditor.case(id, &case);
+        Ok(())
+    })?;
     for (topic, failure) in &others.nameless {
         auditor.nameless_dead_letter(*topic, failure);
     }
     Ok(auditor.finish(&flights(connection)?))
 }
 
+/// Audits everything into an empty tally, unless the server stops: it would wait for this. In a transaction.
+pub(crate) fn tally_all(
+    connection: &Connection,
+    mut tally: Tally,
+    now: Timestamp,
+    stops: impl Fn() -> bool,
+) -> rusqlite::Result<Tally> {
+    tally.begin(now);
+    let mut others = Others::read(connection)?;
+    each_case(connection, &mut others, |id, case| {
+        tally.case(id, &case);
+        if stops() { Err(interrupted()) } else { Ok(()) }
+    })?;
+    finish(connection, &mut tally, &others)?;
+    Ok(tally)
+}
+
+/// Audits these orders, and those that `changed` names once the transaction's moment is fixed; `None` if it cannot tell.
+/// In a transaction.
+pub(crate) fn tally_changed(
+    connection: &Connection,
+    mut tally: Tally,
+    mut orders: BTreeSet<OrderId>,
+    now: Timestamp,
+    changed: impl FnOnce() -> Option<BTreeSet<OrderId>>,
+) -> rusqlite::Result<Option<(Tally, BTreeSet<OrderId>)>> {
+    tally.begin(now);
+    // The first read fixes the moment.
+    let mut others = Others::letters(connection)?;
+    let Some(changed) = changed() else { return Ok(None) };
+    orders.extend(&changed);
+    orders.extend(tally.due(now));
+    let mut suspects = Vec::new();
+    for id in orders {
+        let case = others.about(id, records(connection, id)?);
+        if tally.is_suspect(id, &case) {
+            suspects.push(id);
+        } else {
+            tally.case(id, &case);
+        }
+    }
+    if !suspects.is_empty() {
+        others.messages = Others::messages(connection)?;
+    }
+    for id in suspects {
+        let case = others.about(id, records(connection, id)?);
+        tally.case(id, &case);
+    }
+    finish(connection, &mut tally, &others)?;
+    Ok(Some((tally, changed)))
+}
+
+/// What is about no order.
+fn finish(connection: &Connection, tally: &mut Tally, others: &Others) -> rusqlite::Result<()> {
+    for (topic, failure) in &others.nameless {
+        tally.nameless_dead_letter(*topic, failure);
+    }
+    tally.flights(&flights(connection)?);
+    Ok(())
+}
+
+/// As SQLite says it of a statement that was ended.
+fn interrupted() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_INTERRUPT), None)
+}
+
+/// What the services and the provider know of one order.
+fn records(connection: &Connection, id: OrderId) -> rusqlite::Result<Case> {
+    let found = connection.row(ONE, [id.as_bytes()], |row| known(row).map(|(_, case)| case))?;
+    Ok(found.unwrap_or_default())
+}
+
 /// What is known of one order.
 pub(crate) fn case(connection: &Connection, id: OrderId) -> rusqlite::Result<Case> {
-    let found = connection.row(ONE, [id.as_bytes()], |row| known(row).map(|(_, case)| case))?;
+    let found = records(connection, id)?;
     // The events name their order thus, and so do those of before.
     let subject = format!("%\"subject\":\"{id}\"%");
     let messages = "SELECT count(*) FROM messages WHERE body LIKE ?1";
@@ -136,7 +214,7 @@ pub(crate) fn case(connection: &Connection, id: OrderId) -> rusqlite::Result<Cas
     Ok(Case {
         messages: connection.row(messages, [&subject], |row| row.get(0))?.unwrap_or_default(),
         dead_letters: dead_letters.collect(),
-        ..found.unwrap_or_default()
+        ..found
     })
 }
 
@@ -158,15 +236,26 @@ struct Others {
 
 impl Others {
     fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let mut others = Self::default();
+        Ok(Self { messages: Self::messages(connection)?, ..Self::letters(connection)? })
+    }
+
+    /// How many messages are in the topics, by order.
+    fn messages(connection: &Connection) -> rusqlite::Result<BTreeMap<OrderId, usize>> {
+        let mut messages = BTreeMap::new();
         let mut statement = connection.prepare("SELECT body FROM messages")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             // A body without an order id will be dead-lettered, and found there.
             if let Some(order) = Headline::of(row.get_ref(0)?.as_str()?).order {
-                *others.messages.entry(order).or_default() += 1;
+                *messages.entry(order).or_default() += 1;
             }
         }
+        Ok(messages)
+    }
+
+    /// What is in the dead-letter queues; no messages.
+    fn letters(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut others = Self::default();
         let sql = "SELECT topic, failure, body FROM dead_letters WHERE redriven_at IS NULL ORDER BY id";
         let mut statement = connection.prepare(sql)?;
         let mut rows = statement.query([])?;
@@ -181,7 +270,14 @@ impl Others {
         Ok(others)
     }
 
-    /// Adds what is about that order to its case.
+    /// The case of that order, with what is about it here.
+    fn about(&self, id: OrderId, case: Case) -> Case {
+        let messages = self.messages.get(&id).copied().unwrap_or_default();
+        let dead_letters = self.dead_letters.get(&id).cloned().unwrap_or_default();
+        Case { messages, dead_letters, ..case }
+    }
+
+    /// Moves what is about that order to its case.
     fn complete(&mut self, id: OrderId, case: Case) -> Case {
         let messages = self.messages.remove(&id).unwrap_or_default();
         let dead_letters = self.dead_letters.remove(&id).unwrap_or_default();
@@ -193,17 +289,17 @@ impl Others {
 fn each_case(
     connection: &Connection,
     others: &mut Others,
-    mut take: impl FnMut(OrderId, Case),
+    mut take: impl FnMut(OrderId, Case) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(ALL)?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let (id, case) = known(row)?;
-        take(id, others.complete(id, case));
+        take(id, others.complete(id, case))?;
     }
     let left: BTreeSet<_> = others.messages.keys().chain(others.dead_letters.keys()).copied().collect();
     for id in left {
-        take(id, others.complete(id, Case::default()));
+        take(id, others.complete(id, Case::default()))?;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ fn insert(connection: &Connection, order: OrderId, record: &Reservation) -> rusq
 #[async_trait]
 impl TicketStore for SqliteStores {
     async fn hold(&self, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Held, StoreError> {
-        let wanted = wanted.clone();
+        let (wanted, notes) = (wanted.clone(), self.0.notes());
         let write = move |connection: &Connection| {
             if let Some(record) = find(connection, order)? {
                 return Ok(Held::Decided(record));
@@ -46,15 +46,17 @@ impl TicketStore for SqliteStores {
                 return Ok(Held::SoldOut);
             }
             insert(connection, order, &Reservation::Held(hold.clone()))?;
+            notes.changed(order);
             Ok(Held::Held(hold))
         };
         self.0.join(write).await
     }
 
     async fn decide(&self, order: OrderId, decision: &Reservation) -> Result<Reservation, StoreError> {
-        let decision = decision.clone();
+        let (decision, notes) = (decision.clone(), self.0.notes());
         let write = move |connection: &Connection| {
             if insert(connection, order, &decision)? == 1 {
+                notes.changed(order);
                 return Ok(decision);
             }
             find(connection, order)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
@@ -63,6 +65,7 @@ impl TicketStore for SqliteStores {
     }
 
     async fn release(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {
+        let notes = self.0.notes();
         let write = move |connection: &Connection| {
             let Some(Reservation::Held(hold)) = find(connection, order)? else {
                 return find(connection, order);
@@ -71,6 +74,7 @@ impl TicketStore for SqliteStores {
             connection.change(give_back, params![hold.flight_id.as_str(), hold.seats.get()])?;
             let sql = "UPDATE reservations SET body = ?2 WHERE order_id = ?1";
             connection.change(sql, params![order.as_bytes(), Json(&Reservation::Released)])?;
+            notes.changed(order);
             Ok(Some(Reservation::Released))
         };
         self.0.join(write).await

@@ -6,12 +6,15 @@
     reason = "a suite fails by panicking, and a promise is its name"
 )]
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 use booking_gateway::order::Status;
 pub use messaging_contract::contract_tests;
 use protocol::ids::OrderId;
 use protocol::topic::Topic;
-use system::view::{DeadLetter, Filter, LetterId, Page, TopicState, View};
+use system::audit::Tally;
+use system::view::{Changed, DeadLetter, Filter, LetterId, Page, TopicState, View, Watched};
 
 /// A platform with its view. Its services do nothing until they are told to.
 #[async_trait]
@@ -44,6 +47,7 @@ macro_rules! view_contract {
             an_order_that_does_not_exist_has_an_empty_case,
             a_system_at_rest_has_no_differences,
             an_order_under_way_is_no_difference,
+            what_changed_is_told_once_where_it_is_told,
             a_dead_letter_is_a_difference_until_it_is_discarded,
             a_letter_keeps_its_id_its_first_time_and_its_attempts_over_redrives,
             one_letter_is_redriven_alone,
@@ -167,6 +171,36 @@ pub async fn an_order_under_way_is_no_difference(stage: impl Stage) {
     let audit = stage.view().audit().await.unwrap();
     assert_eq!((audit.orders, audit.at_rest), (1, 0));
     assert_eq!(audit.discrepancies, []);
+}
+
+pub async fn what_changed_is_told_once_where_it_is_told(stage: impl Stage) {
+    let Some(watched) = stage.view().watched() else {
+        return assert!(!stage.view().reads_freely(), "what is read freely is watched");
+    };
+    let first = stage.book().await;
+    let tally = watched.audit_all(Tally::new(stage.view().books(), 0)).await.unwrap();
+    assert_eq!((tally.orders(), tally.differences()), (1, 0));
+    // What changed before the full audit is told all the same.
+    let (tally, told) = changed(watched, tally).await;
+    assert_eq!(told, BTreeSet::from([first]));
+    let second = stage.book().await;
+    let (tally, told) = changed(watched, tally).await;
+    assert_eq!((tally.orders(), told), (2, BTreeSet::from([second])));
+    stage.work().await;
+    let (tally, told) = changed(watched, tally).await;
+    assert_eq!((tally.differences(), told), (0, BTreeSet::from([first, second])));
+    let (tally, told) = changed(watched, tally).await;
+    assert_eq!((tally.orders(), tally.differences(), told), (2, 0, BTreeSet::new()));
+    stage.send_unreadable(Topic::Billing).await;
+    stage.work().await;
+    assert_eq!(changed(watched, tally).await.0.differences(), 1);
+}
+
+async fn changed(watched: &dyn Watched, tally: Tally) -> (Tally, BTreeSet<OrderId>) {
+    match watched.audit_changed(tally, BTreeSet::new()).await.unwrap() {
+        Changed::These(tally, told) => (*tally, told),
+        Changed::TooMany => panic!("two orders are not too many"),
+    }
 }
 
 pub async fn a_dead_letter_is_a_difference_until_it_is_discarded(stage: impl Stage) {

@@ -6,6 +6,7 @@
 
 mod case;
 mod row;
+mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -23,6 +24,7 @@ use ticket_service::reservation::Reservation;
 
 pub use self::case::{Case, Snapshot};
 pub use self::row::Row;
+pub use self::tally::Tally;
 
 /// After how long the reconciler must have checked a waiting order: the time of its first check, and
 /// several rounds of the reconciler.
@@ -94,12 +96,17 @@ impl Auditor {
 
     /// Audits what is known of an order.
     pub fn case(&mut self, id: OrderId, case: &Case) {
-        self.about = Some(id);
-        self.audit.orders += usize::from(case.order.is_some());
-        self.audit.at_rest += usize::from(case.is_at_rest());
         if let Some(Reservation::Held(hold)) = &case.reservation {
             *self.held.entry(hold.flight_id.clone()).or_default() += u64::from(hold.seats);
         }
+        self.judge(id, case);
+    }
+
+    /// The same, without counting its seats.
+    fn judge(&mut self, id: OrderId, case: &Case) {
+        self.about = Some(id);
+        self.audit.orders += usize::from(case.order.is_some());
+        self.audit.at_rest += usize::from(case.is_at_rest());
         let provider = case.payment.as_ref().and_then(|payment| payment.provider());
         self.not_compared.extend(provider.filter(|name| !self.books.contains(name)).cloned());
 
@@ -127,21 +134,19 @@ impl Auditor {
 
     /// What was found, once every case was given, and these are the flights.
     pub fn finish(mut self, flights: &[Offer]) -> Audit {
+        let held = std::mem::take(&mut self.held);
         for offer in flights {
-            let held = self.held.get(&offer.flight.id).copied().unwrap_or_default();
-            let capacity = u64::from(offer.flight.capacity);
-            self.expect(
-                u64::from(offer.seats_left) + held == capacity,
-                "free + held = capacity on every flight",
-                || {
-                    format!(
-                        "flight {}: {} free + {held} held, {capacity} in all",
-                        offer.flight.id, offer.seats_left
-                    )
-                },
-            );
+            self.flight(offer, held.get(&offer.flight.id).copied().unwrap_or_default());
         }
         self.without_flights()
+    }
+
+    /// Audits a flight, of which so many seats are held.
+    fn flight(&mut self, offer: &Offer, held: u64) {
+        let capacity = u64::from(offer.flight.capacity);
+        self.expect(u64::from(offer.seats_left) + held == capacity, "free + held = capacity on every flight", || {
+            format!("flight {}: {} free + {held} held, {capacity} in all", offer.flight.id, offer.seats_left)
+        });
     }
 
     /// What was found about the cases alone.

@@ -73,6 +73,10 @@ pub(super) async fn audit(State(operator): Asked, RawQuery(query): RawQuery) -> 
     Ok(answer(&audit))
 }
 
+pub(super) async fn differences(State(operator): Asked) -> Response {
+    answer(&operator.verdicts.differences())
+}
+
 pub(super) async fn erase(State(operator): Asked, id: Id) -> Result<Response, Problem> {
     let id = parse_id(id)?;
     match local(&operator)?.erase(id).await.map_err(unavailable)? {

@@ -8,6 +8,7 @@ pub mod dead_letter;
 pub mod paging;
 pub mod provider;
 pub mod topic_state;
+pub mod watched;
 
 use std::collections::BTreeSet;
 
@@ -26,6 +27,7 @@ pub use self::dead_letter::{DeadLetter, LetterId};
 pub use self::paging::{Page, PageError, Paged};
 pub use self::provider::{LedgerEntry, Provider, ProviderMode, SimulatedProvider};
 pub use self::topic_state::TopicState;
+pub use self::watched::{Changed, Watched};
 use crate::audit::{Audit, Case};
 use crate::journal::Journal;
 
@@ -40,8 +42,7 @@ pub trait View: Send + Sync {
     /// The platform's name, `standalone`.
     fn platform(&self) -> &'static str;
 
-    /// Whether everything may be read at any time. Where that is paid for, the orders are not counted and not audited
-    /// until an operator asks.
+    /// Whether everything may be read at any time. Where that is paid for, the orders are not counted.
     fn reads_freely(&self) -> bool {
         true
     }
@@ -60,6 +61,11 @@ pub trait View: Send + Sync {
 
     /// Compares expected with actual state, order by order. Reads everything.
     async fn audit(&self) -> Result<Audit, StoreError>;
+
+    /// The audit of what changed alone, where every change is known. Without it nothing is audited until an operator asks.
+    fn watched(&self) -> Option<&dyn Watched> {
+        None
+    }
 
     /// The letters in the dead-letter queues, by topic, oldest first.
     async fn dead_letters(&self) -> Result<Vec<DeadLetter>, StoreError>;
