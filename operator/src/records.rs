@@ -10,7 +10,7 @@ use billing_service_lambda::dynamodb::{self as payments, DynamoPayments, DynamoS
 use booking_gateway::order::Order;
 use booking_gateway::store::OrderStore;
 use booking_gateway_lambda::dynamodb::{self as orders, DynamoOrders};
-use email_service::store::MailStore;
+use email_service::store::{Delivery, MailStore};
 use email_service_lambda::dynamodb::{self as emails, DynamoMails};
 use futures_util::try_join;
 use messaging::store::StoreError;
@@ -99,11 +99,13 @@ impl Records {
     pub async fn case(&self, id: OrderId) -> Result<Case, StoreError> {
         let mut order = self.orders.get(id).await?;
         for _ in 0..TRIES {
-            let (reservation, payment, account, mailed) = try_join!(
+            let (reservation, payment, refused, account, mailed, delivery) = try_join!(
                 self.tickets.find(id),
                 self.payments.find(id),
+                self.payments.refusal(id),
                 self.account(order.as_ref()),
-                self.mails.last(id)
+                self.mails.last(id),
+                self.mails.delivery(id)
             )?;
             let again = self.orders.get(id).await?;
             let version = |order: &Option<Order>| order.as_ref().map(|order| order.version);
@@ -116,7 +118,9 @@ impl Records {
                     reservation,
                     payment,
                     account,
+                    refused,
                     mailed,
+                    undeliverable: delivery == Some(Delivery::Undeliverable),
                     ..Case::default()
                 });
             }
@@ -153,14 +157,18 @@ impl Records {
                     *known = Some(account);
                 }
             } else if let Some(order) = payments::payment_of(item) {
-                all.case(order).payment = Some(payments::read(item)?);
+                let case = all.case(order);
+                case.payment = Some(payments::read(item)?);
+                case.refused = payments::refusal(item);
             }
             Ok(())
         })
         .await?;
         scan(&self.client, &self.stack.emails, |item| {
-            if let Some((order, outcome)) = emails::mailed(item)? {
-                all.case(order).mailed = Some(outcome);
+            if let Some((order, outcome, delivery)) = emails::mailed(item)? {
+                let case = all.case(order);
+                case.mailed = Some(outcome);
+                case.undeliverable = delivery == Delivery::Undeliverable;
             }
             Ok(())
         })

@@ -49,6 +49,9 @@ pub(crate) enum Command {
     Serve(Serve),
     /// Compare expected state with actual, order by order; fails if they differ
     Audit(Audit),
+    /// Ask Stripe for refunds that failed, maybe days after they were done; fails if there are any, with 2 if it cannot be
+    /// asked. It needs the environment variable STRIPE_SECRET_KEY
+    Refunds(Refunds),
     #[command(flatten)]
     Inspect(Inspect),
     /// List and explain the dead letters of a running server, and redrive or discard them
@@ -140,6 +143,17 @@ pub(crate) struct Audit {
     /// Only this order, with the evidence
     #[arg(long, value_name = "ID")]
     pub(crate) order: Option<OrderId>,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `refunds`
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Refunds {
+    /// Those of so many days
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=365))]
+    pub(crate) days: u32,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,

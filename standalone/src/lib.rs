@@ -13,6 +13,7 @@
 //! | the data directory | [`data_dir`] |
 //! | the commands that look at a running server | [`inspect`], [`dead_letters`] |
 //! | how many orders a client may place | [`limits`] |
+//! | the command that asks Stripe for refunds that failed | [`refunds`] |
 //! | the load command | [`load`] |
 //! | the REST chain beside it, and the command that compares | `rest_chain`, [`compare`] |
 //! | the outage drill | [`drill`] |
@@ -30,6 +31,7 @@ pub mod load;
 pub mod platform;
 mod poison;
 pub mod poller;
+pub mod refunds;
 mod rest_chain;
 pub mod server;
 pub mod smtp;

@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         match command {
             Command::Serve(serve) => run_server(serve).await,
             Command::Audit(audit) => run_audit(&audit),
+            Command::Refunds(refunds) => run_refunds(refunds).await,
             Command::Inspect(command) => match run_inspect(command).await {
                 Ok(()) => ExitCode::SUCCESS,
                 Err(error) => fail(&error.to_string()),
@@ -224,6 +225,28 @@ fn run_audit(options: &cli::Audit) -> ExitCode {
     let audit = match standalone::sqlite::snapshot::audit(&options.data, SystemClock.now()) {
         Ok(audit) => audit,
         Err(error) => return fail(&error.to_string()),
+    };
+    if options.json {
+        say(serde_json::json!(audit));
+    } else {
+        say(&audit);
+    }
+    if audit.discrepancies.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Ends with 1 if refunds failed, with 2 if nothing can be said.
+async fn run_refunds(options: cli::Refunds) -> ExitCode {
+    let unknown = |error: &dyn Display| {
+        note(&format!("error: {error}\n"));
+        ExitCode::from(2)
+    };
+    let payments = match Payments::stripe(variable) {
+        Ok(payments) => payments,
+        Err(error) => return unknown(&error),
+    };
+    let audit = match standalone::refunds::refunds(&payments, options.days, &SystemClock).await {
+        Ok(audit) => audit,
+        Err(error) => return unknown(&error),
     };
     if options.json {
         say(serde_json::json!(audit));

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use client::ServerProcess;
 use messaging::clock::SystemClock;
-use serde_json::Value;
-use stripe_server::StripeServer;
+use serde_json::{Value, json};
+use stripe_server::{Call, Fault, StripeServer};
 use support::smtp_server::SmtpServer;
 use support::{Http, bookings};
 
@@ -90,6 +90,110 @@ async fn orders_are_paid_and_refunded_by_stripe_and_mailed_by_smtp() {
     assert!(log.contains("the customer was mailed"), "something is logged");
     for secret in ["verySecret42", "alsoSecret42", "pm_card_visa"] {
         assert!(!log.contains(secret), "{secret} is in the log");
+    }
+}
+
+/// A server with Stripe and a mail server.
+fn serve_with(data: &Path, stripe: &StripeServer, smtp: &SmtpServer) -> ServerProcess {
+    let mut command = serve(data);
+    command
+        .args(["--payment-provider", "stripe", "--mail-from", "tickets@example.com", "--smtp"])
+        .arg(format!("smtp://127.0.0.1:{}", smtp.port))
+        .envs([("STRIPE_SECRET_KEY", KEY), ("STRIPE_API_URL", stripe.url()), ("RUST_LOG", "off")]);
+    ServerProcess::start(command).unwrap()
+}
+
+/// What differs, once it is one thing: the order, and what is said of it.
+async fn the_difference(http: &Http) -> (String, String) {
+    http.until("/operator/system", |system| system["audit"]["differences"] == 1).await;
+    let found = &http.get("/operator/differences").await["discrepancies"][0];
+    assert!(found["advice"].as_str().unwrap().len() > 20, "{found}");
+    (found["booking_id"].as_str().unwrap().to_owned(), found["actual"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reversal_that_stripe_refuses_is_a_difference_until_it_is_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let (stripe, smtp) = (StripeServer::start(Arc::new(SystemClock)).await, SmtpServer::start().await);
+    let server = serve_with(&directory.path().join("data"), &stripe, &smtp);
+    let http = Http::new(server.url());
+    let id = http.book("OS-101", 1, "pm_card_visa").await;
+    http.settled(&id).await;
+    http.at_rest().await;
+    let no_balance = json!({"error": {"type": "invalid_request_error", "code": "balance_insufficient"}});
+    for _ in 0..3 {
+        stripe.inject(Call::Refund, Fault::Answer(400, no_balance.clone()));
+    }
+    http.cancel(&id).await;
+    let (order, actual) = the_difference(&http).await;
+    assert_eq!(order, id);
+    assert!(actual.contains("not reversed") && actual.contains("balance_insufficient"), "{actual}");
+    // The fourth attempt finds a balance.
+    http.settled(&id).await;
+    http.at_rest().await;
+    http.until("/operator/differences", |found| found["differences"] == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_confirmed_customer_whose_address_takes_no_mail_is_a_difference() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let (stripe, smtp) = (StripeServer::start(Arc::new(SystemClock)).await, SmtpServer::start().await);
+    let server = serve_with(&data, &stripe, &smtp);
+    let http = Http::new(server.url());
+    smtp.script("RCPT", "550 5.1.1 no such user");
+    let id = http.book("OS-101", 1, "pm_card_visa").await;
+    http.settled(&id).await;
+    http.at_rest().await;
+    let (order, actual) = the_difference(&http).await;
+    assert_eq!(order, id);
+    assert!(actual.contains("undeliverable") && !actual.contains('@'), "{actual}");
+    let output = bookings().args(["audit", "--data"]).arg(&data).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(!output.status.success() && said.contains("advice: reach the customer"), "{said}");
+    // Cancelled it is done with: nobody waits at the airport.
+    http.cancel(&id).await;
+    http.settled(&id).await;
+    http.at_rest().await;
+    http.until("/operator/differences", |found| found["differences"] == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_finds_refunds_that_failed_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let (stripe, smtp) = (StripeServer::start(Arc::new(SystemClock)).await, SmtpServer::start().await);
+    let server = serve_with(&directory.path().join("data"), &stripe, &smtp);
+    let http = Http::new(server.url());
+    let id = http.book("OS-101", 1, "pm_card_visa").await;
+    http.settled(&id).await;
+    http.cancel(&id).await;
+    assert_eq!(http.settled(&id).await["status"], "cancelled");
+    let ask = |url: &str, key: &str, arguments: &[&str]| {
+        let mut command = bookings();
+        command.arg("refunds").args(arguments).envs([("STRIPE_SECRET_KEY", key), ("STRIPE_API_URL", url)]);
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        (output.status.code(), said, String::from_utf8(output.stderr).unwrap())
+    };
+    let (status, said, _) = ask(stripe.url(), KEY, &[]);
+    assert_eq!(
+        (status, said.trim()),
+        (Some(0), "1 refunds in the last 30 days; of 0 payments the last one failed")
+    );
+    stripe.set_refunds("succeeded", "failed");
+    let (status, said, _) = ask(stripe.url(), KEY, &["--days", "2"]);
+    assert_eq!(status, Some(1), "{said}");
+    for part in [&*id, "re_0001", "expired_or_canceled_card", "advice: "] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let (_, said, _) = ask(stripe.url(), KEY, &["--json"]);
+    let json: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&json["refunds"], &json["discrepancies"][0]["booking_id"]), (&json!(1), &json!(id)));
+    let nobody = "http://127.0.0.1:9";
+    for (url, key) in [(stripe.url(), ""), (nobody, KEY)] {
+        let (status, said, error) = ask(url, key, &[]);
+        assert_eq!((status, &*said), (Some(2), ""), "{error}");
+        assert!(error.starts_with("error: ") && !error.contains(KEY), "{error}");
     }
 }
 

@@ -53,6 +53,7 @@ async fn a_row_deleted_by_hand_shows_once_its_order_changes() {
     for path in ["/operator/differences", "/operator/audit"] {
         let found = http.get(path).await;
         assert_eq!(found["discrepancies"][0]["booking_id"], ids[7], "{path}: {found}");
+        assert!(found["discrepancies"][0]["advice"].as_str().unwrap().contains("refund"), "{path}: {found}");
     }
 }
 

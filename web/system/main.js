@@ -87,9 +87,10 @@ const refreshDifferences = calmly(async () => {
   }
 }, () => 1_000);
 
-function difference({ booking_id: id, expected, actual }) {
+function difference({ booking_id: id, expected, actual, advice }) {
   const order = id ? [make("a", { href: `#${id}`, title: id }, short(id)), ": "] : [];
-  return make("li", {}, ...order, `expected ${expected}; actual ${actual}`);
+  const help = advice ? [make("br", {}), `Advice: ${advice}.`] : [];
+  return make("li", {}, ...order, `expected ${expected}; actual ${actual}`, ...help);
 }
 
 const checkLedgers = calmly(async () => {

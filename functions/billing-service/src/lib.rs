@@ -13,6 +13,7 @@
 
 pub mod payment;
 pub mod provider;
+pub mod refunds;
 pub mod service;
 pub mod simulated;
 pub mod store;

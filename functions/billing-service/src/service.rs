@@ -159,7 +159,14 @@ impl BillingService {
         loop {
             let next = match &payment {
                 Payment::Charging(intent) => self.finish_charge(order, intent, known, not_after).await?,
-                Payment::Reversing(intent) => self.finish_reversal(order, intent).await?,
+                Payment::Reversing(intent) => match self.finish_reversal(order, intent).await {
+                    Err(Stuck::Provider(ProviderError::Refused(reason))) => {
+                        // The money is still kept: the audit shows it until the payment is replaced.
+                        self.store.note_refusal(order, &reason).await?;
+                        return Err(ProviderError::Refused(reason).into());
+                    }
+                    finished => finished?,
+                },
                 Payment::Captured(_) => return Ok(OrderUpdate::PaymentCaptured),
                 Payment::Declined { reason } => return Ok(OrderUpdate::PaymentDeclined { reason: *reason }),
                 Payment::Reversed { refunded } => {

@@ -20,6 +20,13 @@ pub trait PaymentStore: Send + Sync {
 
     /// Replaces the payment `from` by `to`, if `from` is what stands; answers what stands now.
     async fn replace(&self, order: OrderId, from: &Payment, to: &Payment) -> Result<Payment, StoreError>;
+
+    /// Notes why the provider refuses what the order's payment intends, beside the payment: for the operator. The note is
+    /// gone once the payment is replaced. Nothing is noted where there is no payment.
+    async fn note_refusal(&self, order: OrderId, reason: &str) -> Result<(), StoreError>;
+
+    /// The note beside the payment that stands, if there is one. Consistent.
+    async fn refusal(&self, order: OrderId) -> Result<Option<String>, StoreError>;
 }
 
 /// What became of a first record.

@@ -17,7 +17,7 @@ use tracing::{debug, error, info};
 
 use crate::mail::Mail;
 use crate::mailer::{Mailer, MailerError};
-use crate::store::MailStore;
+use crate::store::{Delivery, MailStore};
 
 /// How long a mail waits for a mailer that is unavailable.
 const LONGEST_WAIT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -94,8 +94,9 @@ impl Service for EmailService {
                 Some(error)
             }
         };
-        // What is undeliverable is marked too: nothing more can be done for it here.
-        self.store.mark(order, notice.outcome).await?;
+        // What is undeliverable is marked too: nothing more can be done for it here, and the audit shows it.
+        let delivery = if undeliverable.is_some() { Delivery::Undeliverable } else { Delivery::Sent };
+        self.store.mark(order, notice.outcome, delivery).await?;
         match undeliverable {
             None => info!("order {order}: the customer was mailed {:?}", notice.outcome),
             Some(error) => {

@@ -94,6 +94,8 @@ async fn snapshot(simulation: &Simulation, orders: &[Order]) -> Result<Snapshot,
             messages: messages.iter().filter(|message| message.order == Some(id)).count(),
             dead_letters: Vec::new(),
             unseen: false,
+            refused: None,
+            undeliverable: false,
         };
         snapshot.cases.insert(id, case);
     }

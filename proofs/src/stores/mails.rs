@@ -1,13 +1,13 @@
 //! The Email Service's records, and a mailbox.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::Client;
 use email_service::mail::Mail;
 use email_service::mailer::{Mailer, MailerError};
-use email_service::store::MailStore;
+use email_service::store::{Delivery, MailStore};
 use email_service_contract::Inbox;
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
@@ -32,7 +32,9 @@ port_calls! {
         MAIL_STORE_LAST_OF_MANY = MailStore::last_of_many, Reads;
         MAIL_STORE_MARK = MailStore::mark, Writes;
     }
-    elsewhere {}
+    elsewhere {
+        MAIL_STORE_DELIVERY = MailStore::delivery, Reads;
+    }
 }
 
 /// The Email Service's records.
@@ -40,6 +42,8 @@ port_calls! {
 pub struct Records {
     /// The last outcome that each order's customer was mailed.
     pub last: BTreeMap<OrderId, NoticeOutcome>,
+    /// The orders of which that could not be delivered.
+    pub undeliverable: BTreeSet<OrderId>,
     /// The mails that arrived. One that was sent twice is here once: this mailer can tell.
     pub mailbox: Vec<DeliveredMail>,
 }
@@ -65,14 +69,33 @@ impl MailStore for Memory {
         self.read(PortCall::MAIL_STORE_LAST_OF_MANY, find).await
     }
 
-    async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError> {
+    async fn mark(
+        &self,
+        order: OrderId,
+        outcome: NoticeOutcome,
+        delivery: Delivery,
+    ) -> Result<(), StoreError> {
         self.write(PortCall::MAIL_STORE_MARK, |contents| {
-            let last = contents.mails.last.entry(order).or_insert(outcome);
-            if last.step() < outcome.step() {
-                *last = outcome;
+            let last = contents.mails.last.get(&order);
+            if last.is_some_and(|last| last.step() >= outcome.step()) {
+                return;
             }
+            contents.mails.last.insert(order, outcome);
+            match delivery {
+                Delivery::Sent => contents.mails.undeliverable.remove(&order),
+                Delivery::Undeliverable => contents.mails.undeliverable.insert(order),
+            };
         })
         .await
+    }
+
+    async fn delivery(&self, order: OrderId) -> Result<Option<Delivery>, StoreError> {
+        let find = |contents: &Contents| {
+            contents.mails.last.get(&order)?;
+            let undeliverable = contents.mails.undeliverable.contains(&order);
+            Some(if undeliverable { Delivery::Undeliverable } else { Delivery::Sent })
+        };
+        self.read(PortCall::MAIL_STORE_DELIVERY, find).await
     }
 }
 
@@ -116,8 +139,17 @@ impl MailStore for Intercepted<dyn MailStore> {
         intercept(PortCall::MAIL_STORE_LAST_OF_MANY, self.0.last_of_many(orders)).await
     }
 
-    async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError> {
-        intercept(PortCall::MAIL_STORE_MARK, self.0.mark(order, outcome)).await
+    async fn mark(
+        &self,
+        order: OrderId,
+        outcome: NoticeOutcome,
+        delivery: Delivery,
+    ) -> Result<(), StoreError> {
+        intercept(PortCall::MAIL_STORE_MARK, self.0.mark(order, outcome, delivery)).await
+    }
+
+    async fn delivery(&self, order: OrderId) -> Result<Option<Delivery>, StoreError> {
+        intercept(PortCall::MAIL_STORE_DELIVERY, self.0.delivery(order)).await
     }
 }
 

@@ -17,6 +17,7 @@ use crate::memory::Memory;
 use crate::memory::contents::{LateRequest, OpenedPayment, Stored};
 use crate::port_call::{PortCall, port_calls};
 use crate::simulation::task::intercept;
+use crate::stores::Contents;
 
 /// The topic of the service that owns it.
 pub const OWNER: Topic = Topic::Billing;
@@ -27,7 +28,10 @@ port_calls! {
         PAYMENT_STORE_BEGIN = PaymentStore::begin, Writes;
         PAYMENT_STORE_REPLACE = PaymentStore::replace, Writes;
     }
-    elsewhere {}
+    elsewhere {
+        PAYMENT_STORE_NOTE_REFUSAL = PaymentStore::note_refusal, Writes;
+        PAYMENT_STORE_REFUSAL = PaymentStore::refusal, Reads;
+    }
 }
 
 /// The Billing Service's records; the provider's books count among them.
@@ -35,6 +39,8 @@ port_calls! {
 pub struct Records {
     /// The payments.
     pub by_order: BTreeMap<OrderId, Stored<Payment>>,
+    /// Why the provider refuses what they intend.
+    pub refused: BTreeMap<OrderId, String>,
     /// The provider's own books, oldest payment first.
     pub ledger: Vec<OpenedPayment>,
     /// Requests to the provider whose callers have stopped waiting, and that will still land.
@@ -73,10 +79,25 @@ impl PaymentStore for Memory {
             let stands = contents.payments.by_order.entry(order).or_insert_with(|| Stored::new(from.clone()));
             if **stands == *from {
                 *stands = Stored::new(to.clone());
+                contents.payments.refused.remove(&order);
             }
             (**stands).clone()
         })
         .await
+    }
+
+    async fn note_refusal(&self, order: OrderId, reason: &str) -> Result<(), StoreError> {
+        self.write(PortCall::PAYMENT_STORE_NOTE_REFUSAL, |contents| {
+            if contents.payments.by_order.contains_key(&order) {
+                contents.payments.refused.insert(order, reason.to_owned());
+            }
+        })
+        .await
+    }
+
+    async fn refusal(&self, order: OrderId) -> Result<Option<String>, StoreError> {
+        let find = |contents: &Contents| contents.payments.refused.get(&order).cloned();
+        self.read(PortCall::PAYMENT_STORE_REFUSAL, find).await
     }
 }
 
@@ -92,6 +113,14 @@ impl PaymentStore for Intercepted<dyn PaymentStore> {
 
     async fn replace(&self, order: OrderId, from: &Payment, to: &Payment) -> Result<Payment, StoreError> {
         intercept(PortCall::PAYMENT_STORE_REPLACE, self.0.replace(order, from, to)).await
+    }
+
+    async fn note_refusal(&self, order: OrderId, reason: &str) -> Result<(), StoreError> {
+        intercept(PortCall::PAYMENT_STORE_NOTE_REFUSAL, self.0.note_refusal(order, reason)).await
+    }
+
+    async fn refusal(&self, order: OrderId) -> Result<Option<String>, StoreError> {
+        intercept(PortCall::PAYMENT_STORE_REFUSAL, self.0.refusal(order)).await
     }
 }
 

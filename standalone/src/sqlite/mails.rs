@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use async_trait::async_trait;
-use email_service::store::MailStore;
+use email_service::store::{Delivery, MailStore};
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
@@ -36,15 +36,29 @@ impl MailStore for SqliteStores {
         self.0.read(read).await
     }
 
-    async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError> {
-        let sql = "INSERT INTO mails (order_id, outcome, step) VALUES (?1, ?2, ?3)
-                   ON CONFLICT (order_id) DO UPDATE SET outcome = ?2, step = ?3 WHERE step < ?3";
+    async fn mark(
+        &self,
+        order: OrderId,
+        outcome: NoticeOutcome,
+        delivery: Delivery,
+    ) -> Result<(), StoreError> {
+        let undeliverable = delivery == Delivery::Undeliverable;
+        let sql = "INSERT INTO mails (order_id, outcome, step, undeliverable) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (order_id) DO UPDATE SET outcome = ?2, step = ?3, undeliverable = ?4 WHERE step < ?3";
         let notes = self.0.notes();
         let write = move |connection: &Connection| {
-            connection.change(sql, params![order.as_bytes(), Json(&outcome), outcome.step()])?;
+            let params = params![order.as_bytes(), Json(&outcome), outcome.step(), undeliverable];
+            connection.change(sql, params)?;
             notes.changed(order);
             Ok(())
         };
         self.0.join_one(write).await
+    }
+
+    async fn delivery(&self, order: OrderId) -> Result<Option<Delivery>, StoreError> {
+        let sql = "SELECT undeliverable FROM mails WHERE order_id = ?1";
+        let read = move |connection: &Connection| connection.row(sql, [order.as_bytes()], |row| row.get(0));
+        let delivery = |undeliverable| if undeliverable { Delivery::Undeliverable } else { Delivery::Sent };
+        Ok(self.0.read(read).await?.map(delivery))
     }
 }

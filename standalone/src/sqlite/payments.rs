@@ -59,11 +59,28 @@ impl PaymentStore for SqliteStores {
             if stands != from {
                 return Ok(stands);
             }
-            let sql = "UPDATE payments SET body = ?2 WHERE order_id = ?1";
+            let sql = "UPDATE payments SET body = ?2, refused = NULL WHERE order_id = ?1";
             connection.change(sql, params![order.as_bytes(), Json(&next)])?;
             notes.changed(order);
             Ok(next)
         };
         write(&self.0, to, update).await
+    }
+
+    async fn note_refusal(&self, order: OrderId, reason: &str) -> Result<(), StoreError> {
+        let (reason, notes) = (reason.to_owned(), self.0.notes());
+        let write = move |connection: &Connection| {
+            let sql = "UPDATE payments SET refused = ?2 WHERE order_id = ?1";
+            connection.change(sql, params![order.as_bytes(), reason])?;
+            notes.changed(order);
+            Ok(())
+        };
+        self.0.join_one(write).await
+    }
+
+    async fn refusal(&self, order: OrderId) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT refused FROM payments WHERE order_id = ?1";
+        let read = move |connection: &Connection| connection.row(sql, [order.as_bytes()], |row| row.get(0));
+        Ok(self.0.read(read).await?.flatten())
     }
 }

@@ -201,6 +201,12 @@ ALTER TABLE sent RENAME TO messages;
 -- Messages that are due at one moment are received oldest first; the last column is for counting alone.
 CREATE INDEX messages_by_visibility ON messages (topic, visible_at, since, receive_count) WHERE visible_at IS NOT NULL;
 ",
+    // What an operator must know of: a mail that its address does not take, and why the provider refuses what a payment
+    // intends.
+    "
+ALTER TABLE mails ADD COLUMN undeliverable INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE payments ADD COLUMN refused TEXT;
+",
 ];
 
 /// This program cannot use the file.

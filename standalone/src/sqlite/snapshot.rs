@@ -36,7 +36,8 @@ pub enum SnapshotError {
 macro_rules! cases {
     ($ids:literal) => {
         concat!(
-            "SELECT ids.id, orders.body, orders.next_check, reservations.body, payments.body, ledger.body, mails.outcome
+            "SELECT ids.id, orders.body, orders.next_check, reservations.body, payments.body, ledger.body, mails.outcome,
+                    payments.refused, mails.undeliverable
              FROM (", $ids, ") AS ids
              LEFT JOIN orders ON orders.id = ids.id
              LEFT JOIN reservations ON reservations.order_id = ids.id
@@ -316,6 +317,8 @@ fn known(row: &Row<'_>) -> rusqlite::Result<(OrderId, Case)> {
         payment: json(row, 4)?,
         account: json(row, 5)?,
         mailed: json(row, 6)?,
+        refused: row.get(7)?,
+        undeliverable: row.get::<_, Option<bool>>(8)?.unwrap_or_default(),
         ..Case::default()
     };
     Ok((OrderId::stored(row.get(0)?), case))

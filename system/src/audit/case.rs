@@ -26,8 +26,12 @@ pub struct Case {
     pub payment: Option<Payment>,
     /// The payment provider's ledger.
     pub account: Option<Account>,
+    /// Why the provider refuses what the payment intends, as long as that record stands.
+    pub refused: Option<String>,
     /// The Email Service's record.
     pub mailed: Option<NoticeOutcome>,
+    /// Whether that mail could not be delivered.
+    pub undeliverable: bool,
     /// How many messages about it are known to be in the topics.
     pub messages: usize,
     /// Whether more may be there, on a platform whose topics cannot be looked into.

@@ -5,17 +5,21 @@
 //! into, a settled order that differs while a message about it may wait is neither: it is undecided.
 
 mod case;
+mod refunds;
 mod row;
+mod rule;
 mod tally;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
+use billing_service::payment::Payment;
 use billing_service::provider::ProviderName;
-use booking_gateway::order::Order;
+use booking_gateway::order::{Order, State};
 use protocol::flight::FlightId;
 use protocol::ids::OrderId;
+use protocol::messages::NoticeOutcome;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use serde::Serialize;
@@ -23,14 +27,14 @@ use ticket_service::flight::Offer;
 use ticket_service::reservation::Reservation;
 
 pub use self::case::{Case, Snapshot};
+pub use self::refunds::RefundAudit;
 pub use self::row::Row;
+use self::rule::Rule;
 pub use self::tally::Tally;
 
 /// After how long the reconciler must have checked a waiting order: the time of its first check, and
 /// several rounds of the reconciler.
 const OVERLOOKED: Duration = Duration::from_secs(3 * 60);
-
-const NO_DEAD_LETTERS: &str = "no dead letters";
 
 /// A difference between the expected and the actual state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -41,6 +45,9 @@ pub struct Discrepancy {
     pub expected: String,
     /// What is.
     pub actual: String,
+    /// What an operator does about it, where one sentence helps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<&'static str>,
 }
 
 /// What an audit found.
@@ -110,7 +117,7 @@ impl Auditor {
         let provider = case.payment.as_ref().and_then(|payment| payment.provider());
         self.not_compared.extend(provider.filter(|name| !self.books.contains(name)).cloned());
 
-        self.expect(case.dead_letters.is_empty(), NO_DEAD_LETTERS, || {
+        self.expect(case.dead_letters.is_empty(), &rule::NO_DEAD_LETTERS, || {
             let all = case
                 .dead_letters
                 .iter()
@@ -118,7 +125,7 @@ impl Auditor {
             all.collect::<Vec<_>>().join("; ")
         });
         let known = case.reservation.is_some() || case.payment.is_some() || case.account.is_some();
-        self.expect(case.order.is_some() || !known, "every record belongs to an order", || {
+        self.expect(case.order.is_some() || !known, &rule::IT_HAS_AN_ORDER, || {
             "records of an order that does not exist".to_owned()
         });
         if let Some(order) = &case.order {
@@ -129,7 +136,9 @@ impl Auditor {
 
     /// A dead letter that names no order.
     pub fn nameless_dead_letter(&mut self, topic: Topic, failure: &str) {
-        self.expect(false, NO_DEAD_LETTERS, || format!("one in {}: {failure}", topic.dead_letter_name()));
+        self.expect(false, &rule::NO_DEAD_LETTERS, || {
+            format!("one in {}: {failure}", topic.dead_letter_name())
+        });
     }
 
     /// What was found, once every case was given, and these are the flights.
@@ -144,7 +153,7 @@ impl Auditor {
     /// Audits a flight, of which so many seats are held.
     fn flight(&mut self, offer: &Offer, held: u64) {
         let capacity = u64::from(offer.flight.capacity);
-        self.expect(u64::from(offer.seats_left) + held == capacity, "free + held = capacity on every flight", || {
+        self.expect(u64::from(offer.seats_left) + held == capacity, &rule::EVERY_SEAT_IS_COUNTED, || {
             format!("flight {}: {} free + {held} held, {capacity} in all", offer.flight.id, offer.seats_left)
         });
     }
@@ -154,11 +163,12 @@ impl Auditor {
         Audit { books_not_compared: self.not_compared.into_iter().collect(), ..self.audit }
     }
 
-    fn expect(&mut self, holds: bool, expected: &'static str, actual: impl FnOnce() -> String) {
+    fn expect(&mut self, holds: bool, rule: &Rule, actual: impl FnOnce() -> String) {
+        let Rule { expected, advice } = *rule;
         *self.audit.checked.entry(expected).or_default() += 1;
         if !holds {
             let (booking_id, expected) = (self.about, expected.to_owned());
-            self.audit.discrepancies.push(Discrepancy { booking_id, expected, actual: actual() });
+            self.audit.discrepancies.push(Discrepancy { booking_id, expected, actual: actual(), advice });
         }
     }
 
@@ -166,15 +176,22 @@ impl Auditor {
         let (captured, refunded) =
             case.account.as_ref().map_or((0, 0), |account| (account.captured(), account.refunded()));
         let amount = order.amount.as_ref().map_or(0, |amount| amount.value);
+        self.expect(captured <= amount && refunded <= captured, &rule::CAPTURED_ONCE, || {
+            format!("{captured} captured and {refunded} refunded, {amount} due")
+        });
+        self.expect(order.state.is_settled() == case.next_check.is_none(), &rule::IT_IS_WATCHED, || {
+            format!("{:?}, next check {:?}", order.state, case.next_check)
+        });
+        let refused = case.refused.as_ref().filter(|_| matches!(case.payment, Some(Payment::Reversing(_))));
+        self.expect(refused.is_none(), &rule::IT_CAN_BE_REVERSED, || {
+            refused.map(|reason| format!("not reversed: {reason}")).unwrap_or_default()
+        });
+        let leaves = order.departs_at.is_none_or(|departs_at| self.now < departs_at);
+        let undelivered = case.undeliverable && case.mailed == Some(NoticeOutcome::Confirmed);
         self.expect(
-            captured <= amount && refunded <= captured,
-            "captured at most once, refunded at most that",
-            || format!("{captured} captured and {refunded} refunded, {amount} due"),
-        );
-        self.expect(
-            order.state.is_settled() == case.next_check.is_none(),
-            "the reconciler watches the unsettled, and only them",
-            || format!("{:?}, next check {:?}", order.state, case.next_check),
+            !(undelivered && leaves && order.state == State::Confirmed),
+            &rule::IT_COULD_BE_MAILED,
+            || "confirmed, and its mail is undeliverable: its address takes none".to_owned(),
         );
         if case.is_at_rest() {
             self.at_rest(case, order);
@@ -182,7 +199,7 @@ impl Auditor {
             self.maybe_at_rest(case, order);
         } else if case.messages == 0 && !case.unseen {
             let waited = self.now.since(order.updated_at());
-            self.expect(waited < OVERLOOKED, "an order that waits has a message in a topic", || {
+            self.expect(waited < OVERLOOKED, &rule::A_MESSAGE_IS_UNDER_WAY, || {
                 format!("{:?} for {} s, and no message anywhere", order.state, waited.as_secs())
             });
         }
@@ -203,20 +220,16 @@ impl Auditor {
     /// At rest an order is paid and holds seats if and only if it is confirmed, and its customer was mailed.
     fn at_rest(&mut self, case: &Case, order: &Order) {
         let (due, kept) = (row::due(order).unwrap_or(0), row::kept(case, &self.books));
-        self.expect(kept == due, "captured − refunded = amount if confirmed, else 0", || {
+        self.expect(kept == due, &rule::THE_MONEY_IS_RIGHT, || {
             format!("{:?}: {kept} kept, {due} due", order.state)
         });
-        self.expect(
-            row::held(case) == row::booked(order),
-            "seats are held if and only if the order is confirmed",
-            || format!("{:?}, and the record says {:?}", order.state, case.reservation),
-        );
-        self.expect(
-            row::is_payment_recorded(case, order),
-            "the payment's record is captured if confirmed, else closed",
-            || format!("{:?}, and the record says {:?}", order.state, case.payment),
-        );
-        self.expect(row::is_mailed(case, order), "the customer was mailed how it ended", || {
+        self.expect(row::held(case) == row::booked(order), &rule::THE_SEATS_ARE_RIGHT, || {
+            format!("{:?}, and the record says {:?}", order.state, case.reservation)
+        });
+        self.expect(row::is_payment_recorded(case, order), &rule::THE_PAYMENT_IS_RIGHT, || {
+            format!("{:?}, and the record says {:?}", order.state, case.payment)
+        });
+        self.expect(row::is_mailed(case, order), &rule::IT_WAS_MAILED, || {
             format!("{:?}, and the last mail said {:?}", order.state, case.mailed)
         });
     }
@@ -231,9 +244,10 @@ impl Audit {
 
 impl fmt::Display for Discrepancy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { booking_id, expected, actual } = self;
+        let Self { booking_id, expected, actual, advice } = self;
         let about = booking_id.map(|id| format!("order {id}: ")).unwrap_or_default();
-        write!(f, "{about}{actual}\n  expected: {expected}")
+        write!(f, "{about}{actual}\n  expected: {expected}")?;
+        advice.map_or(Ok(()), |advice| write!(f, "\n  advice: {advice}"))
     }
 }
 

@@ -33,6 +33,7 @@ macro_rules! payment_store_contract {
             of_concurrent_first_payments_one_stands,
             a_payment_is_replaced_only_if_it_stands,
             of_concurrent_replacements_one_stands,
+            a_refusal_is_noted_until_the_payment_is_replaced,
         });
     };
 }
@@ -149,6 +150,22 @@ async fn open_for(provider: &dyn PaymentProvider, order: OrderId, value: u64, me
 
 async fn open(provider: &dyn PaymentProvider, method: &str) -> PaymentRef {
     open_for(provider, order(1), 25_900, method).await
+}
+
+pub async fn a_refusal_is_noted_until_the_payment_is_replaced(store: Arc<dyn PaymentStore>) {
+    store.note_refusal(order(1), "there is no payment").await.unwrap();
+    assert_eq!(store.find(order(1)).await.unwrap(), None);
+    assert_eq!(store.refusal(order(1)).await.unwrap(), None);
+    let (before, after) = (Payment::Reversing(intent()), Payment::Reversed { refunded: None });
+    store.begin(order(1), &before).await.unwrap();
+    assert_eq!(store.refusal(order(1)).await.unwrap(), None);
+    for reason in ["no balance", "a wrong key"] {
+        store.note_refusal(order(1), reason).await.unwrap();
+        assert_eq!(store.refusal(order(1)).await.unwrap().as_deref(), Some(reason));
+    }
+    assert_eq!(store.find(order(1)).await.unwrap().as_ref(), Some(&before), "the payment is as it was");
+    assert_eq!(store.replace(order(1), &before, &after).await.unwrap(), after);
+    assert_eq!(store.refusal(order(1)).await.unwrap(), None);
 }
 
 pub async fn opening_moves_no_money(provider: Arc<dyn PaymentProvider>) {

@@ -1,4 +1,4 @@
-//! The payments on DynamoDB: one item each, `order_id` and `body`.
+//! The payments on DynamoDB: one item each, `order_id` and `body`, and `refused`: why the provider refuses what it intends.
 
 mod simulated;
 
@@ -15,6 +15,8 @@ use protocol::ids::OrderId;
 use serde_json::{Value, json};
 
 pub use simulated::{DynamoSimulatedProvider, account};
+
+const REFUSED: &str = "refused";
 
 /// Payments in a table.
 pub struct DynamoPayments {
@@ -45,6 +47,11 @@ pub fn read(item: &Item) -> Result<Payment, StoreError> {
         body["provider"] = json!(provider_by_reference(reference));
     }
     serde_json::from_value(body).map_err(StoreError::unreadable)
+}
+
+/// Why the provider refuses what an item's payment intends.
+pub fn refusal(item: &Item) -> Option<String> {
+    item.get(REFUSED)?.as_s().ok().cloned()
 }
 
 #[async_trait]
@@ -88,6 +95,31 @@ impl PaymentStore for DynamoPayments {
             }
         }
     }
+
+    async fn note_refusal(&self, order: OrderId, reason: &str) -> Result<(), StoreError> {
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("order_id", string(order.to_string()))
+            .update_expression("SET #refused = :reason")
+            .condition_expression("attribute_exists(#id)")
+            .expression_attribute_names("#refused", REFUSED)
+            .expression_attribute_names("#id", "order_id")
+            .expression_attribute_values(":reason", string(reason.to_owned()));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(store_error(error)),
+            },
+        }
+    }
+
+    async fn refusal(&self, order: OrderId) -> Result<Option<String>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).key("order_id", string(order.to_string()));
+        Ok(get.consistent_read(true).send().await.map_err(store_error)?.item().and_then(refusal))
+    }
 }
 
 enum Replaced {
@@ -107,9 +139,10 @@ impl DynamoPayments {
             .update_item()
             .table_name(&self.table)
             .key("order_id", string(order.to_string()))
-            .update_expression("SET #body = :to")
+            .update_expression("SET #body = :to REMOVE #refused")
             .condition_expression("#body = :from")
             .expression_attribute_names("#body", "body")
+            .expression_attribute_names("#refused", REFUSED)
             .expression_attribute_values(":from", before)
             .expression_attribute_values(":to", body(to)?)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)

@@ -242,7 +242,7 @@ impl Answer {
 const IN_USE: &str = "idempotency_key_in_use";
 
 /// A word of an error, or nothing: other text of the answer must not reach the log.
-fn word(text: Option<&str>) -> &str {
+pub(super) fn word(text: Option<&str>) -> &str {
     text.filter(|text| text.len() <= 64 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
         .unwrap_or_default()
 }

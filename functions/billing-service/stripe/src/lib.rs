@@ -19,11 +19,12 @@
 //! (`{order}/capture/{quarters since 1970}`).
 //!
 //! A refund counts once Stripe says that it *succeeded*. While it is pending, the reversal waits;
-//! if it failed, another is asked for. One that fails after that comes to light in Stripe's
-//! dashboard and its `refund.failed` event only: an operator must return the money by other means.
+//! if it failed, another is asked for. One that fails after that comes to light only where Stripe is
+//! asked for it, by [`StripeProvider::refunds_since`]: an operator must return the money by other means.
 //! <https://docs.stripe.com/refunds#failed-refunds>
 
 mod api;
+mod failed_refunds;
 mod objects;
 mod settings;
 
@@ -104,7 +105,7 @@ impl StripeProvider {
     async fn refunds(&self, reference: &PaymentRef) -> Result<Refunds, ProviderError> {
         path(reference, "")?;
         let query = format!("/v1/refunds?limit=100&payment_intent={reference}");
-        let List { data } = self.api.get(&query, self.patience.other).await?;
+        let List { data, .. } = self.api.get(&query, self.patience.other).await?;
         Ok(Refunds(data))
     }
 

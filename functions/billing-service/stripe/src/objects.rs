@@ -1,6 +1,7 @@
 //! Stripe's objects, as far as they are read here.
 
 use billing_service::provider::ProviderError;
+use protocol::ids::OrderId;
 use protocol::money::{Currency, Money};
 use serde::Deserialize;
 
@@ -9,9 +10,25 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 pub(super) struct Intent {
     pub(super) id: String,
+    #[serde(default)]
+    pub(super) metadata: Metadata,
     status: Status,
     amount_received: u64,
     currency: String,
+}
+
+/// What was written on an object when it was made. Other programs may have made it.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Metadata {
+    #[serde(default)]
+    order_id: Option<String>,
+}
+
+impl Metadata {
+    /// The order that it is about.
+    pub(super) fn order(&self) -> Option<OrderId> {
+        self.order_id.as_deref()?.parse().ok()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -77,6 +94,17 @@ pub(super) struct Refund {
     pub(super) id: String,
     pub(super) status: RefundStatus,
     pub(super) amount: u64,
+    #[serde(default)]
+    pub(super) currency: String,
+    /// When it was asked for, in seconds since 1970.
+    #[serde(default)]
+    pub(super) created: i64,
+    #[serde(default)]
+    pub(super) payment_intent: Option<String>,
+    #[serde(default)]
+    pub(super) failure_reason: Option<String>,
+    #[serde(default)]
+    pub(super) metadata: Metadata,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -98,6 +126,8 @@ pub(super) enum RefundStatus {
 #[derive(Debug, Deserialize)]
 pub(super) struct List<T> {
     pub(super) data: Vec<T>,
+    #[serde(default)]
+    pub(super) has_more: bool,
 }
 
 /// The body of an error.

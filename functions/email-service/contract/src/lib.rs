@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use email_service::limit::{Counted, MailCounter, MailboxHour};
 use email_service::mail::Mail;
 use email_service::mailer::Mailer;
-use email_service::store::MailStore;
+use email_service::store::{Delivery, MailStore};
 use messaging::entropy::{Entropy, SeededEntropy};
 use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
@@ -33,6 +33,7 @@ macro_rules! mail_store_contract {
             many_orders_are_read_in_one_call,
             an_earlier_step_never_replaces_a_later_one,
             of_concurrent_marks_the_latest_step_stands,
+            what_could_not_be_delivered_is_known_until_a_later_mail_is,
         });
     };
 }
@@ -73,7 +74,7 @@ fn order(number: u64) -> OrderId {
 pub async fn what_was_mailed_is_remembered_per_order(store: Arc<dyn MailStore>) {
     assert_eq!(store.last(order(1)).await.unwrap(), None);
     for _ in 0..2 {
-        store.mark(order(1), NoticeOutcome::Confirmed).await.unwrap();
+        store.mark(order(1), NoticeOutcome::Confirmed, Delivery::Sent).await.unwrap();
         assert_eq!(store.last(order(1)).await.unwrap(), Some(NoticeOutcome::Confirmed));
     }
     assert_eq!(store.last(order(2)).await.unwrap(), None);
@@ -81,9 +82,9 @@ pub async fn what_was_mailed_is_remembered_per_order(store: Arc<dyn MailStore>) 
 
 pub async fn many_orders_are_read_in_one_call(store: Arc<dyn MailStore>) {
     for number in 0..120 {
-        store.mark(order(number), NoticeOutcome::Confirmed).await.unwrap();
+        store.mark(order(number), NoticeOutcome::Confirmed, Delivery::Sent).await.unwrap();
     }
-    store.mark(order(7), NoticeOutcome::Cancelled).await.unwrap();
+    store.mark(order(7), NoticeOutcome::Cancelled, Delivery::Sent).await.unwrap();
     let asked: Vec<_> = (0..130).chain([7, 7]).map(order).collect();
     let last = store.last_of_many(&asked).await.unwrap();
     let expected = (0..120).map(|number| match number {
@@ -94,9 +95,9 @@ pub async fn many_orders_are_read_in_one_call(store: Arc<dyn MailStore>) {
 }
 
 pub async fn an_earlier_step_never_replaces_a_later_one(store: Arc<dyn MailStore>) {
-    store.mark(order(1), NoticeOutcome::Confirmed).await.unwrap();
-    store.mark(order(1), NoticeOutcome::Cancelled).await.unwrap();
-    store.mark(order(1), NoticeOutcome::Confirmed).await.unwrap();
+    store.mark(order(1), NoticeOutcome::Confirmed, Delivery::Sent).await.unwrap();
+    store.mark(order(1), NoticeOutcome::Cancelled, Delivery::Sent).await.unwrap();
+    store.mark(order(1), NoticeOutcome::Confirmed, Delivery::Sent).await.unwrap();
     assert_eq!(store.last(order(1)).await.unwrap(), Some(NoticeOutcome::Cancelled));
 }
 
@@ -105,10 +106,22 @@ pub async fn of_concurrent_marks_the_latest_step_stands(store: Arc<dyn MailStore
     for number in 0..8 {
         let outcome = if number == 3 { NoticeOutcome::Cancelled } else { NoticeOutcome::Confirmed };
         let store = store.clone();
-        marks.spawn(async move { store.mark(order(1), outcome).await.unwrap() });
+        marks.spawn(async move { store.mark(order(1), outcome, Delivery::Sent).await.unwrap() });
     }
     marks.join_all().await;
     assert_eq!(store.last(order(1)).await.unwrap(), Some(NoticeOutcome::Cancelled));
+}
+
+pub async fn what_could_not_be_delivered_is_known_until_a_later_mail_is(store: Arc<dyn MailStore>) {
+    assert_eq!(store.delivery(order(1)).await.unwrap(), None);
+    store.mark(order(1), NoticeOutcome::Confirmed, Delivery::Undeliverable).await.unwrap();
+    // A repeat does not know better: the mailer may have forgotten.
+    store.mark(order(1), NoticeOutcome::Confirmed, Delivery::Sent).await.unwrap();
+    assert_eq!(store.delivery(order(1)).await.unwrap(), Some(Delivery::Undeliverable));
+    assert_eq!(store.last(order(1)).await.unwrap(), Some(NoticeOutcome::Confirmed));
+    store.mark(order(1), NoticeOutcome::Cancelled, Delivery::Sent).await.unwrap();
+    assert_eq!(store.delivery(order(1)).await.unwrap(), Some(Delivery::Sent));
+    assert_eq!(store.delivery(order(2)).await.unwrap(), None);
 }
 
 fn mailbox(address: &str, hours: u64) -> MailboxHour {

@@ -1,4 +1,4 @@
-//! What was mailed, on DynamoDB: one item an order, `order_id`, `step` and `body`. In the same table, how many mails an
+//! What was mailed, on DynamoDB: one item an order, `order_id`, `step` and `body`, and `undeliverable` if it could not be. In the same table, how many mails an
 //! address got in an hour: one item for both, `order_id` (`mails/` and a digest), `mails` and `expires_at`, the time in
 //! seconds after which DynamoDB deletes it.
 
@@ -10,10 +10,13 @@ use aws::dynamodb::{Item, body, get_many, hex, number, record, store_error, stri
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use email_service::limit::{Counted, MailCounter, MailboxHour};
-use email_service::store::MailStore;
+use email_service::store::{Delivery, MailStore};
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
+
+/// The attribute of a mail that could not be delivered.
+const UNDELIVERABLE: &str = "undeliverable";
 
 /// The last step mailed, in a table.
 pub struct DynamoMails {
@@ -27,11 +30,15 @@ pub struct DynamoMails {
 ///
 /// # Errors
 /// The record cannot be read.
-pub fn mailed(item: &Item) -> Result<Option<(OrderId, NoticeOutcome)>, StoreError> {
+pub fn mailed(item: &Item) -> Result<Option<(OrderId, NoticeOutcome, Delivery)>, StoreError> {
     if !item.contains_key("body") {
         return Ok(None);
     }
-    Ok(Some((id(item)?, record(item)?)))
+    Ok(Some((id(item)?, record(item)?, delivery(item))))
+}
+
+fn delivery(item: &Item) -> Delivery {
+    if item.contains_key(UNDELIVERABLE) { Delivery::Undeliverable } else { Delivery::Sent }
 }
 
 fn id(item: &Item) -> Result<OrderId, StoreError> {
@@ -54,8 +61,13 @@ impl MailStore for DynamoMails {
         items.iter().map(|item| Ok((id(item)?, record(item)?))).collect()
     }
 
-    async fn mark(&self, order: OrderId, outcome: NoticeOutcome) -> Result<(), StoreError> {
-        let put = self
+    async fn mark(
+        &self,
+        order: OrderId,
+        outcome: NoticeOutcome,
+        delivery: Delivery,
+    ) -> Result<(), StoreError> {
+        let mut put = self
             .client
             .put_item()
             .table_name(&self.table)
@@ -65,6 +77,9 @@ impl MailStore for DynamoMails {
             .condition_expression("attribute_not_exists(#step) OR #step < :step")
             .expression_attribute_names("#step", "step")
             .expression_attribute_values(":step", number(outcome.step()));
+        if delivery == Delivery::Undeliverable {
+            put = put.item(UNDELIVERABLE, AttributeValue::Bool(true));
+        }
         match put.send().await {
             Ok(_) => Ok(()),
             // A later or equal step was mailed before.
@@ -77,6 +92,11 @@ impl MailStore for DynamoMails {
             }
             Err(error) => Err(store_error(error)),
         }
+    }
+
+    async fn delivery(&self, order: OrderId) -> Result<Option<Delivery>, StoreError> {
+        let get = self.client.get_item().table_name(&self.table).key("order_id", string(order.to_string()));
+        Ok(get.consistent_read(true).send().await.map_err(store_error)?.item().map(delivery))
     }
 }
 

@@ -66,7 +66,7 @@ impl Account {
             let answer = Answer { status: stored.status, body: stored.body.clone(), stored: true };
             return (answer, true);
         }
-        let answer = self.work(asked);
+        let answer = self.work(asked, now);
         if answer.stored {
             self.store(asked, &answer, now);
         }
@@ -81,17 +81,15 @@ impl Account {
         }
     }
 
-    fn work(&mut self, asked: &Asked) -> Answer {
+    fn work(&mut self, asked: &Asked, now: Timestamp) -> Answer {
         let id = asked.path.split('/').nth(3).unwrap_or_default();
         match asked.call {
             Call::Create => self.books.create(&asked.form),
             Call::Show => self.books.show(id),
             Call::Confirm => self.books.confirm(id, &asked.form),
             Call::Cancel => self.books.cancel(id),
-            Call::Refund => self.books.refund(&asked.form),
-            Call::ListRefunds => {
-                self.books.list_refunds(asked.form.get("payment_intent").map_or("", String::as_str))
-            }
+            Call::Refund => self.books.refund(&asked.form, now),
+            Call::ListRefunds => self.books.list_refunds(&asked.form),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use protocol::time::Timestamp;
 use serde_json::{Value, json};
 
 /// An answer: its status, its body, and whether Stripe would repeat it under the same key. A request
@@ -80,6 +81,8 @@ struct Refund {
     intent: String,
     amount: u64,
     status: &'static str,
+    order: String,
+    created: i64,
 }
 
 /// What the account says of one order, over all of its intents, in minor units.
@@ -97,6 +100,8 @@ pub struct Entry {
 
 #[derive(Default)]
 pub(super) struct Books {
+    /// No page of a list is longer.
+    pub(super) largest_page: Option<usize>,
     intents: BTreeMap<String, Intent>,
     refunds: BTreeMap<String, Refund>,
 }
@@ -177,7 +182,7 @@ impl Books {
         Answer::ok(Self::object(id, intent))
     }
 
-    pub(super) fn refund(&mut self, form: &Form) -> Answer {
+    pub(super) fn refund(&mut self, form: &Form, now: Timestamp) -> Answer {
         let id = form.get("payment_intent").cloned().unwrap_or_default();
         let Some(intent) = self.intents.get(&id) else { return missing() };
         if intent.status != Status::Succeeded {
@@ -192,19 +197,53 @@ impl Books {
         }
         let status = if intent.method == "pm_card_pendingRefund" { "pending" } else { "succeeded" };
         let refund = format!("re_{:04}", self.refunds.len() + 1);
-        self.refunds.insert(refund.clone(), Refund { intent: id, amount: left, status });
+        let order = form.get("metadata[order_id]").cloned().unwrap_or_default();
+        let created = now.as_millis() / 1_000;
+        self.refunds.insert(refund.clone(), Refund { intent: id, amount: left, status, order, created });
         Answer::ok(self.refund_object(&refund))
     }
 
     fn refund_object(&self, id: &str) -> Value {
-        let Refund { intent, amount, status } = &self.refunds[id];
-        json!({"id": id, "object": "refund", "status": status, "amount": amount, "payment_intent": intent})
+        let Refund { intent, amount, status, order, created } = &self.refunds[id];
+        let metadata = if order.is_empty() { json!({}) } else { json!({"order_id": order}) };
+        let mut object = json!({
+            "id": id, "object": "refund", "status": status, "amount": amount, "payment_intent": intent,
+            "currency": self.intents[intent].currency, "created": created, "metadata": metadata,
+        });
+        if *status == "failed" {
+            object["failure_reason"] = json!("expired_or_canceled_card");
+        }
+        object
     }
 
-    pub(super) fn list_refunds(&self, intent: &str) -> Answer {
-        let of_intent = self.refunds.iter().rev().filter(|(_, refund)| refund.intent == intent);
-        let data: Vec<_> = of_intent.map(|(id, _)| self.refund_object(id)).collect();
-        Answer::ok(json!({"object": "list", "has_more": false, "data": data}))
+    /// A page of refunds, newest first.
+    pub(super) fn list_refunds(&self, form: &Form) -> Answer {
+        let since = form.get("created[gte]").map_or(i64::MIN, |since| since.parse().unwrap());
+        let of = form.get("payment_intent");
+        let matching: Vec<_> = self
+            .refunds
+            .iter()
+            .rev()
+            .filter(|(_, refund)| of.is_none_or(|intent| refund.intent == *intent) && refund.created >= since)
+            .map(|(id, _)| id)
+            .collect();
+        let begin = match form.get("starting_after") {
+            None => 0,
+            Some(after) => match matching.iter().position(|id| *id == after) {
+                Some(place) => place + 1,
+                None => return missing(),
+            },
+        };
+        let asked = form.get("limit").map_or(10, |limit| limit.parse().unwrap());
+        let limit = self.largest_page.map_or(asked, |most| asked.min(most));
+        let page = &matching[begin..matching.len().min(begin + limit)];
+        let data: Vec<_> = page.iter().map(|id| self.refund_object(id)).collect();
+        Answer::ok(json!({"object": "list", "has_more": begin + limit < matching.len(), "data": data}))
+    }
+
+    /// Forgets what the refunds were said to be about, as if they had been made by hand.
+    pub(super) fn forget_orders_of_refunds(&mut self) {
+        self.refunds.values_mut().for_each(|refund| refund.order.clear());
     }
 
     /// Moves every intent of an order on, as time does.

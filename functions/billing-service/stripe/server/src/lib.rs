@@ -137,6 +137,16 @@ impl StripeServer {
         self.account().books.set_refunds(from, to);
     }
 
+    /// From now on no page of a list is longer.
+    pub fn set_largest_page(&self, most: usize) {
+        self.account().books.largest_page = Some(most);
+    }
+
+    /// Forgets which orders the refunds are about, as if they had been made in the dashboard.
+    pub fn forget_orders_of_refunds(&self) {
+        self.account().books.forget_orders_of_refunds();
+    }
+
     /// What the account says of an order.
     pub fn entry(&self, order: OrderId) -> Entry {
         self.account().books.entry(&order.to_string())
