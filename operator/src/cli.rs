@@ -43,6 +43,12 @@ pub(crate) enum Command {
     },
     /// Expected against actual, of every order and flight. Scans the tables.
     Audit,
+    /// Refunds that failed, maybe days after they were done. Asks Stripe, with the stack's key.
+    Refunds {
+        /// Those of so many days.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=365))]
+        days: u32,
+    },
     /// The dead letters.
     #[command(subcommand)]
     DeadLetters(DeadLetters),

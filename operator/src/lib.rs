@@ -9,6 +9,7 @@
 //! | lists of orders | [`orders`] |
 //! | all of these as the port of the operator's view | [`view`] |
 //! | the commands, and the page on loopback | [`commands`], [`serve`] |
+//! | refunds that failed, as Stripe says | [`refunds`] |
 //!
 //! It changes nothing but what a command names: dead letters and mappings. It knows no SQLite, and nothing that
 //! `cargo run` builds knows it.
@@ -20,6 +21,7 @@ pub mod mappings;
 pub mod orders;
 pub mod queues;
 pub mod records;
+pub mod refunds;
 pub mod serve;
 pub mod stack;
 pub mod view;

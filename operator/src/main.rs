@@ -11,6 +11,7 @@ use clap::Parser;
 use cli::{Cli, Command, DeadLetters, Services};
 use messaging::clock::{Clock, SystemClock};
 use operator::commands::{self, Answer, Verdict, Which};
+use operator::refunds;
 use operator::serve::Server;
 use operator::stack::Stack;
 use operator::view::AwsView;
@@ -69,6 +70,10 @@ async fn run(cli: Cli) -> Result<Option<Answer>, Failure> {
         _ => RATE,
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    if let Command::Refunds { days } = cli.command {
+        let stripe = refunds::stripe(&config, &stack).await?;
+        return Ok(Some(refunds::refunds(&stripe, clock.as_ref(), days).await?));
+    }
     let view = AwsView::new(&config, stack, clock.clone(), rate);
     let answer = match cli.command {
         Command::Topics => commands::topics(&view).await,
@@ -105,6 +110,8 @@ async fn run(cli: Cli) -> Result<Option<Answer>, Failure> {
         Command::Services(Services::Stop(service)) => {
             commands::switch(&view, &service.name, false, service.dry_run).await
         }
+        // It needs no table, and was done above.
+        Command::Refunds { .. } => return Ok(None),
         Command::Serve { port } => {
             serve(view, clock, port).await?;
             return Ok(None);

@@ -28,6 +28,9 @@ pub enum StackError {
     },
 }
 
+/// The template's parameter that names the payment provider's key.
+const PROVIDER_SECRET: &str = "PaymentProviderSecretArn";
+
 /// Where the parts of a stack are.
 #[derive(Clone, Debug)]
 pub struct Stack {
@@ -45,6 +48,8 @@ pub struct Stack {
     pub queues: BTreeMap<Topic, Queues>,
     /// Whether payments are simulated.
     pub simulates_payments: bool,
+    /// The ARN of the secret with the payment provider's key, if the stack was given one.
+    pub provider_secret: Option<String>,
 }
 
 /// The URLs of a topic's queues.
@@ -69,7 +74,9 @@ impl Stack {
         let outputs = stack.outputs().iter();
         let outputs = outputs
             .filter_map(|output| Some((output.output_key()?.to_owned(), output.output_value()?.to_owned())));
-        Self::of(name, &outputs.collect())
+        let secret = stack.parameters().iter().find(|one| one.parameter_key() == Some(PROVIDER_SECRET));
+        let secret = secret.and_then(|secret| secret.parameter_value()).filter(|arn| !arn.is_empty());
+        Ok(Self { provider_secret: secret.map(str::to_owned), ..Self::of(name, &outputs.collect())? })
     }
 
     /// The stack with these outputs.
@@ -94,6 +101,7 @@ impl Stack {
             emails: output("EmailsTable")?,
             queues: queues.collect::<Result<_, _>>()?,
             simulates_payments: output("PaymentProvider")? == "simulated",
+            provider_secret: None,
         })
     }
 }
