@@ -1,5 +1,6 @@
 //! A flight, as it is offered.
 
+use messaging::store::StoreError;
 use protocol::flight::{FlightId, Route, TimeZoneName};
 use protocol::money::Money;
 use protocol::time::Timestamp;
@@ -43,6 +44,11 @@ impl Flight {
     /// Between which places it goes.
     pub fn route(&self) -> Route {
         Route { from: self.from.clone(), to: self.to.clone(), time_zone: self.time_zone.clone() }
+    }
+
+    /// The error of a flight whose price of so many seats does not fit.
+    pub fn unbounded() -> StoreError {
+        StoreError::unreadable("a price beyond all bounds")
     }
 
     /// What it offers at that moment; `None` where the price of so many seats does not fit.

@@ -3,7 +3,7 @@
 //! | noun | module |
 //! |---|---|
 //! | a flight; what was decided about an order | [`flight`], [`reservation`] |
-//! | the port to both | [`store`] |
+//! | the port to both; holds that are made together | [`store`], [`run`] |
 //! | the flights on offer, from a file or a seed | [`catalogue`] |
 //! | the consumer of tickets | [`service`] |
 //! | the flights API | [`api`] |
@@ -15,5 +15,6 @@ pub mod api;
 pub mod catalogue;
 pub mod flight;
 pub mod reservation;
+pub mod run;
 pub mod service;
 pub mod store;

@@ -9,6 +9,7 @@ use protocol::time::Timestamp;
 
 use crate::flight::{Flight, Offer};
 use crate::reservation::{Hold, Reservation};
+use crate::run::Run;
 
 /// Flights and reservations, which change together: on every flight, free + held = capacity.
 ///
@@ -16,11 +17,25 @@ use crate::reservation::{Hold, Reservation};
 /// there or nothing; once it is answered it survives. Each may be repeated.
 #[async_trait]
 pub trait TicketStore: Send + Sync {
-    /// Takes the seats off the flight and records the hold, in one transaction, if nothing was
-    /// decided about the order before, the flight's terms at `now` are those that are wanted
+    /// Holds for each order of a run, and answers for each, in the run's order, as if they were held one
+    /// after another. To hold is to take the seats off the flight and to record that, in one transaction, if
+    /// nothing was decided about the order before, the flight's terms at `now` are those that are wanted
     /// ([`Flight::terms`]), and the seats are free. Of several reasons against it the first in [`Held`]
     /// counts. None rests on a flight as it was some time ago.
-    async fn hold(&self, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Held, StoreError>;
+    ///
+    /// An order's error is its own. An adapter that transactions of others can collide with answers it for an
+    /// order whose record collides, and for all that are left if the flight keeps colliding.
+    ///
+    /// **Crash contract:** an adapter may need several transactions for a run. Each holds for some of its
+    /// orders, or for none of them: no order is recorded without its seats. After a crash the rest is held
+    /// when the run is repeated, and those that were held are answered from their records.
+    async fn hold_run(&self, run: &Run, now: Timestamp) -> Vec<Result<Held, StoreError>>;
+
+    /// Holds for one order.
+    async fn hold(&self, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Held, StoreError> {
+        let held = self.hold_run(&Run::of(order, wanted.clone()), now).await.pop();
+        held.unwrap_or_else(|| Err(StoreError::unavailable("a hold was not answered")))
+    }
 
     /// Records a decision that touches no flight, unless one was made before; answers the one
     /// that stands.

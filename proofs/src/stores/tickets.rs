@@ -14,10 +14,10 @@ use protocol::topic::Topic;
 use testkit::dynamodb;
 use ticket_service::flight::{Flight, Offer, Terms};
 use ticket_service::reservation::Reservation;
+use ticket_service::run::Run;
 use ticket_service::store::{FlightPut, Held, TicketStore, Wanted};
 
 use super::Intercepted;
-use crate::fault::CallFailure;
 use crate::memory::Memory;
 use crate::memory::contents::{Seats, Stored};
 use crate::port_call::{PortCall, port_calls};
@@ -29,7 +29,7 @@ pub const OWNER: Topic = Topic::Tickets;
 
 port_calls! {
     order_path {
-        TICKET_STORE_HOLD = TicketStore::hold, Writes;
+        TICKET_STORE_HOLD_RUN = TicketStore::hold_run, Writes;
         TICKET_STORE_DECIDE = TicketStore::decide, Writes;
         TICKET_STORE_RELEASE = TicketStore::release, Writes;
     }
@@ -65,14 +65,14 @@ fn hold(
     order: OrderId,
     wanted: &Wanted,
     now: Timestamp,
-) -> Result<Held, CallFailure> {
+) -> Result<Held, StoreError> {
     if let Some(record) = find(contents, order) {
         return Ok(Held::Decided(record));
     }
     let Some(Seats { flight, free }) = contents.tickets.flights.get_mut(&wanted.flight_id) else {
         return Ok(Held::UnknownFlight);
     };
-    let hold = match flight.terms(wanted, now).ok_or(CallFailure::Refused)? {
+    let hold = match flight.terms(wanted, now).ok_or_else(Flight::unbounded)? {
         Terms::Seats(hold) => hold,
         Terms::Departed => return Ok(Held::Departed),
         Terms::PriceChanged => return Ok(Held::PriceChanged),
@@ -85,10 +85,19 @@ fn hold(
     Ok(Held::Held(hold))
 }
 
+/// What each order of a run is answered: where the call failed, all are answered that.
+fn each(run: &Run, held: Result<Vec<Result<Held, StoreError>>, StoreError>) -> Vec<Result<Held, StoreError>> {
+    held.unwrap_or_else(|error| vec![Err(error); run.len()])
+}
+
 #[async_trait]
 impl TicketStore for Memory {
-    async fn hold(&self, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Held, StoreError> {
-        self.call(PortCall::TICKET_STORE_HOLD, None, |contents, _| hold(contents, order, wanted, now)).await
+    async fn hold_run(&self, run: &Run, now: Timestamp) -> Vec<Result<Held, StoreError>> {
+        let hold_all = |contents: &mut Contents| {
+            let orders = run.orders().iter();
+            orders.map(|(order, wanted)| hold(contents, *order, wanted, now)).collect()
+        };
+        each(run, self.write(PortCall::TICKET_STORE_HOLD_RUN, hold_all).await)
     }
 
     async fn decide(&self, order: OrderId, decision: &Reservation) -> Result<Reservation, StoreError> {
@@ -152,8 +161,9 @@ impl TicketStore for Memory {
 
 #[async_trait]
 impl TicketStore for Intercepted<dyn TicketStore> {
-    async fn hold(&self, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Held, StoreError> {
-        intercept(PortCall::TICKET_STORE_HOLD, self.0.hold(order, wanted, now)).await
+    async fn hold_run(&self, run: &Run, now: Timestamp) -> Vec<Result<Held, StoreError>> {
+        let held = async { Ok(self.0.hold_run(run, now).await) };
+        each(run, intercept(PortCall::TICKET_STORE_HOLD_RUN, held).await)
     }
 
     async fn decide(&self, order: OrderId, decision: &Reservation) -> Result<Reservation, StoreError> {

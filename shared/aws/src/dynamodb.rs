@@ -117,7 +117,7 @@ pub async fn get_many(client: &Client, table: &str, keys: &[Item]) -> Result<Vec
 }
 
 /// How often a colliding transaction is tried before its message waits.
-const COLLISIONS: u64 = 6;
+const COLLISIONS: u32 = 6;
 
 /// Runs a transaction again, after a short random pause, while it collides with others.
 pub async fn retry_collisions<T, F>(
@@ -127,11 +127,25 @@ pub async fn retry_collisions<T, F>(
 where
     F: Future<Output = Result<Option<T>, StoreError>>,
 {
-    for collision in 0..COLLISIONS {
+    let mut collisions = 0;
+    loop {
         if let Some(done) = attempt().await? {
             return Ok(done);
         }
-        tokio::time::sleep(Duration::from_millis(5 + entropy.below(20 << collision))).await;
+        pause_after_collision(entropy, &mut collisions).await?;
     }
-    Err(StoreError::unavailable("other writers kept changing the same items"))
+}
+
+/// Counts a collision of a transaction with others, and waits for a short random time: in all a third of a
+/// second on average, and two thirds at most.
+///
+/// # Errors
+/// It collided too often, and waits no more.
+pub async fn pause_after_collision(entropy: &dyn Entropy, collisions: &mut u32) -> Result<(), StoreError> {
+    *collisions += 1;
+    if *collisions >= COLLISIONS {
+        return Err(StoreError::unavailable("other writers kept changing the same items"));
+    }
+    tokio::time::sleep(Duration::from_millis(5 + entropy.below(10 << *collisions))).await;
+    Ok(())
 }

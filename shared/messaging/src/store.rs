@@ -5,7 +5,7 @@ use std::fmt::Display;
 use thiserror::Error;
 
 /// A store did not answer, or answered with something this version cannot read.
-#[derive(Debug, Error)]
+#[derive(Clone, Debug, Error)]
 pub enum StoreError {
     /// The store is unavailable or too busy; whether a write was applied is not known. Waiting helps,
     /// and every write of a port may be repeated.

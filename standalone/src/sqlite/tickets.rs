@@ -7,6 +7,7 @@ use protocol::time::Timestamp;
 use rusqlite::{Connection, params};
 use ticket_service::flight::{Flight, Offer, Terms};
 use ticket_service::reservation::Reservation;
+use ticket_service::run::Run;
 use ticket_service::store::{FlightPut, Held, TicketStore, Wanted};
 
 use super::{Json, SqliteStores, Statements};
@@ -23,33 +24,48 @@ fn insert(connection: &Connection, order: OrderId, record: &Reservation) -> rusq
     connection.change(sql, params![order.as_bytes(), Json(record)])
 }
 
+/// Holds for one order; `None` where the flight's price does not fit.
+fn hold(
+    connection: &Connection,
+    order: OrderId,
+    wanted: &Wanted,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Held>> {
+    if let Some(record) = find(connection, order)? {
+        return Ok(Some(Held::Decided(record)));
+    }
+    let (id, seats) = (wanted.flight_id.as_str(), wanted.seats.get());
+    let flight = "SELECT body FROM flights WHERE id = ?1";
+    let flight = connection.row(flight, [id], |row| row.get::<_, Json<Flight>>(0))?;
+    let Some(Json(flight)) = flight else { return Ok(Some(Held::UnknownFlight)) };
+    let hold = match flight.terms(wanted, now) {
+        None => return Ok(None),
+        Some(Terms::Seats(hold)) => hold,
+        Some(Terms::Departed) => return Ok(Some(Held::Departed)),
+        Some(Terms::PriceChanged) => return Ok(Some(Held::PriceChanged)),
+    };
+    let take = "UPDATE flights SET seats_left = seats_left - ?2 WHERE id = ?1 AND seats_left >= ?2";
+    if connection.change(take, params![id, seats])? == 0 {
+        return Ok(Some(Held::SoldOut));
+    }
+    insert(connection, order, &Reservation::Held(hold.clone()))?;
+    Ok(Some(Held::Held(hold)))
+}
+
 #[async_trait]
 impl TicketStore for SqliteStores {
-    async fn hold(&self, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Held, StoreError> {
-        let (wanted, notes) = (wanted.clone(), self.0.notes());
+    async fn hold_run(&self, run: &Run, now: Timestamp) -> Vec<Result<Held, StoreError>> {
+        let (orders, length, notes) = (run.orders().to_vec(), run.len(), self.0.notes());
         let write = move |connection: &Connection| {
-            if let Some(record) = find(connection, order)? {
-                return Ok(Held::Decided(record));
-            }
-            let (id, seats) = (wanted.flight_id.as_str(), wanted.seats.get());
-            let flight = "SELECT body FROM flights WHERE id = ?1";
-            let flight = connection.row(flight, [id], |row| row.get::<_, Json<Flight>>(0))?;
-            let Some(Json(flight)) = flight else { return Ok(Held::UnknownFlight) };
-            let hold = match flight.terms(&wanted, now) {
-                None => return Err(rusqlite::Error::IntegralValueOutOfRange(0, i64::MAX)),
-                Some(Terms::Seats(hold)) => hold,
-                Some(Terms::Departed) => return Ok(Held::Departed),
-                Some(Terms::PriceChanged) => return Ok(Held::PriceChanged),
-            };
-            let take = "UPDATE flights SET seats_left = seats_left - ?2 WHERE id = ?1 AND seats_left >= ?2";
-            if connection.change(take, params![id, seats])? == 0 {
-                return Ok(Held::SoldOut);
-            }
-            insert(connection, order, &Reservation::Held(hold.clone()))?;
-            notes.changed(order);
-            Ok(Held::Held(hold))
+            let hold = |(order, wanted): &(OrderId, Wanted)| hold(connection, *order, wanted, now);
+            let held = orders.iter().map(hold).collect::<rusqlite::Result<Vec<_>>>()?;
+            orders.iter().for_each(|(order, _)| notes.changed(*order));
+            Ok(held)
         };
-        self.0.join(write).await
+        match self.0.join(write).await {
+            Ok(held) => held.into_iter().map(|held| held.ok_or_else(Flight::unbounded)).collect(),
+            Err(error) => vec![Err(error); length],
+        }
     }
 
     async fn decide(&self, order: OrderId, decision: &Reservation) -> Result<Reservation, StoreError> {

@@ -6,6 +6,7 @@
     reason = "a suite fails by panicking, and a promise says it by its name"
 )]
 
+use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use protocol::reason::Unavailable;
 use protocol::time::Timestamp;
 use ticket_service::flight::Flight;
 use ticket_service::reservation::{Hold, Reservation};
+use ticket_service::run::Run;
 use ticket_service::store::{FlightPut, Held, TicketStore, Wanted};
 use tokio::task::{JoinSet, yield_now};
 
@@ -50,6 +52,12 @@ macro_rules! ticket_store_contract {
             a_hold_on_a_flight_that_has_left_records_nothing,
             a_flight_that_changed_refuses_no_order_by_its_old_terms,
             an_order_that_was_decided_before_is_answered_from_its_record,
+            a_run_is_held_as_if_one_after_another,
+            of_a_run_each_order_that_fits_is_held,
+            an_order_of_a_run_that_was_decided_before_takes_no_seats,
+            the_longest_run_is_held,
+            concurrent_runs_never_oversell,
+            a_run_that_was_cut_short_is_finished_when_it_is_repeated,
         });
     };
 }
@@ -394,4 +402,194 @@ pub async fn an_order_that_was_decided_before_is_answered_from_its_record(store:
     let late = wanted(&flight.id, seats(3));
     assert_eq!(store.hold(order(1), &late, flight.departs_at).await.unwrap(), decided);
     assert_eq!(seats_left(store.as_ref()).await, 7);
+}
+
+fn run(orders: Vec<(OrderId, Wanted)>) -> Run {
+    let mut orders = orders.into_iter();
+    let (first, of_first) = orders.next().unwrap();
+    let mut run = Run::of(first, of_first);
+    orders.for_each(|(order, wanted)| assert!(run.join(order, wanted)));
+    run
+}
+
+async fn hold_run(store: &dyn TicketStore, run: &Run, now: Timestamp) -> Vec<Held> {
+    store.hold_run(run, now).await.into_iter().map(Result::unwrap).collect()
+}
+
+/// The same, had it happened on that flight.
+fn on(flight: &Flight, reservation: Reservation) -> Reservation {
+    match reservation {
+        Reservation::Held(hold) => Reservation::Held(Hold { flight_id: flight.id.clone(), ..hold }),
+        other => other,
+    }
+}
+
+/// What a run may find: flights of all sizes that were changed or left, orders of all kinds, decided or not.
+pub async fn a_run_is_held_as_if_one_after_another(store: Arc<dyn TicketStore>) {
+    let mut seen = BTreeSet::new();
+    for round in 0..60_u64 {
+        let random = SeededEntropy::new(round);
+        let one_in = |times: u64| random.below(times) == 0;
+        let capacity = u32::try_from(random.below(14)).unwrap();
+        let twins =
+            [flight(&format!("RUN-{round}"), capacity, 1), flight(&format!("ONE-{round}"), capacity, 1)];
+        let length = 2 + random.below(7);
+        let id = |twin: u64, place: u64| order(1_000 * round + 100 * twin + place);
+        let (is_known, is_warm, is_changed) = (!one_in(10), one_in(2), one_in(3));
+        let wants: Vec<_> = (0..length)
+            .map(|_| {
+                let count = 1 + random.below(4);
+                let expected = [None, None, Some(12_950 * count), Some(9_900 * count)];
+                (seats(count), expected[usize::try_from(random.below(4)).unwrap()])
+            })
+            .collect();
+        let before: Vec<_> = (0..length).map(|_| random.below(12)).collect();
+        let now = if one_in(8) { twins[0].departs_at } else { now() };
+        let wanted = |twin: &Flight, place: usize| {
+            let (seats, expected) = wants[place];
+            let amount = |value| Money { value, currency: twin.price.currency.clone() };
+            Wanted { flight_id: twin.id.clone(), seats, expected_amount: expected.map(amount) }
+        };
+        for (number, twin) in (0..).zip(&twins) {
+            if !is_known {
+                continue;
+            }
+            store.put_flight(twin).await.unwrap();
+            if is_warm {
+                hold(store.as_ref(), id(number, 99), &twin.id, seats(1)).await.unwrap();
+            }
+            for (place, before) in (0..).zip(&before) {
+                let order = id(number, place);
+                let refused = Reservation::Refused { reason: Unavailable::SoldOut };
+                match before {
+                    0 => drop(hold(store.as_ref(), order, &twin.id, seats(1)).await.unwrap()),
+                    1 => drop(store.decide(order, &refused).await.unwrap()),
+                    2 => drop(store.decide(order, &Reservation::Released).await.unwrap()),
+                    _ => {}
+                }
+            }
+            if is_changed {
+                let price = Money { value: 9_900, ..twin.price.clone() };
+                store.put_flight(&Flight { price, ..twin.clone() }).await.unwrap();
+            }
+        }
+        let orders = (0..length).zip(0..).map(|(number, place)| (id(0, number), wanted(&twins[0], place)));
+        let together = hold_run(store.as_ref(), &run(orders.collect()), now).await;
+        assert_eq!(together.len(), wants.len());
+        for ((number, place), held) in (0..length).zip(0..).zip(together) {
+            let alone = store.hold(id(1, number), &wanted(&twins[1], place), now).await.unwrap();
+            let expected = match alone {
+                Held::Held(hold) => Held::Held(Hold { flight_id: twins[0].id.clone(), ..hold }),
+                Held::Decided(record) => Held::Decided(on(&twins[0], record)),
+                other => other,
+            };
+            assert_eq!(held, expected, "order {number} of {length} in round {round}");
+            let record = store.find(id(1, number)).await.unwrap().map(|record| on(&twins[0], record));
+            assert_eq!(store.find(id(0, number)).await.unwrap(), record, "order {number} in round {round}");
+            let kind = format!("{held:?}");
+            seen.insert(kind.split(|c: char| !c.is_alphanumeric()).next().unwrap().to_owned());
+        }
+        if is_known {
+            let [together, alone] = [&twins[0], &twins[1]].map(|twin| seats_left_on(store.as_ref(), twin));
+            assert_eq!(together.await, alone.await, "in round {round}");
+        }
+    }
+    let all = ["Decided", "Departed", "Held", "PriceChanged", "SoldOut", "UnknownFlight"];
+    assert_eq!(seen.iter().map(String::as_str).collect::<Vec<_>>(), all, "the rounds have all of them");
+}
+
+/// A run of which the first, the third and the fifth order fit into four seats.
+fn tight_run(flight: &Flight, first: u64) -> Run {
+    let wants = [1, 4, 2, 2, 1, 1, 9].into_iter().zip(first..);
+    run(wants.map(|(count, number)| (order(number), wanted(&flight.id, seats(count)))).collect())
+}
+
+pub async fn of_a_run_each_order_that_fits_is_held(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 4).await;
+    let held = hold_run(store.as_ref(), &tight_run(&flight, 1), now()).await;
+    let is_held: Vec<_> = held.iter().map(|held| matches!(held, Held::Held(_))).collect();
+    assert_eq!(is_held, [true, false, true, false, true, false, false], "{held:?}");
+    assert_eq!(held.iter().filter(|held| **held == Held::SoldOut).count(), 4);
+    assert_eq!(store.find(order(2)).await.unwrap(), None);
+    assert_eq!(seats_left(store.as_ref()).await, 0);
+}
+
+pub async fn a_run_that_was_cut_short_is_finished_when_it_is_repeated(store: Arc<dyn TicketStore>) {
+    // Cut short wherever it waits.
+    for waits in 0..40 {
+        let flight = flight(&format!("OS-{waits}"), 4, 1);
+        store.put_flight(&flight).await.unwrap();
+        let run = tight_run(&flight, 10 * waits);
+        let mut first = store.hold_run(&run, now());
+        for _ in 0..waits {
+            if poll_fn(|context| Poll::Ready(first.as_mut().poll(context))).await.is_ready() {
+                break;
+            }
+        }
+        drop(first);
+        let held = hold_run(store.as_ref(), &run, now()).await;
+        let is_held: Vec<_> = held
+            .iter()
+            .map(|held| matches!(held, Held::Held(_) | Held::Decided(Reservation::Held(_))))
+            .collect();
+        assert_eq!(is_held, [true, false, true, false, true, false, false], "after {waits}: {held:?}");
+        assert_eq!(seats_left_on(store.as_ref(), &flight).await, 0, "after {waits}");
+    }
+}
+
+pub async fn an_order_of_a_run_that_was_decided_before_takes_no_seats(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 10).await;
+    let orders = || (1..=3).map(|number| (order(number), wanted(&flight.id, seats(2)))).collect();
+    let Held::Held(first) = hold(store.as_ref(), order(2), &flight.id, seats(2)).await.unwrap() else {
+        panic!("not held")
+    };
+    let held = hold_run(store.as_ref(), &run(orders()), now()).await;
+    assert_eq!(held[1], Held::Decided(Reservation::Held(first)));
+    assert!(matches!((&held[0], &held[2]), (Held::Held(_), Held::Held(_))), "{held:?}");
+    assert_eq!(seats_left(store.as_ref()).await, 4);
+    let again = hold_run(store.as_ref(), &run(orders()), now()).await;
+    assert!(again.iter().all(|held| matches!(held, Held::Decided(Reservation::Held(_)))), "{again:?}");
+    assert_eq!(seats_left(store.as_ref()).await, 4);
+}
+
+pub async fn the_longest_run_is_held(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 100).await;
+    let orders = (0..Run::LONGEST as u64).map(|number| (order(number), wanted(&flight.id, seats(1))));
+    let mut run = run(orders.collect());
+    assert!(!run.join(order(1_000), wanted(&flight.id, seats(1))), "it is full");
+    let held = hold_run(store.as_ref(), &run, now()).await;
+    assert!(held.iter().all(|held| matches!(held, Held::Held(_))));
+    assert_eq!(seats_left(store.as_ref()).await, 1);
+}
+
+pub async fn concurrent_runs_never_oversell(store: Arc<dyn TicketStore>) {
+    let flight = with_flight(store.as_ref(), 20).await;
+    let mut runs = JoinSet::new();
+    for number in 0..8_u64 {
+        // Each order is in two of the runs, once near its end and once near its beginning.
+        let orders =
+            (number..number + 4).map(|number| (order(number % 8), wanted(&flight.id, seats(1 + number % 4))));
+        let (store, run) = (store.clone(), run(orders.collect()));
+        runs.spawn(async move {
+            insist(|| async { store.hold_run(&run, now()).await.into_iter().collect::<Result<Vec<_>, _>>() })
+                .await
+        });
+    }
+    let outcomes: Vec<_> = runs.join_all().await.into_iter().flatten().collect();
+    let mut held = 0;
+    for number in 0..8 {
+        if let Some(Reservation::Held(hold)) = store.find(order(number)).await.unwrap() {
+            held += u32::from(hold.seats.get());
+        }
+    }
+    let newly: u32 = outcomes
+        .iter()
+        .map(|held| match held {
+            Held::Held(hold) => u32::from(hold.seats.get()),
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(seats_left(store.as_ref()).await, 20 - held);
+    assert!(held > 10, "most of the seats are sold");
+    assert!(newly <= held, "a hold is new once");
 }

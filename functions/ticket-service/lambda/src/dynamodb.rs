@@ -8,6 +8,8 @@
 //! `catalogue` is on flights alone and never changes, so its keys-only index costs nothing when
 //! seats are taken.
 
+mod hold;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,16 +19,17 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, CancellationReason, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use messaging::entropy::Entropy;
 use messaging::store::StoreError;
-use protocol::flight::{FlightId, SeatCount};
+use protocol::flight::FlightId;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
-use ticket_service::flight::{Flight, Offer, Terms};
+use ticket_service::flight::{Flight, Offer};
 use ticket_service::reservation::{Hold, Reservation};
-use ticket_service::store::{FlightPut, Held, TicketStore, Wanted};
+use ticket_service::run::Run;
+use ticket_service::store::{FlightPut, Held, TicketStore};
 
 /// The index of the flights.
 pub const CATALOGUE: &str = "catalogue";
@@ -83,13 +86,6 @@ fn u32_of(item: &Item, attribute: &str) -> Result<u32, StoreError> {
     u32::try_from(count(item, attribute)?).map_err(StoreError::unreadable)
 }
 
-/// What a hold found.
-enum Attempt {
-    Over(Held),
-    /// The flight changed since it was last read.
-    Changed,
-}
-
 impl DynamoTickets {
     /// Flights and reservations in that table.
     pub fn new(client: Client, table: impl Into<String>, entropy: Arc<dyn Entropy>) -> Self {
@@ -110,74 +106,6 @@ impl DynamoTickets {
         let found = (record(&item)?, count(&item, "revision")?);
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), found.clone());
         Ok(Some(found))
-    }
-
-    fn take_seats(
-        &self,
-        flight: &FlightId,
-        seats: SeatCount,
-        revision: u64,
-    ) -> Result<TransactWriteItem, StoreError> {
-        let update = Update::builder()
-            .table_name(&self.table)
-            .key("id", string(flight_key(flight)))
-            .update_expression("SET #left = #left - :seats")
-            .condition_expression("#revision = :revision AND #left >= :seats")
-            .expression_attribute_names("#left", "seats_left")
-            .expression_attribute_names("#revision", "revision")
-            .expression_attribute_values(":seats", number(seats))
-            .expression_attribute_values(":revision", number(revision))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(StoreError::unavailable)?;
-        Ok(TransactWriteItem::builder().update(update).build())
-    }
-
-    fn record_hold(&self, order: OrderId, hold: &Hold) -> Result<TransactWriteItem, StoreError> {
-        let put = Put::builder()
-            .table_name(&self.table)
-            .item("id", string(order_key(order)))
-            .item("body", body(&Reservation::Held(hold.clone()))?)
-            .condition_expression("attribute_not_exists(#id)")
-            .expression_attribute_names("#id", "id")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .build()
-            .map_err(StoreError::unavailable)?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-
-    /// One transaction: the reservation if there is none, and the flight if it has the seats.
-    /// `None` if it collided with another.
-    async fn try_hold(
-        &self,
-        order: OrderId,
-        hold: &Hold,
-        revision: u64,
-    ) -> Result<Option<Attempt>, StoreError> {
-        let transaction = self
-            .client
-            .transact_write_items()
-            .transact_items(self.record_hold(order, hold)?)
-            .transact_items(self.take_seats(&hold.flight_id, hold.seats, revision)?)
-            .send()
-            .await;
-        let reasons = match transaction {
-            Ok(_) => return Ok(Some(Attempt::Over(Held::Held(hold.clone())))),
-            Err(error) => cancellation(error)?,
-        };
-        // The order's own record first: what was decided before stands, and the flight does not count.
-        match &reasons[..] {
-            [order, _] if failed(order) => {
-                let item = order.item().ok_or_else(no_item)?;
-                Ok(Some(Attempt::Over(Held::Decided(record(item)?))))
-            }
-            [_, flight] if failed(flight) => match flight.item() {
-                Some(item) if count(item, "revision")? != revision => Ok(Some(Attempt::Changed)),
-                Some(item) if !item.is_empty() => Ok(Some(Attempt::Over(Held::SoldOut))),
-                _ => Ok(Some(Attempt::Over(Held::UnknownFlight))),
-            },
-            _ => Ok(None),
-        }
     }
 
     /// One transaction: sets the record to released, and adds the seats to the flight. `None` if it
@@ -295,36 +223,8 @@ fn cancellation(
 
 #[async_trait]
 impl TicketStore for DynamoTickets {
-    async fn hold(&self, order: OrderId, wanted: &Wanted, now: Timestamp) -> Result<Held, StoreError> {
-        let mut reread = false;
-        loop {
-            let found = self.flight(&wanted.flight_id, reread).await?;
-            let terms = match &found {
-                None => Err(Held::UnknownFlight),
-                Some((flight, _)) => match flight.terms(wanted, now) {
-                    None => return Err(StoreError::unreadable("a price beyond all bounds")),
-                    Some(Terms::Seats(hold)) => Ok(hold),
-                    Some(Terms::Departed) => Err(Held::Departed),
-                    Some(Terms::PriceChanged) => Err(Held::PriceChanged),
-                },
-            };
-            match (terms, found) {
-                (Ok(hold), Some((_, revision))) => {
-                    let attempt = || self.try_hold(order, &hold, revision);
-                    match retry_collisions(self.entropy.as_ref(), attempt).await? {
-                        Attempt::Over(held) => return Ok(held),
-                        Attempt::Changed => reread = true,
-                    }
-                }
-                // A refusal rests on the flight as it is now.
-                (Err(_), Some(_)) if !reread => reread = true,
-                (Err(refused), _) => {
-                    let decided = self.find(order).await?;
-                    return Ok(decided.map_or(refused, Held::Decided));
-                }
-                (Ok(_), None) => return Ok(Held::UnknownFlight),
-            }
-        }
+    async fn hold_run(&self, run: &Run, now: Timestamp) -> Vec<Result<Held, StoreError>> {
+        hold::hold_run(self, run, now).await
     }
 
     async fn decide(&self, order: OrderId, decision: &Reservation) -> Result<Reservation, StoreError> {

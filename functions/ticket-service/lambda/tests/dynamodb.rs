@@ -13,6 +13,7 @@ use testkit::dynamodb::{self, InProcess};
 use ticket_service::catalogue;
 use ticket_service::flight::Flight;
 use ticket_service::reservation::Reservation;
+use ticket_service::run::Run;
 use ticket_service::store::{Held, TicketStore, Wanted};
 use ticket_service_lambda::dynamodb::DynamoTickets;
 
@@ -96,4 +97,57 @@ async fn a_hold_that_keeps_colliding_or_is_throttled_holds_nothing_and_can_be_re
     assert_eq!(tickets.find(order()).await.unwrap(), None);
     assert_eq!(tickets.offers().await.unwrap()[0].seats_left, flight.capacity);
     assert!(matches!(hold().await.unwrap(), Held::Held(_)));
+}
+
+/// A run of that many orders of two seats each.
+fn run(flight: &Flight, orders: u8) -> Run {
+    let order = |number| OrderId::from_bytes([number; 16]);
+    let mut run = Run::of(order(1), two_seats(flight));
+    (2..=orders).for_each(|number| assert!(run.join(order(number), two_seats(flight))));
+    run
+}
+
+#[tokio::test]
+async fn an_order_of_a_run_whose_record_collides_waits_and_the_others_are_held() {
+    let (database, tickets, flight) = popular().await;
+    let collides = ["None", "TransactionConflict", "None", "None"];
+    database.refuse("TransactWriteItems", &error("TransactionCanceledException", &collides));
+    let held = tickets.hold_run(&run(&flight, 3), now()).await;
+    assert!(
+        matches!(&held[..], [Ok(Held::Held(_)), Err(StoreError::Unavailable(_)), Ok(Held::Held(_))]),
+        "{held:?}"
+    );
+    assert_eq!(tickets.offers().await.unwrap()[0].seats_left, flight.capacity - 4);
+    let again = tickets.hold_run(&run(&flight, 3), now()).await;
+    assert!(
+        matches!(&again[..], [Ok(Held::Decided(_)), Ok(Held::Held(_)), Ok(Held::Decided(_))]),
+        "{again:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_run_on_a_flight_that_collides_is_retried_and_in_the_end_all_of_it_waits() {
+    let (database, tickets, flight) = popular().await;
+    let collides = error("TransactionCanceledException", &["None", "None", "None", "TransactionConflict"]);
+    for _ in 0..6 {
+        database.refuse("TransactWriteItems", &collides);
+    }
+    let held = tickets.hold_run(&run(&flight, 3), now()).await;
+    assert!(held.iter().all(|held| matches!(held, Err(StoreError::Unavailable(_)))), "{held:?}");
+    assert_eq!(tickets.offers().await.unwrap()[0].seats_left, flight.capacity);
+    for _ in 0..5 {
+        database.refuse("TransactWriteItems", &collides);
+    }
+    let held = tickets.hold_run(&run(&flight, 3), now()).await;
+    assert!(held.iter().all(|held| matches!(held, Ok(Held::Held(_)))), "{held:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_is_throttled_waits() {
+    let (database, tickets, flight) = popular().await;
+    let throttled = ["None", "None", "ThrottlingError"];
+    database.refuse("TransactWriteItems", &error("TransactionCanceledException", &throttled));
+    let held = tickets.hold_run(&run(&flight, 2), now()).await;
+    assert!(held.iter().all(|held| matches!(held, Err(StoreError::Unavailable(_)))), "{held:?}");
+    assert_eq!(tickets.offers().await.unwrap()[0].seats_left, flight.capacity);
 }
