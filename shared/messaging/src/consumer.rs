@@ -12,6 +12,9 @@
 //! | nothing: it has expired, and was never tried | acknowledged | – |
 //! | it panics, or its record cannot be read, or time runs out | redelivered | – |
 //!
+//! Messages of one lane are handled in order: one after another, or several at once where the service can do
+//! that with the same outcome ([`Service::run_length`]). Lanes do not wait for each other, nor do their answers.
+//!
 //! A message that has expired has a successor under way, so waiting is bounded: a command is not copied
 //! past its expiry. An update is, once it was tried: it may have been applied and its reply lost, and then
 //! only it sends what the order owes.
@@ -27,66 +30,28 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use protocol::event::Event;
 use protocol::messages::Message;
-use protocol::time::Timestamp;
 use protocol::topic::Topic;
+use tokio::sync::mpsc::{self, UnboundedSender};
 use tokio::time::Instant;
-use tracing::{Instrument, debug, error, info, info_span, warn};
+use tracing::{Instrument, debug, error, info, warn};
 
 use crate::backoff;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::metrics;
+pub use crate::service::{Outcome, Service, span};
 use crate::store::StoreError;
 use crate::topics::{About, Failure, Outgoing, SendError, Topics};
 
 /// How many delayed copies a [`Outcome::TooEarly`] message gets, some four minutes in all.
 pub const EARLY_ATTEMPTS: u32 = 8;
 
-/// What a handler decided about one message.
-#[derive(Debug)]
-pub enum Outcome {
-    /// It is handled, and these are the replies.
-    Done(Vec<Outgoing>),
-    /// Something downstream is unavailable. Waiting is not a failure.
-    Wait(String),
-    /// The message arrived before the one that it depends on.
-    TooEarly(String),
-}
-
-/// The handler of one topic's messages.
-#[async_trait]
-pub trait Service: Send + Sync {
-    /// The topic's messages.
-    type Message: Message;
-    /// What [`Service::load`] fetched for a whole batch.
-    type Loaded: Default + Send + Sync;
-
-    /// Messages of one lane are handled one after another, in the order they came.
-    fn lane(&self, event: &Event<Self::Message>) -> String {
-        event.order.to_string()
-    }
-
-    /// Fetches in one call the records that the batch's decisions need.
-    async fn load(&self, _batch: &[&Event<Self::Message>]) -> Result<Self::Loaded, StoreError> {
-        Ok(Self::Loaded::default())
-    }
-
-    /// When a message that still waits is dead-lettered; `None` if it waits for as long as it takes. For
-    /// messages that are not sent again.
-    fn gives_up_at(&self, _event: &Event<Self::Message>) -> Option<Timestamp> {
-        None
-    }
-
-    /// Handles one message. It may have been handled before.
-    async fn handle(
-        &self,
-        event: &Event<Self::Message>,
-        loaded: &Self::Loaded,
-    ) -> Result<Outcome, StoreError>;
-}
+/// How long what is decided of a batch waits for its slower lanes, before it is sent without them. As long as
+/// all lanes are fast, one call sends what the batch has for a topic.
+pub const PATIENCE: Duration = Duration::from_millis(100);
 
 /// A message as it was received.
 #[derive(Clone, Debug)]
@@ -126,6 +91,27 @@ enum Verdict {
     Redeliver,
 }
 
+/// Some records of a batch, by their places, and what to do with them.
+type Part = Vec<(usize, Verdict)>;
+
+impl Decision {
+    fn of(mut part: Part) -> Self {
+        part.sort_by_key(|(record, _)| *record);
+        let mut decision = Self::default();
+        for (record, verdict) in part {
+            match verdict {
+                Verdict::Acknowledge(sends) => {
+                    decision.messages.extend(sends.into_iter().map(|message| (record, message)));
+                }
+                Verdict::Redeliver => {
+                    decision.redeliver.insert(record);
+                }
+            }
+        }
+        decision
+    }
+}
+
 /// A consumer of one topic, for any service: a platform gives it batches.
 #[async_trait]
 pub trait Consume: Send + Sync {
@@ -139,30 +125,13 @@ pub trait Consume: Send + Sync {
     fn copy(&self, delivery: &Delivery) -> Option<Outgoing>;
 
     /// Consumes a batch within `time` and sends its messages; answers the ids of the records to
-    /// redeliver. Every other record may be acknowledged.
+    /// redeliver. Every other record may be acknowledged. What some lanes have decided does not wait for
+    /// a slow one: it is sent after [`PATIENCE`].
     ///
     /// A record whose messages could not be sent waits as a delayed copy: a redelivery would count
     /// towards the dead-letter queue, and nothing is wrong with the record. Where its own topic takes no
     /// copy either, it is redelivered.
-    async fn consume(&self, batch: &[Delivery], time: Duration, topics: &dyn Topics) -> Vec<String> {
-        let Decision { messages, mut redeliver } = self.decide(batch, time).await;
-        let unsent = send(topics, messages).await;
-        let mut copies = Vec::new();
-        for (record, error) in unsent {
-            warn!(message_id = batch[record].id, %error, "could not send: the record will be handled again");
-            match self.copy(&batch[record]) {
-                Some(copy) => copies.push((record, copy)),
-                None => {
-                    redeliver.insert(record);
-                }
-            }
-        }
-        for (record, error) in send(topics, copies).await {
-            warn!(message_id = batch[record].id, %error, "could not copy: the record will be redelivered");
-            redeliver.insert(record);
-        }
-        redeliver.into_iter().map(|record| batch[record].id.clone()).collect()
-    }
+    async fn consume(&self, batch: &[Delivery], time: Duration, topics: &dyn Topics) -> Vec<String>;
 }
 
 /// Sends messages of records; answers the records of those that could not be sent, each once.
@@ -182,18 +151,45 @@ impl<S: Service> Consume for Consumer<S> {
     }
 
     async fn decide(&self, batch: &[Delivery], time: Duration) -> Decision {
-        let mut decision = Decision::default();
-        for (record, verdict) in self.verdicts(batch, time).await.into_iter().enumerate() {
-            match verdict {
-                Verdict::Acknowledge(sends) => {
-                    decision.messages.extend(sends.into_iter().map(|message| (record, message)));
+        let (part, mut parts) = mpsc::unbounded_channel();
+        self.run_batch(batch, time, part).await;
+        let mut verdicts = Vec::with_capacity(batch.len());
+        while let Some(part) = parts.recv().await {
+            verdicts.extend(part);
+        }
+        let decided: BTreeSet<usize> = verdicts.iter().map(|(record, _)| *record).collect();
+        let mut decision = Decision::of(verdicts);
+        decision.redeliver.extend((0..batch.len()).filter(|record| !decided.contains(record)));
+        decision
+    }
+
+    async fn consume(&self, batch: &[Delivery], time: Duration, topics: &dyn Topics) -> Vec<String> {
+        let (part, mut parts) = mpsc::unbounded_channel();
+        let send = async {
+            let mut acknowledge = BTreeSet::new();
+            let mut ready = Vec::new();
+            let mut is_over = false;
+            while !is_over {
+                match tokio::time::timeout(PATIENCE, parts.recv()).await {
+                    Ok(Some(part)) => {
+                        ready.extend(part);
+                        continue;
+                    }
+                    Ok(None) => is_over = true,
+                    Err(_) if ready.is_empty() => continue,
+                    Err(_) => {}
                 }
-                Verdict::Redeliver => {
-                    decision.redeliver.insert(record);
+                acknowledge.extend(ready.iter().map(|(record, _)| *record));
+                let decision = Decision::of(std::mem::take(&mut ready));
+                for record in self.carry_out(batch, decision, topics).await {
+                    acknowledge.remove(&record);
                 }
             }
-        }
-        decision
+            acknowledge
+        };
+        let ((), acknowledge) = join(self.run_batch(batch, time, part), send).await;
+        let redeliver = batch.iter().enumerate().filter(|(record, _)| !acknowledge.contains(record));
+        redeliver.map(|(_, delivery)| delivery.id.clone()).collect()
     }
 
     fn copy(&self, delivery: &Delivery) -> Option<Outgoing> {
@@ -207,11 +203,37 @@ impl<S: Service> Consumer<S> {
         Self { service, clock, entropy }
     }
 
-    /// One verdict per record, in order.
-    async fn verdicts(&self, batch: &[Delivery], time: Duration) -> Vec<Verdict> {
+    /// Sends the messages of a decision; answers the records to redeliver.
+    async fn carry_out(
+        &self,
+        batch: &[Delivery],
+        decision: Decision,
+        topics: &dyn Topics,
+    ) -> BTreeSet<usize> {
+        let Decision { messages, mut redeliver } = decision;
+        let unsent = send(topics, messages).await;
+        let mut copies = Vec::new();
+        for (record, error) in unsent {
+            warn!(message_id = batch[record].id, %error, "could not send: the record will be handled again");
+            match self.copy(&batch[record]) {
+                Some(copy) => copies.push((record, copy)),
+                None => {
+                    redeliver.insert(record);
+                }
+            }
+        }
+        for (record, error) in send(topics, copies).await {
+            warn!(message_id = batch[record].id, %error, "could not copy: the record will be redelivered");
+            redeliver.insert(record);
+        }
+        redeliver
+    }
+    /// Handles a batch, and gives each part of it to `parts` as soon as it is decided. A record in no part is to be
+    /// redelivered.
+    async fn run_batch(&self, batch: &[Delivery], time: Duration, parts: UnboundedSender<Part>) {
         let deadline = Instant::now() + time;
         let now = self.clock.now();
-        let mut verdicts: Vec<Verdict> = batch.iter().map(|_| Verdict::Redeliver).collect();
+        let mut verdicts = Part::new();
         let mut events = Vec::with_capacity(batch.len());
         let mut oldest = Duration::ZERO;
         for (record, delivery) in batch.iter().enumerate() {
@@ -219,17 +241,20 @@ impl<S: Service> Consumer<S> {
                 Ok(event) => {
                     oldest = oldest.max(now.since(event.time));
                     if event.has_expired(now) && event.attempt == 0 && delivery.receive_count <= 1 {
-                        verdicts[record] = expire(&event);
+                        verdicts.push((record, expire(&event)));
                     } else {
                         events.push((record, event));
                     }
                 }
                 Err(reason) => {
-                    verdicts[record] = dead_letter(delivery, None::<&Event<S::Message>>, reason.to_string())
+                    let letter = dead_letter(delivery, None::<&Event<S::Message>>, reason.to_string());
+                    verdicts.push((record, letter));
                 }
             }
         }
         metrics::time(metrics::OLDEST_WAIT, oldest, Some(("Topic", S::Message::TOPIC.name())));
+        // Whoever takes the parts ends after this does.
+        let _ = parts.send(verdicts);
 
         // In an order that a replay repeats.
         let mut lanes: BTreeMap<String, Lane<'_, S::Message>> = BTreeMap::new();
@@ -245,14 +270,10 @@ impl<S: Service> Consumer<S> {
             Ok(Ok(Ok(loaded))) => loaded,
             _ => S::Loaded::default(),
         };
-        for lane in
-            join_all(lanes.into_values().map(|lane| self.run_lane(batch, lane, &loaded, deadline))).await
-        {
-            for (record, verdict) in lane {
-                verdicts[record] = verdict;
-            }
-        }
-        verdicts
+        let run_lane = async |lane| {
+            let _ = parts.send(self.run_lane(batch, lane, &loaded, deadline).await);
+        };
+        join_all(lanes.into_values().map(run_lane)).await;
     }
 
     /// Handles a lane in order. The verdicts reached in time count, even if the rest does not finish.
@@ -262,11 +283,18 @@ impl<S: Service> Consumer<S> {
         lane: Lane<'_, S::Message>,
         loaded: &S::Loaded,
         deadline: Instant,
-    ) -> Vec<(usize, Verdict)> {
-        let mut done = Vec::with_capacity(lane.len());
+    ) -> Part {
+        let mut done = Part::with_capacity(lane.len());
         let run = async {
-            for (record, event) in lane {
-                done.push((record, self.decide_one(&batch[record], event, loaded).await));
+            let (records, events): (Vec<usize>, Vec<_>) = lane.into_iter().unzip();
+            while let Some(rest) = events.get(done.len()..).filter(|rest| !rest.is_empty()) {
+                let run = &rest[..self.service.run_length(rest).clamp(1, rest.len())];
+                let records = &records[done.len()..][..run.len()];
+                if run.len() == 1 || !self.decide_run(batch, records, run, loaded, &mut done).await {
+                    for (record, event) in records.iter().zip(run) {
+                        done.push((*record, self.decide_one(&batch[*record], event, loaded).await));
+                    }
+                }
             }
         };
         if tokio::time::timeout_at(deadline, run).await.is_err() {
@@ -275,47 +303,77 @@ impl<S: Service> Consumer<S> {
         done
     }
 
+    /// Handles several messages together; `false` if that panicked, and none of them is done.
+    async fn decide_run(
+        &self,
+        batch: &[Delivery],
+        records: &[usize],
+        run: &[&Event<S::Message>],
+        loaded: &S::Loaded,
+        done: &mut Part,
+    ) -> bool {
+        let handled = AssertUnwindSafe(self.service.handle_run(run, loaded)).catch_unwind().await;
+        let Ok(outcomes) = handled else {
+            error!(
+                "{} messages of {} together panicked: each is handled alone",
+                run.len(),
+                S::Message::TOPIC
+            );
+            return false;
+        };
+        let mut outcomes = outcomes.into_iter();
+        for (record, event) in records.iter().zip(run) {
+            let verdict = outcomes
+                .next()
+                .map(|outcome| span(*event).in_scope(|| self.verdict(&batch[*record], event, outcome)));
+            done.push((*record, verdict.unwrap_or(Verdict::Redeliver)));
+        }
+        true
+    }
+
     async fn decide_one(
         &self,
         delivery: &Delivery,
         event: &Event<S::Message>,
         loaded: &S::Loaded,
     ) -> Verdict {
-        let span = info_span!(
-            "handle",
-            order_id = %event.order,
-            topic = S::Message::TOPIC.name(),
-            kind = event.message.name(),
-            attempt = event.attempt,
-            trace_id = event.traceparent.as_ref().map(|trace| trace.trace_id()),
-        );
         async {
-            let handled = AssertUnwindSafe(self.service.handle(event, loaded)).catch_unwind().await;
-            match handled {
-                Ok(Ok(Outcome::Done(replies))) => {
-                    debug!("order {}: {} is handled", event.order, event.message.name());
-                    Verdict::Acknowledge(replies)
-                }
-                Ok(Ok(Outcome::Wait(reason))) => self.wait(delivery, event, &reason),
-                Ok(Ok(Outcome::TooEarly(reason))) if event.attempt < EARLY_ATTEMPTS => {
-                    self.wait(delivery, event, &reason)
-                }
-                Ok(Ok(Outcome::TooEarly(reason))) => {
-                    dead_letter(delivery, Some(event), format!("too early: {reason}"))
-                }
-                Ok(Err(StoreError::Unavailable(reason))) => self.wait(delivery, event, &reason),
-                Ok(Err(error @ StoreError::Unreadable(_))) => {
-                    error!("order {}: {error}", event.order);
-                    Verdict::Redeliver
-                }
+            match AssertUnwindSafe(self.service.handle(event, loaded)).catch_unwind().await {
+                Ok(outcome) => self.verdict(delivery, event, outcome),
                 Err(_panic) => {
                     error!("order {}: the handler of {} panicked", event.order, event.message.name());
                     Verdict::Redeliver
                 }
             }
         }
-        .instrument(span)
+        .instrument(span(event))
         .await
+    }
+
+    fn verdict(
+        &self,
+        delivery: &Delivery,
+        event: &Event<S::Message>,
+        outcome: Result<Outcome, StoreError>,
+    ) -> Verdict {
+        match outcome {
+            Ok(Outcome::Done(replies)) => {
+                debug!("order {}: {} is handled", event.order, event.message.name());
+                Verdict::Acknowledge(replies)
+            }
+            Ok(Outcome::Wait(reason)) => self.wait(delivery, event, &reason),
+            Ok(Outcome::TooEarly(reason)) if event.attempt < EARLY_ATTEMPTS => {
+                self.wait(delivery, event, &reason)
+            }
+            Ok(Outcome::TooEarly(reason)) => {
+                dead_letter(delivery, Some(event), format!("too early: {reason}"))
+            }
+            Err(StoreError::Unavailable(reason)) => self.wait(delivery, event, &reason),
+            Err(error @ StoreError::Unreadable(_)) => {
+                error!("order {}: {error}", event.order);
+                Verdict::Redeliver
+            }
+        }
     }
 
     /// A delayed copy of the message, unless its successor is under way.

@@ -17,5 +17,6 @@ pub mod consumer;
 pub mod entropy;
 pub mod error_chain;
 pub mod metrics;
+mod service;
 pub mod store;
 pub mod topics;

@@ -33,7 +33,7 @@ impl Service for Scripted {
     }
 
     async fn handle(&self, event: &Event<TicketCommand>, (): &()) -> Result<Outcome, StoreError> {
-        let script = event.message.flight_id().as_str().to_owned();
+        let script = event.message.flight_id().as_str().trim_start_matches("run.").to_owned();
         tokio::time::sleep(Duration::from_millis(if script == "slow" { 3_600_000 } else { 1 })).await;
         self.log.lock().unwrap().push(script.clone());
         match script.as_str() {
@@ -47,12 +47,27 @@ impl Service for Scripted {
             )])),
         }
     }
+
+    /// Messages of the lane `run` are handled together.
+    fn run_length(&self, lane: &[&Event<TicketCommand>]) -> usize {
+        lane.iter().take_while(|event| event.message.flight_id().as_str().starts_with("run.")).count()
+    }
+
+    async fn handle_run(&self, run: &[&Event<TicketCommand>], (): &()) -> Vec<Result<Outcome, StoreError>> {
+        self.log.lock().unwrap().push(format!("{} together", run.len()));
+        let mut outcomes = Vec::new();
+        for event in run {
+            outcomes.push(self.handle(event, &()).await);
+        }
+        outcomes
+    }
 }
 
-/// Keeps what is sent, and refuses what goes to `refuse`.
+/// Keeps what is sent and how many were sent at once, and refuses what goes to `refuse`.
 #[derive(Default)]
 struct Kept {
     sent: Mutex<Vec<Outgoing>>,
+    at_once: Mutex<Vec<usize>>,
     refuse: Vec<Topic>,
 }
 
@@ -66,6 +81,7 @@ impl Topics for Kept {
             self.sent.lock().unwrap().push(message);
             Ok(())
         };
+        self.at_once.lock().unwrap().push(messages.len());
         messages.into_iter().map(send).collect()
     }
 }
@@ -106,6 +122,7 @@ fn batch(bodies: &[&str]) -> Vec<Delivery> {
 struct Run {
     redeliver: Vec<String>,
     sent: Vec<Outgoing>,
+    at_once: Vec<usize>,
     log: Vec<String>,
 }
 
@@ -120,8 +137,9 @@ async fn consume_batch(batch: &[Delivery], refuse: &[Topic]) -> Run {
     let consumer = Consumer::new(service, clock(), Arc::new(SeededEntropy::new(1)));
     let redeliver = consumer.consume(batch, Duration::from_secs(5), topics.as_ref()).await;
     let sent = std::mem::take(&mut *topics.sent.lock().unwrap());
+    let at_once = topics.at_once.lock().unwrap().clone();
     let log = log.lock().unwrap().clone();
-    Run { redeliver, sent, log }
+    Run { redeliver, sent, at_once, log }
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,4 +271,40 @@ async fn one_lane_runs_in_order_and_lanes_do_not_wait_for_each_other() {
     .await;
     assert_eq!(run.log, ["hot.1", "hot.2", "hot.3"]);
     assert_eq!(run.redeliver, ["m0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_a_run_are_handled_together_and_each_has_its_own_outcome() {
+    let scripts = ["run.fine", "run.unreadable", "run.store-down", "run.well", "other"];
+    let run = consume(&scripts.map(|script| command(script, 0)).each_ref().map(String::as_str), None).await;
+    assert!(run.log.contains(&"4 together".to_owned()), "{:?}", run.log);
+    assert_eq!(run.redeliver, ["m1"]);
+    let topics: Vec<_> = run.sent.iter().map(|sent| sent.topic).collect();
+    assert_eq!(topics, [Topic::OrderUpdates, Topic::Tickets, Topic::OrderUpdates, Topic::OrderUpdates]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_panics_is_handled_one_by_one_and_one_record_fails() {
+    let scripts = ["run.fine", "run.panics", "run.well"];
+    let run = consume(&scripts.map(|script| command(script, 0)).each_ref().map(String::as_str), None).await;
+    assert_eq!(run.redeliver, ["m1"]);
+    assert_eq!(run.sent.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_waits_for_no_slow_lane() {
+    let batch = batch(&[&command("fine", 0), &command("slow", 0), &command("well", 0)]);
+    let topics = Kept::default();
+    let consumer = Consumer::new(Scripted::default(), clock(), Arc::new(SeededEntropy::new(1)));
+    let consumed = consumer.consume(&batch, Duration::from_secs(5), &topics);
+    let soon = tokio::time::timeout(Duration::from_secs(1), consumed).await;
+    assert!(soon.is_err(), "the slow one is still at work");
+    assert_eq!(*topics.at_once.lock().unwrap(), [2], "and both answers are sent, in one call");
+}
+
+#[tokio::test(start_paused = true)]
+async fn lanes_that_are_fast_are_answered_in_one_call() {
+    let run =
+        consume(&[&command("fine", 0), &command("waits", 0), "garbage", &command("well", 0)], None).await;
+    assert_eq!(run.at_once, [4]);
 }
