@@ -127,5 +127,13 @@ pub fn all() -> Vec<Scenario> {
         },
         Scenario::of_two("two at once, in batches", 9, &[Confirmed, Confirmed]),
         Scenario::of_two("two for the last seat", 1, &[Confirmed, Rejected]),
+        Scenario {
+            purchases: [1, 3, 1].map(|seats| Purchase::new(CARD_THAT_PAYS, seats)).to_vec(),
+            ..Scenario::of_two(
+                "three at once, of which one wants too much",
+                2,
+                &[Confirmed, Confirmed, Rejected],
+            )
+        },
     ]
 }

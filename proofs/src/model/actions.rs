@@ -125,6 +125,11 @@ fn begin_on_messages(state: &ModelState, actions: &mut Vec<Action>) {
         }
         actions.push(Action::Begin(work, None));
     }
+    for run in state.runs() {
+        let work = Work::ConsumeRun(run);
+        actions.extend(faults(state).map(|fault| Action::Begin(work.clone(), fault)));
+        actions.push(Action::Begin(work, None));
+    }
 }
 
 fn begin_on_orders(state: &ModelState, actions: &mut Vec<Action>) {

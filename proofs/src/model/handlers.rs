@@ -230,14 +230,15 @@ fn handling(memory: &Memory, work: &Work, requests: &[Request]) -> Handling {
             let _ = services.gateway().reconcile(CONSUME_TIME).await;
             false
         }),
-        Work::Consume(message) => {
-            let consumer = services.consumer(message.topic).clone();
-            let (topics, body) = (memory.clone(), message.body.clone());
-            let receive_count = if message.is_redelivered { 2 } else { 1 };
-            Box::pin(async move {
-                let batch = [Delivery { id: "1".to_owned(), body, receive_count }];
-                !consumer.consume(&batch, CONSUME_TIME, &topics).await.is_empty()
-            })
+        Work::Consume(_) | Work::ConsumeRun(_) => {
+            let (consumer, topics) = (services.consumer(work.owner()).clone(), memory.clone());
+            let delivery = |(place, message): (usize, &TopicMessage)| Delivery {
+                id: place.to_string(),
+                body: message.body.clone(),
+                receive_count: if message.is_redelivered { 2 } else { 1 },
+            };
+            let batch: Vec<_> = work.messages().iter().enumerate().map(delivery).collect();
+            Box::pin(async move { !consumer.consume(&batch, CONSUME_TIME, &topics).await.is_empty() })
         }
     }
 }

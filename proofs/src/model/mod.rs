@@ -13,7 +13,8 @@
 //! | what must be reached | `coverage` |
 //!
 //! Nothing of the product is copied. `POST` is `Acceptor::accept`, `DELETE` is `Gateway::cancel`, the
-//! reconciler is `Gateway::reconcile`, and each message goes through `Consume::consume` to its service.
+//! reconciler is `Gateway::reconcile`, and each message goes through `Consume::consume` to its service, two `reserve`
+//! commands also in one batch.
 //! [`system::Services`] wires them to the adapters of [`crate::memory`].
 //!
 //! **Steps.** A handler is stopped at each of its port calls, so two handlers interleave call by call,

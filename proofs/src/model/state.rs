@@ -83,6 +83,8 @@ pub enum Work {
     Check(OrderId),
     /// A message.
     Consume(TopicMessage),
+    /// The `reserve` commands of two orders, in one batch: a run.
+    ConsumeRun([TopicMessage; 2]),
 }
 
 /// A handler that is stopped before its next call. To leave it there is what a crash does.
@@ -152,7 +154,7 @@ impl ModelState {
             || self.handlers.iter().any(|handler| match &handler.work {
                 Work::Consume(message) => message.name == CHARGE,
                 Work::Check(_) => true,
-                Work::Post(_) | Work::Delete(_) => false,
+                Work::Post(_) | Work::Delete(_) | Work::ConsumeRun(_) => false,
             })
             || self
                 .contents
@@ -173,6 +175,15 @@ impl ModelState {
             && !self.contents.orders.checks.keys().any(|order| self.waits_for_check(*order))
     }
 
+    /// The runs of `reserve` commands that wait, in either order.
+    pub fn runs(&self) -> impl Iterator<Item = [TopicMessage; 2]> + '_ {
+        let reserves = || self.waiting.iter().filter(|message| message.name == RESERVE);
+        let pairs = reserves().flat_map(move |first| reserves().map(move |second| (first, second)));
+        pairs
+            .filter(|(first, second)| first.order != second.order)
+            .map(|(first, second)| [first.clone(), second.clone()])
+    }
+
     /// The updates that wait for the gateway, with their orders.
     pub fn updates(&self) -> impl Iterator<Item = (OrderId, &OrderUpdate)> + '_ {
         self.waiting.iter().filter_map(|message| Some((message.order, message.update.as_ref()?)))
@@ -182,12 +193,25 @@ impl ModelState {
 /// The one command whose answer depends on the time.
 const CHARGE: &str = "charge";
 
+/// The one command that is handled in runs.
+const RESERVE: &str = "reserve";
+
 impl Work {
     /// The service whose records it reads and writes, by the topic that it consumes.
     pub fn owner(&self) -> Topic {
         match self {
             Work::Post(_) | Work::Delete(_) | Work::Check(_) => Topic::OrderUpdates,
             Work::Consume(message) => message.topic,
+            Work::ConsumeRun(_) => Topic::Tickets,
+        }
+    }
+
+    /// The messages that it works on.
+    pub fn messages(&self) -> &[TopicMessage] {
+        match self {
+            Work::Post(_) | Work::Delete(_) | Work::Check(_) => &[],
+            Work::Consume(message) => std::slice::from_ref(message),
+            Work::ConsumeRun(messages) => messages,
         }
     }
 }
@@ -203,10 +227,10 @@ impl PausedHandler {
         owner == other.work.owner() && (same_order || owner == Topic::Tickets)
     }
 
-    /// The order it is about; a `POST` may be about any.
+    /// The order it is about; a `POST` may be about any, and a run is about two.
     pub fn order(&self) -> Option<OrderId> {
         match &self.work {
-            Work::Post(_) => None,
+            Work::Post(_) | Work::ConsumeRun(_) => None,
             Work::Delete(order) | Work::Check(order) => Some(*order),
             Work::Consume(message) => Some(message.order),
         }

@@ -125,11 +125,13 @@ impl BookingModel {
             Work::Post(number) if !copy => begun.placed = number + 1,
             Work::Delete(_) => begun.budget.cancels -= 1,
             Work::Check(order) if !state.waits_for_check(*order) => begun.budget.early_checks -= 1,
-            Work::Consume(message) if !copy => {
-                let place = begun.waiting.iter().position(|other| other == message)?;
-                begun.waiting.remove(place);
+            Work::Consume(_) | Work::ConsumeRun(_) if !copy => {
+                for message in work.messages() {
+                    let place = begun.waiting.iter().position(|other| other == message)?;
+                    begun.waiting.remove(place);
+                }
             }
-            Work::Post(_) | Work::Check(_) | Work::Consume(_) => {}
+            Work::Post(_) | Work::Check(_) | Work::Consume(_) | Work::ConsumeRun(_) => {}
         }
         let handler = PausedHandler { work, answers: Vec::new(), next_call: None, without_fault: true };
         self.step(&begun, &handler, fault)
@@ -182,11 +184,10 @@ impl ModelState {
     }
 }
 
-/// Makes the message that was worked on visible again: it was not acknowledged.
+/// Makes the messages that were worked on visible again: they were not acknowledged. Of a run of which one was, that
+/// one too: a topic may deliver a message once more.
 fn redeliver(state: &mut ModelState, work: &Work) {
-    if let Work::Consume(message) = work {
-        state.waiting.push(message.redelivered());
-    }
+    state.waiting.extend(work.messages().iter().map(TopicMessage::redelivered));
 }
 
 /// Sorts what has no order, and forgets checks of the reconciler that no longer count.
