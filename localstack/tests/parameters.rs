@@ -54,6 +54,8 @@ fn a_parameter_that_cannot_work_is_refused_at_deployment() {
         ("RequestsBurst", "1", "0"),
         ("BookingsPerSecond", "1", "0"),
         ("BookingsBurst", "1", "0"),
+        ("TicketsBatchSize", "100", "1000"),
+        ("TicketsBatchWindow", "5", "6"),
         ("WafRequests", "10", "9"),
         ("WafRequests", "0", ""),
         ("ApiReservedConcurrency", "0", "some"),
@@ -81,21 +83,16 @@ fn a_parameter_that_cannot_work_is_refused_at_deployment() {
 #[test]
 fn parameters_that_do_not_fit_together_are_refused_with_their_names() {
     let (secret, topic) = ("arn:aws:secretsmanager:eu-west-1:1:secret:s", "arn:aws:sns:eu-west-1:1:duty");
-    let stripe = ("PaymentProvider", "stripe");
+    let (stripe, simulated) = (("PaymentProvider", "stripe"), ("PaymentProvider", "simulated"));
     for (parameters, refused) in [
-        (vec![("PaymentProvider", "simulated")], vec![]),
+        (vec![simulated], vec![]),
         (vec![stripe], vec!["PaymentProviderSecretArn", "AlarmEmail"]),
         (vec![stripe, ("PaymentProviderSecretArn", secret)], vec!["AlarmEmail"]),
         (vec![stripe, ("PaymentProviderSecretArn", secret), ("AlarmEmail", "duty@example.com")], vec![]),
         (vec![stripe, ("PaymentProviderSecretArn", secret), ("AlarmTopicArn", topic)], vec![]),
-        (
-            vec![
-                ("PaymentProvider", "simulated"),
-                ("AlarmTopicArn", topic),
-                ("AlarmEmail", "duty@example.com"),
-            ],
-            vec!["AlarmEmail"],
-        ),
+        (vec![simulated, ("TicketsBatchSize", "100")], vec!["TicketsBatchWindow"]),
+        (vec![simulated, ("TicketsBatchSize", "100"), ("TicketsBatchWindow", "1")], vec![]),
+        (vec![simulated, ("AlarmTopicArn", topic), ("AlarmEmail", "duty@example.com")], vec!["AlarmEmail"]),
     ] {
         let document = document();
         let broken = Deployment::new(&document, &parameters).broken_rules();
@@ -153,6 +150,18 @@ fn the_api_functions_reserve_concurrency_only_if_asked() {
             let expected = reserved.filter(|_| id.contains("Api"));
             assert_eq!(function["ReservedConcurrentExecutions"].as_str(), expected, "{id}");
         }
+    }
+}
+
+#[test]
+fn batches_of_tickets_are_as_large_as_asked_and_wait_as_long() {
+    let larger = [("TicketsBatchSize", "100"), ("TicketsBatchWindow", "1")];
+    for (parameters, batch) in [(&[][..], ("10", "0")), (&larger, ("100", "1"))] {
+        let deployed = deploy(&document(), parameters);
+        let mapping =
+            &deployed["Resources"]["TicketsConsumerFunction"]["Properties"]["Events"]["Topic"]["Properties"];
+        let is = |name: &str| text(&mapping[name]);
+        assert_eq!((is("BatchSize").as_str(), is("MaximumBatchingWindowInSeconds").as_str()), batch);
     }
 }
 
