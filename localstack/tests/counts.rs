@@ -2,6 +2,9 @@
 //! the mail. Init and polls that find nothing are not counted; a batch's receive and delete are, by
 //! the event source mapping's contract: one call each.
 
+use std::fs;
+use std::path::Path;
+
 use localstack::call::Call;
 use localstack::cloud::lock;
 use localstack::stack::Stack;
@@ -92,6 +95,57 @@ async fn book(stack: &Stack, bookings: usize) -> Vec<(&'static str, Cost)> {
     steps
 }
 
+/// List prices of AWS, in dollars a million: docs/AWS.md says where and when.
+mod price {
+    /// One request to a REST API.
+    pub(crate) const API: f64 = 3.5;
+    /// One request to SQS.
+    pub(crate) const SQS: f64 = 0.4;
+    /// One write unit of DynamoDB, on demand.
+    pub(crate) const WRITE_UNIT: f64 = 0.625;
+    /// One read unit.
+    pub(crate) const READ_UNIT: f64 = 0.125;
+    /// One invocation of Lambda: the request, and 20 ms at 256 MB on arm64.
+    pub(crate) const INVOCATION: f64 = 0.2 + 0.02 * 0.25 * 13.3334;
+    /// One mail by SES.
+    pub(crate) const MAIL: f64 = 100.0;
+    /// One KB of logs, ingested, and kept for a month.
+    pub(crate) const LOG_KB: f64 = 0.5 + 0.03;
+}
+
+/// The five batches of a booking, and its `POST`, if so many are in a batch.
+fn invocations(batch: f64) -> f64 {
+    1.0 + 5.0 / batch
+}
+
+/// What a million bookings cost in dollars, without mails, polls and logs.
+fn million(bookings: usize, steps: &[(&str, Cost)], more_write_units: f64) -> f64 {
+    let sum = steps.iter().fold(Cost::default(), |sum, (_, cost)| sum.plus(*cost));
+    let per = |number: f64| number / bookings as f64;
+    price::API
+        + price::SQS * per(sum.sqs as f64)
+        + price::WRITE_UNIT * (per(sum.write_units) + more_write_units)
+        + price::READ_UNIT * per(sum.read_units)
+        + price::INVOCATION * invocations(bookings as f64)
+}
+
+/// Dollars and cents, a half rounded up.
+fn dollars(amount: f64) -> String {
+    format!("${:.2}", (amount * 100.0 + 0.5 + 1e-6).floor() / 100.0)
+}
+
+/// Whole dollars, in groups of three digits.
+fn whole_dollars(amount: f64) -> String {
+    let digits = format!("{amount:.0}");
+    let groups: Vec<_> = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy).collect();
+    format!("${}", groups.join(","))
+}
+
+fn page(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
+    fs::read_to_string(root.join(name)).expect("a page of the repository")
+}
+
 /// The table of the steps, per booking.
 fn table(bookings: usize, steps: &[(&str, Cost)]) -> String {
     let per = |number: f64| number / bookings as f64;
@@ -125,11 +179,46 @@ async fn a_booking_takes_no_more_calls_and_units_than_it_must() {
     book(&stack, 1).await;
     let one = table(1, &book(&stack, 1).await);
     let ten = table(10, &book(&stack, 10).await);
-    let counted =
-        format!("one booking, batches of 1\n{one}\nten bookings, batches of 10, per booking\n{ten}");
+    let counted = format!(
+        "one booking, batches of 1\n{one}\nten bookings of one flight, batches of 10, per booking\n{ten}"
+    );
     print!("{counted}");
     assert_eq!(
         counted, COST,
         "localstack/tests/golden/cost-of-a-booking.txt, if that is what it should cost"
     );
+}
+
+#[tokio::test]
+async fn the_pages_say_what_a_million_bookings_cost() {
+    let stack = Stack::start().await;
+    book(&stack, 1).await;
+    let (one, ten) = (book(&stack, 1).await, book(&stack, 10).await);
+    let units =
+        |steps: &[(&str, Cost)]| steps.iter().find(|(step, _)| *step == "tickets").expect("it is one").1;
+    // Of ten flights each hold is a transaction of its own.
+    let together = units(&ten).write_units / 10.0;
+    let apart = million(10, &ten, units(&one).write_units - together);
+    let (alone, ten) = (million(1, &one, 0.0), million(10, &ten, 0.0));
+    assert!(alone <= 20.5 && apart <= 14.0, "{alone}, {apart}");
+    let row = format!("| **{}** | **{}** |", dollars(alone), dollars(apart));
+    for name in ["README.md", "docs/AWS.md", "docs/SCALE.md"] {
+        assert!(page(name).contains(&row), "{name}: {row}");
+    }
+    let scale = page("docs/SCALE.md");
+    let has = |row: &str| assert!(scale.contains(row), "docs/SCALE.md has no\n{row}");
+    has(&format!("of one flight {}", dollars(ten)));
+
+    // A month of 30 days, at so many bookings a second, by kind of cost.
+    let month = |per_million: f64| {
+        let at = |rate: f64| whole_dollars(per_million * rate * 30.0 * 86_400.0 / 1e6);
+        format!("| {} | {} | {} | {} |", dollars(per_million), at(100.0), at(1_000.0), at(10_000.0))
+    };
+    let poll = price::API + price::INVOCATION + price::READ_UNIT;
+    has(&format!("| a booking, in batches of 10 {}", month(apart)));
+    has(&format!("| its mail {}", month(price::MAIL)));
+    has(&format!("| two polls {}", month(2.0 * poll)));
+    has(&format!("| logs at `info`, 5 KB at most {}", month(5.0 * price::LOG_KB)));
+    let all = apart + price::MAIL + 2.0 * poll + 5.0 * price::LOG_KB;
+    has(&format!("| **in all** {}", month(all)));
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,9 +20,10 @@ use messaging::metrics;
 use messaging::store::StoreError;
 use protocol::topic::Topic;
 use thiserror::Error;
-use tracing::{Level, warn};
+use tracing::{Level, Subscriber, warn};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -127,6 +129,19 @@ impl Setup {
     /// # Errors
     /// Names the variable that cannot be used.
     pub fn start_logs(&self) -> Result<(), SetupError> {
+        // In tests, a second start in one process keeps the first one's logs.
+        let _ = self.logs(std::io::stdout)?.try_init();
+        Ok(())
+    }
+
+    /// A function's logs, as JSON lines: what is of `LOG_LEVEL` and above, and its metrics.
+    ///
+    /// # Errors
+    /// Names the variable that cannot be used.
+    pub fn logs<W>(&self, write: W) -> Result<impl Subscriber + Send + Sync + 'static, SetupError>
+    where
+        W: for<'a> MakeWriter<'a> + Clone + Send + Sync + 'static,
+    {
         let level = self.variable("LOG_LEVEL").unwrap_or("info");
         let level: Level = level
             .parse()
@@ -140,11 +155,11 @@ impl Setup {
             .with_target(false)
             // CloudWatch stamps the time itself.
             .without_time()
+            .with_writer(write.clone())
             .with_filter(filter_fn(move |event| is_logged(event.target(), *event.level(), level)));
-        let emf = Emf::new(namespace, |line: &str| println!("{line}"));
-        // In tests, a second start in one process keeps the first one's logs.
-        let _ = tracing_subscriber::registry().with(logs).with(emf).try_init();
-        Ok(())
+        // A line that cannot be written fails nothing: there is nobody to tell.
+        let emf = Emf::new(namespace, move |line: &str| drop(writeln!(write.make_writer(), "{line}")));
+        Ok(tracing_subscriber::registry().with(logs).with(emf))
     }
 
     /// A variable, unless it is absent or empty.
