@@ -4,8 +4,7 @@
 //! again, so two operators who look at once may see only a part each; [`Looked::missed`] tells.
 //!
 //! A letter is named by the id of its message when it was first dead-lettered. A redrive sends that along as attributes
-//! ([`Redriven`]), and the consumer gives them back to the letter. A delayed copy does not carry them: what waits after its
-//! redrive and is dead-lettered later is a new letter.
+//! ([`Redriven`]), and the consumer gives them to its delayed copies and back to the letter.
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! What the operator's view on AWS shows instead of what SQS and DynamoDB do not have.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use localstack::cloud::lock;
 use protocol::ids::OrderId;
@@ -95,4 +96,34 @@ async fn a_look_at_the_dead_letters_leaves_them_where_they_are_and_misses_none()
     lock(&stage.stack.cloud.queues).get_mut(&queue).unwrap()[0].hidden = true;
     let looked = stage.view.look().await.unwrap();
     assert_eq!((looked.letters.len(), looked.missed), (24, 1));
+}
+
+#[tokio::test]
+async fn a_letter_that_waits_after_its_redrive_is_the_same_letter_when_it_is_given_up_and_no_other_message_is()
+ {
+    let stage = AwsStage::start().await;
+    stage.book().await;
+    stage.book().await;
+    stage.stack.settle_except(&[Topic::Email]).await;
+    {
+        let mut queues = lock(&stage.stack.cloud.queues);
+        let mail = queues.get_mut("EmailQueue").unwrap().remove(0);
+        queues.entry("EmailDeadLetterQueue".to_owned()).or_default().push(mail);
+    }
+    let before = stage.view.look().await.unwrap().letters.remove(0);
+    stage.view.redrive(Some(before.id.clone())).await.unwrap();
+    lock(&stage.stack.cloud.away).insert("EmailsTable".to_owned());
+    for _ in 0..2 {
+        assert_eq!(stage.stack.deliver(Topic::Email, 10).await, 2, "both wait, as delayed copies");
+    }
+    stage.stack.clock.advance(Duration::from_secs(8 * 24 * 3600));
+    stage.stack.deliver(Topic::Email, 10).await;
+
+    let letters = stage.view.look().await.unwrap().letters;
+    let (same, new): (Vec<_>, Vec<_>) = letters.into_iter().partition(|letter| letter.id == before.id);
+    assert_eq!((same.len(), new.len()), (1, 1));
+    assert!(same[0].failure.contains("waited in vain"), "{same:?}");
+    assert_eq!((same[0].first_at, same[0].redrives), (before.first_at, 1));
+    assert_eq!((same[0].attempts, new[0].attempts), (before.attempts + 3, 3));
+    assert_eq!(new[0].redrives, 0);
 }

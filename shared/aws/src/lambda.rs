@@ -10,7 +10,7 @@ use messaging::consumer::{Consume, Consumer, Delivery, Service};
 use messaging::topics::Topics;
 use tracing::error;
 
-use crate::letters::letters;
+use crate::letters::Letters;
 use crate::setup::Setup;
 use crate::sqs::SqsTopics;
 
@@ -44,7 +44,7 @@ impl ConsumerFunction {
     /// One invocation.
     pub async fn invoke(&self, event: LambdaEvent<SqsEvent>) -> Result<SqsBatchResponse, Infallible> {
         let time = time_left(&event.context);
-        let topics = self.topics.clone().after_redrive(letters(&event.payload.records));
+        let topics = self.topics.clone().after_redrive(Letters::of(&event.payload.records));
         Ok(consume(self.consumer.as_ref(), &topics, event.payload, time).await)
     }
 }

@@ -39,7 +39,7 @@ pub struct SqsTopics {
     client: Client,
     queues: BTreeMap<Topic, Queues>,
     entropy: Arc<dyn Entropy>,
-    /// What messages were that are dead-lettered again.
+    /// What messages were that wait or are dead-lettered again.
     letters: Letters,
 }
 
@@ -49,10 +49,10 @@ type Placed = (usize, Outgoing);
 impl SqsTopics {
     /// Topics whose queues are these.
     pub fn new(client: Client, queues: BTreeMap<Topic, Queues>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { client, queues, entropy, letters: Letters::new() }
+        Self { client, queues, entropy, letters: Letters::default() }
     }
 
-    /// The same topics. A message with one of these bodies that is dead-lettered is the letter that it was before.
+    /// The same topics. One of these messages that is dead-lettered, now or after it waited, is the letter that it was before.
     pub fn after_redrive(self, letters: Letters) -> Self {
         Self { letters, ..self }
     }
@@ -128,16 +128,16 @@ impl SqsTopics {
 
     fn entry(&self, place: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntry, BuildError> {
         let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(&message.body);
+        let is_again = message.dead_letter.is_some() || message.is_copy();
+        let before = if is_again { self.letters.get(&message.body) } else { None };
+        let entry = entry.set_message_attributes(before.map(Redriven::attributes).transpose()?);
         let Some(Failure { failure, attempts, source }) = &message.dead_letter else {
             // Whole seconds, rounded up: a message is never received early.
             let seconds = message.delay.as_millis().div_ceil(1000).min(900);
             return entry.delay_seconds(i32::try_from(seconds).unwrap_or(900)).build();
         };
-        let before = self.letters.get(&message.body);
         let attempts = attempts.saturating_add(before.map_or(0, |before| before.attempts));
-        let attributes = before.map(Redriven::attributes).transpose()?;
         entry
-            .set_message_attributes(attributes)
             .message_attributes("failure", attribute("String", failure)?)
             .message_attributes("attempts", attribute("Number", &attempts.to_string())?)
             .message_attributes("source", attribute("String", source)?)
@@ -147,8 +147,9 @@ impl SqsTopics {
 
 /// How much a message counts towards the 256 KiB of a batch.
 fn size(message: &Outgoing) -> usize {
-    let attributes = message.dead_letter.as_ref().map_or(0, |failure| failure.failure.len() + 512);
-    message.body.len() + attributes
+    let failure = message.dead_letter.as_ref().map_or(0, |failure| failure.failure.len());
+    let is_again = message.dead_letter.is_some() || message.is_copy();
+    message.body.len() + failure + if is_again { 512 } else { 0 }
 }
 
 /// Batches of up to ten messages that fit into one call together, in order.
