@@ -15,11 +15,7 @@ use system::view::dead_letter::Letter;
 use system::view::{DeadLetter, Filter, LetterId, Page, PageError, Switches, View};
 use thiserror::Error;
 
-use crate::records::Size;
 use crate::view::AwsView;
-
-/// What a million read units cost on demand, by AWS's list price in us-east-1, in dollars.
-const MILLION_READS: f64 = 0.125;
 
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,17 +65,6 @@ fn answer(text: impl Into<String>, json: Value) -> Answer {
 
 fn read<T: DeserializeOwned>(value: &Value) -> Result<T, CommandError> {
     Ok(T::deserialize(value)?)
-}
-
-/// What a scan of a stack's tables reads and costs, as one line.
-pub fn cost(size: Size) -> String {
-    let units = size.read_units();
-    #[expect(clippy::cast_precision_loss, reason = "a price, to a cent")]
-    let dollars = units as f64 / 1e6 * MILLION_READS;
-    let Size { items, bytes } = size;
-    format!(
-        "a scan of the stack's tables reads {items} items, {bytes} bytes, as DynamoDB last counted them: some {units} read units, ${dollars:.4}"
-    )
 }
 
 /// The state of every topic. Dead letters are a difference.

@@ -5,7 +5,7 @@
 //! | the stack's outputs: where everything is | [`stack`] |
 //! | its queues' counts; its dead letters | [`queues`], [`letters`] |
 //! | the switches of its services: the event source mappings | [`mappings`] |
-//! | its records, read for one order or all; the audit of them | [`records`], [`audit`] |
+//! | its records, read for one order or all; the audit of them; what reading all costs | [`records`], [`known`], [`audit`], [`cost`] |
 //! | lists of orders | [`orders`] |
 //! | all of these as the port of the operator's view | [`view`] |
 //! | the commands, and the page on loopback | [`commands`], [`serve`] |
@@ -16,6 +16,8 @@
 
 pub mod audit;
 pub mod commands;
+pub mod cost;
+pub mod known;
 pub mod letters;
 pub mod mappings;
 pub mod orders;

@@ -11,6 +11,7 @@ use clap::Parser;
 use cli::{Cli, Command, DeadLetters, Services};
 use messaging::clock::{Clock, SystemClock};
 use operator::commands::{self, Answer, Verdict, Which};
+use operator::cost::Cost;
 use operator::refunds;
 use operator::serve::Server;
 use operator::stack::Stack;
@@ -84,7 +85,7 @@ async fn run(cli: Cli) -> Result<Option<Answer>, Failure> {
                 None => Which::Unsettled,
             };
             if !matches!(which, Which::Unsettled) {
-                note(&commands::cost(view.size().await?));
+                note(&Cost::of_a_list(view.size_of_orders().await?).to_string());
             }
             let page = Page { limit: usize::from(orders.limit), after: orders.after };
             commands::orders(&view, which, &page).await
@@ -92,7 +93,7 @@ async fn run(cli: Cli) -> Result<Option<Answer>, Failure> {
         Command::Order { id } => commands::order(&view, clock.as_ref(), id).await,
         Command::Journey { id } => commands::journey(&view, id).await,
         Command::Audit => {
-            note(&commands::cost(view.size().await?));
+            note(&Cost::of_an_audit(view.sizes().await?).to_string());
             commands::audit(&view).await
         }
         Command::DeadLetters(DeadLetters::List) => commands::letters(&view).await,

@@ -23,7 +23,7 @@ use crate::letters::{Letters, Looked};
 use crate::mappings::Mappings;
 use crate::orders;
 use crate::queues::SqsQueues;
-use crate::records::{Records, Size};
+use crate::records::{Records, Size, Sizes};
 use crate::stack::Stack;
 
 /// A stack, as its operator sees it.
@@ -56,12 +56,20 @@ impl AwsView {
         self.letters.look().await
     }
 
-    /// How much a scan reads.
+    /// How much an audit reads.
     ///
     /// # Errors
     /// DynamoDB does not tell.
-    pub async fn size(&self) -> Result<Size, StoreError> {
-        self.records.size().await
+    pub async fn sizes(&self) -> Result<Sizes, StoreError> {
+        self.records.sizes().await
+    }
+
+    /// How much a list of all orders reads.
+    ///
+    /// # Errors
+    /// DynamoDB does not tell.
+    pub async fn size_of_orders(&self) -> Result<Size, StoreError> {
+        self.records.size_of_orders().await
     }
 
     fn stack_audit(&self) -> StackAudit<'_> {

@@ -40,7 +40,8 @@ async fn the_example_policy_allows_what_the_commands_do_and_nothing_else() {
     let id = stage.book().await;
     let (view, page) = (&stage.view, Page::default());
     commands::topics(view).await.unwrap();
-    view.size().await.unwrap();
+    view.sizes().await.unwrap();
+    view.size_of_orders().await.unwrap();
     for which in [Which::Unsettled, Which::All] {
         commands::orders(view, which, &page).await.unwrap();
     }

@@ -150,8 +150,8 @@ impl Auditor {
         self.without_flights()
     }
 
-    /// Audits a flight, of which so many seats are held.
-    fn flight(&mut self, offer: &Offer, held: u64) {
+    /// Audits a flight, of which so many seats are held: where the cases are not read at one moment with the flights.
+    pub fn flight(&mut self, offer: &Offer, held: u64) {
         let capacity = u64::from(offer.flight.capacity);
         self.expect(u64::from(offer.seats_left) + held == capacity, &rule::EVERY_SEAT_IS_COUNTED, || {
             format!("flight {}: {} free + {held} held, {capacity} in all", offer.flight.id, offer.seats_left)

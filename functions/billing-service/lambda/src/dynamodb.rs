@@ -14,7 +14,7 @@ use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use serde_json::{Value, json};
 
-pub use simulated::{DynamoSimulatedProvider, account};
+pub use simulated::{DynamoSimulatedProvider, account, account_key};
 
 const REFUSED: &str = "refused";
 

@@ -78,7 +78,8 @@ fn flight_key(flight: &FlightId) -> String {
     format!("flight/{flight}")
 }
 
-fn order_key(order: OrderId) -> String {
+/// The key of an order's reservation.
+pub fn order_key(order: OrderId) -> String {
     format!("order/{order}")
 }
 

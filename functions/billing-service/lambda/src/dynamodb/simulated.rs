@@ -62,6 +62,12 @@ pub fn account(item: &Item) -> Result<Option<(OrderId, Account)>, StoreError> {
     order().map(|order| Ok((order, record(item)?))).transpose()
 }
 
+/// The key of the account of an order of that amount. Only a card that pays is opened.
+pub fn account_key(order: OrderId, amount: &Money) -> AttributeValue {
+    let account = Account { amount: amount.clone(), pays: true, stage: Stage::Open };
+    key(&name(order, &account))
+}
+
 fn unknown(error: StoreError) -> ProviderError {
     ProviderError::Unknown(error.to_string())
 }
@@ -72,9 +78,7 @@ impl DynamoSimulatedProvider {
     /// # Errors
     /// The books cannot be read.
     pub async fn find(&self, order: OrderId, amount: &Money) -> Result<Option<Account>, StoreError> {
-        // Only a card that pays is opened.
-        let account = Account { amount: amount.clone(), pays: true, stage: Stage::Open };
-        let key = key(&name(order, &account));
+        let key = account_key(order, amount);
         let get = self.client.get_item().table_name(&self.table).key("order_id", key).consistent_read(true);
         get.send().await.map_err(store_error)?.item().map(record).transpose()
     }
