@@ -4,9 +4,11 @@ use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use axum::response::Redirect;
+use axum::routing::get;
 use booking_gateway::api::page;
 use messaging::clock::Clock;
-use system::operator::{self, Operator};
+use system::operator::{self, Beside, Operator};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -27,7 +29,9 @@ impl Server {
     pub async fn listen(view: Arc<AwsView>, clock: Arc<dyn Clock>, port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let (end, ended) = watch::channel(());
-        let router = operator::router(Operator::new(view, clock, false, ended)).merge(page::shared());
+        let beside = Beside { bookings: false, rest_chain: false };
+        let router = operator::router(Operator::new(view, clock, beside, ended)).merge(page::shared());
+        let router = router.route("/", get(async || Redirect::temporary("system")));
         Ok(Self { listener, router: shared_http::close(router), end })
     }
 

@@ -88,6 +88,10 @@ impl View for AwsView {
         false
     }
 
+    fn counts_exactly(&self) -> bool {
+        false
+    }
+
     async fn topics(&self) -> Result<Vec<(Topic, TopicState)>, StoreError> {
         let (states, ()) = futures_util::try_join!(self.queues.states(), self.mappings.look())?;
         Ok(states)

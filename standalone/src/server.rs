@@ -14,7 +14,7 @@ use messaging::clock::{Clock, SystemClock};
 use messaging::entropy::{Entropy, OsEntropy};
 use messaging::store::StoreError;
 use protocol::manage::PublicUrl;
-use system::operator::{self, Operator};
+use system::operator::{self, Beside, Operator};
 use thiserror::Error;
 use ticket_service::catalogue::{self, FlightsError};
 use ticket_service::flight::Flight;
@@ -205,7 +205,8 @@ impl Server {
 
         let public = platform.router().layer(from_fn_with_state(clients, with_client));
         let (ending, ended) = watch::channel(());
-        let seen = Operator::new(platform.view.clone(), clock, rest_chain.is_some(), ended.clone());
+        let beside = Beside { bookings: true, rest_chain: rest_chain.is_some() };
+        let seen = Operator::new(platform.view.clone(), clock, beside, ended.clone());
         let all = public.clone().merge(operator::router(seen));
         let all = all.merge(rest_chain::router(rest_chain.as_ref()));
         let url = format!("http://{address}");

@@ -27,30 +27,51 @@ use tracing::warn;
 
 use self::overview::{Overview, Topics};
 use crate::verdict::Verdicts;
-use crate::view::{Local, PageError, Provider, SimulatedProvider, View};
+use crate::view::{Capability, Local, PageError, Provider, SimulatedProvider, View};
+
+/// What is served beside the API, at the same address.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside {
+    /// The customers' API, `POST /bookings`.
+    pub bookings: bool,
+    /// The REST chain.
+    pub rest_chain: bool,
+}
 
 /// What the API is served from.
 pub struct Operator {
     view: Arc<dyn View>,
     verdicts: Verdicts,
     clock: Arc<dyn Clock>,
-    rest_chain: bool,
+    beside: Beside,
     /// Changes when the server stops: the streams of events end then.
     ended: watch::Receiver<()>,
 }
 
 impl Operator {
-    /// The API of that platform. `rest_chain` says whether one is served beside it. Within a runtime: the verdict is kept
-    /// fresh in the background, until `ended` changes.
+    /// The API of that platform. Within a runtime: the verdict is kept fresh in the background, until `ended` changes.
     pub fn new(
         view: Arc<dyn View>,
         clock: Arc<dyn Clock>,
-        rest_chain: bool,
+        beside: Beside,
         ended: watch::Receiver<()>,
     ) -> Self {
         let verdicts = Verdicts::of(view.clone(), clock.clone());
         tokio::spawn(verdicts.clone().keep_fresh(ended.clone()));
-        Self { view, verdicts, clock, rest_chain, ended }
+        Self { view, verdicts, clock, beside, ended }
+    }
+
+    /// What its platform can do of what not every one can.
+    fn capabilities(&self) -> Vec<Capability> {
+        let view = self.view.as_ref();
+        let all = [
+            (Capability::Bookings, self.beside.bookings),
+            (Capability::Poison, view.local().is_some()),
+            (Capability::Messages, view.journal().is_some()),
+            (Capability::ExactCounts, view.counts_exactly()),
+            (Capability::FreeReads, view.reads_freely()),
+        ];
+        all.into_iter().filter_map(|(capability, has)| has.then_some(capability)).collect()
     }
 }
 

@@ -48,6 +48,9 @@ struct Pace {
 pub struct Verdict {
     /// How many differences.
     pub differences: usize,
+    /// How many orders and flights could not be judged, on a platform whose topics cannot be looked into.
+    #[serde(skip_serializing_if = "is_none")]
+    pub undecided: usize,
     /// How many orders were audited.
     pub checked: usize,
     /// When; `None` before the first audit.
@@ -116,7 +119,7 @@ impl Times {
 impl Verdicts {
     /// Of that platform.
     pub fn of(view: Arc<dyn View>, clock: Arc<dyn Clock>) -> Self {
-        let none = Verdict { differences: 0, checked: 0, at: None };
+        let none = Verdict { differences: 0, undecided: 0, checked: 0, at: None };
         let (last, _) = watch::channel(Differences { verdict: none, discrepancies: Vec::new() });
         let (times, kept, full) = Default::default();
         Self(Arc::new(Inner { view, clock, last, times, kept, full }))
@@ -178,7 +181,9 @@ impl Verdicts {
             self.0.kept.lock().await.owed.extend(differing);
             self.0.times().look = None;
         }
-        let verdict = Verdict { differences: audit.discrepancies.len(), checked: audit.orders, at: Some(at) };
+        let (differences, checked) = (audit.discrepancies.len(), audit.orders);
+        let undecided = audit.undecided.len() + audit.flights_not_compared.len();
+        let verdict = Verdict { differences, undecided, checked, at: Some(at) };
         self.0.publish(verdict, &audit.discrepancies);
         Ok(audit)
     }
@@ -287,7 +292,8 @@ impl Inner {
     }
 
     fn publish_tally(&self, tally: &Tally, at: Timestamp) {
-        let verdict = Verdict { differences: tally.differences(), checked: tally.orders(), at: Some(at) };
+        let (differences, checked) = (tally.differences(), tally.orders());
+        let verdict = Verdict { differences, undecided: 0, checked, at: Some(at) };
         self.publish(verdict, tally.described());
     }
 
@@ -295,4 +301,9 @@ impl Inner {
         let discrepancies = found.into_iter().take(DESCRIBED).cloned().collect();
         self.last.send_replace(Differences { verdict, discrepancies });
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde wants")]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }

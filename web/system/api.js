@@ -2,8 +2,12 @@
 
 import { sentence } from "../formats.js";
 
-/** The slowest answer is the chain's: it gives up a link after 5 s. */
+/** The slowest answer but those that are of `PATIENCE_MS` is the chain's: it gives up a link after 5 s. */
 const TIMEOUT_MS = 30_000;
+
+/** For what may read everything, redrives many letters one after another, or waits until a service is switched. */
+export const PATIENCE_MS = 600_000;
+
 const UNREACHABLE = "The server does not answer. You can try again.";
 
 /** An answer other than success, or none. The message is a sentence for the operator; `status` is 0 without an answer. */
@@ -15,15 +19,15 @@ export class Failure extends Error {
 }
 
 /**
- * Sends a request and reads its JSON. `body` is sent as JSON, with `more` headers.
+ * Sends a request and reads its JSON, within `timeout` milliseconds. `body` is sent as JSON, with further `headers`.
  * Rejects only with a `Failure`.
  */
-export async function call(method, path, body, more) {
-  const json = body === undefined ? {} : { headers: { "Content-Type": "application/json", ...more }, body: JSON.stringify(body) };
+export async function call(method, path, body, { headers = {}, timeout = TIMEOUT_MS } = {}) {
+  const json = body === undefined ? {} : { headers: { "Content-Type": "application/json", ...headers }, body: JSON.stringify(body) };
   let answer;
   let content;
   try {
-    answer = await fetch(path, { method, cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS), ...json });
+    answer = await fetch(path, { method, cache: "no-store", signal: AbortSignal.timeout(timeout), ...json });
     content = await answer.json();
   } catch {
     throw new Failure(UNREACHABLE, answer && !answer.ok ? answer.status : 0);
@@ -32,7 +36,7 @@ export async function call(method, path, body, more) {
   return content;
 }
 
-export const get = (path) => call("GET", path);
+export const get = (path, options) => call("GET", path, undefined, options);
 
 /** The items of a paged answer until one that `ends`, at most `most`. */
 export async function pages(path, { ends = () => false, most = 2_000 } = {}) {

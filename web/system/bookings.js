@@ -82,7 +82,7 @@ async function measured(path, order) {
   const key = crypto.randomUUID();
   for (;;) {
     try {
-      const content = await call("POST", path, order, { "Idempotency-Key": key });
+      const content = await call("POST", path, order, { headers: { "Idempotency-Key": key } });
       return { status: path === "bookings" ? 202 : 200, content, took: took(), why: "" };
     } catch ({ status, message }) {
       if (status || took() > LOST_MS) return { status, took: took(), why: message };

@@ -76,9 +76,17 @@ export function underWay(messages) {
   return Math.max(0, began - ended);
 }
 
+/** For so long after an order was settled its mail may be under way, where messages are not told. */
+const MAIL_MS = 60_000;
+
+/** Whether something may still change what is found about an order; `told` is whether the system tells its messages. */
+export function isMoving({ order, messages }, { told = true, now = Date.now() } = {}) {
+  if (!order.settled || underWay(messages) > 0) return true;
+  return !told && now - Date.parse(order.updated_at) < MAIL_MS;
+}
+
 /** `= equal`, `≠`, or `on its way` while something may still change it. */
-export function verdictOf({ equal }, { order, messages }) {
+export function verdictOf({ equal }, journey, knowing) {
   if (equal) return { tone: "equal", text: "= equal" };
-  const moving = !order.settled || underWay(messages) > 0;
-  return moving ? { tone: "moving", text: "on its way" } : { tone: "unequal", text: "≠" };
+  return isMoving(journey, knowing) ? { tone: "moving", text: "on its way" } : { tone: "unequal", text: "≠" };
 }

@@ -3,8 +3,9 @@
 import { stamp } from "../formats.js";
 import { get } from "./api.js";
 import { $, calmly, list, make, mark, row, say, show } from "./dom.js";
-import { steps, verdictOf } from "./journey-steps.js";
+import { isMoving, steps, verdictOf } from "./journey-steps.js";
 import { choose } from "./orders.js";
+import { can } from "./state.js";
 import { short, statusText, waitsFor } from "./texts.js";
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 2 });
@@ -15,12 +16,21 @@ const timed = (text) => text.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/g, (moment) => st
 
 let chosen = null;
 let journey = null;
+let told = true;
 
 /** Reads the chosen order's journey again. */
 export const refreshJourney = calmly(load, () => 300);
 
 /** Something happened to an order: is it the chosen one? */
 export const touched = (id) => id !== null && id === chosen && refreshJourney();
+
+/** Where no event tells that something happened to the order, it is read again with the gauges while it may move. */
+export function suitJourney(system) {
+  told = can(system, "messages");
+  if (told || !journey) return;
+  if (isMoving(journey, { told }) && !(journey.order.settled && journey.rows.every(({ equal }) => equal))) refreshJourney();
+  else showJourney();
+}
 
 async function load() {
   const id = chosen;
@@ -53,7 +63,7 @@ function showJourney() {
     key: ({ what }) => what,
     create: () => row(["By whose record", "Expected", "Actual", "Verdict"]),
     update(child, one) {
-      const { tone, text } = verdictOf(one, journey);
+      const { tone, text } = verdictOf(one, journey, { told });
       [one.what, one.expected, one.actual, text].forEach((cell, index) => say(child.children[index], timed(cell)));
       mark(child.children[3], "data-tone", tone);
     },

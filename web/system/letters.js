@@ -1,6 +1,6 @@
 // The dead letters: why each was given up, and what an operator can do about it.
 
-import { call, get } from "./api.js";
+import { PATIENCE_MS, call, get } from "./api.js";
 import { $, act, calmly, list, make, mark, row, say, show } from "./dom.js";
 import { TOPICS } from "./state.js";
 import { figure, messageName, short, tried } from "./texts.js";
@@ -76,7 +76,7 @@ function update(child, letter) {
 
 const change = (button, path) =>
   act(button, $("letters-trouble"), async () => {
-    await call("POST", path, {});
+    await call("POST", path, {}, { timeout: PATIENCE_MS });
     await refreshLetters();
   });
 
@@ -104,7 +104,7 @@ $("discard-form").addEventListener("submit", async (event) => {
   event.preventDefault();
   const reason = $("discard-reason").value.trim();
   if (!reason) {
-    refuse("Give a reason: it is kept in the journal.");
+    refuse("Give a reason: it is kept.");
     $("discard-reason").focus();
     return;
   }

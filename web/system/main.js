@@ -1,16 +1,16 @@
 // The system page: events in, a state, and the views that show it.
 
-import { get } from "./api.js";
+import { PATIENCE_MS, get } from "./api.js";
 import { bookOne, compareLedgers, customers, isCrowded, prepare, setChain } from "./bookings.js";
 import { showComparison } from "./compare.js";
-import { $, calmly, list, make, mark, say, show } from "./dom.js";
+import { $, act, calmly, list, make, mark, say, show } from "./dom.js";
 import { guideRate, prepareGuide, showGuide, tickGuide } from "./guide.js";
-import { prepareJourney, refreshJourney, touched } from "./journey.js";
+import { prepareJourney, refreshJourney, suitJourney, touched } from "./journey.js";
 import { compareLetters, refreshLetters } from "./letters.js";
-import { orderChanged, refreshOrders, setCrowded, showOrders } from "./orders.js";
+import { orderChanged, refreshOrders, showOrders, suit } from "./orders.js";
 import { showPicture } from "./picture.js";
 import { run, showPipes } from "./pipes.js";
-import { initial, reduce } from "./state.js";
+import { can, initial, reduce } from "./state.js";
 import { follow } from "./stream.js";
 import { announcements, link, short, verdict } from "./texts.js";
 
@@ -51,11 +51,10 @@ function showAll(now) {
   mark($("verdict"), "data-tone", tone);
   say($("verdict-title"), title);
   say($("verdict-basis"), basis);
-  // Where an audit is paid for, it is made only when it is asked for.
-  $("verdict-now").hidden = (state.system?.platform ?? "standalone") === "standalone";
-  show($("differences"), tone === "unequal");
+  show($("differences"), tone === "unequal" && $("differences-list").children.length > 0);
   const live = state.system;
   if (live) {
+    showWhatItCan(live);
     setChain(live.rest_chain);
     show($("crowd"), live.skipped > 0);
   }
@@ -66,19 +65,23 @@ function showAll(now) {
   showOrders(now);
 }
 
-$("verdict-now").addEventListener("click", async ({ target }) => {
-  target.disabled = true;
-  try {
-    await get("operator/audit"); // the next gauges have the verdict
-  } catch (error) {
-    say($("verdict-basis"), error.message);
-  } finally {
-    target.disabled = false;
-  }
-});
+/** Parts that need what the system cannot do are not shown; others take their place. */
+function showWhatItCan(system) {
+  for (const part of document.querySelectorAll("[data-needs]")) show(part, can(system, part.dataset.needs));
+  for (const part of document.querySelectorAll("[data-lacks]")) show(part, !can(system, part.dataset.lacks));
+}
 
+// The next gauges have the verdict.
+$("verdict-now").addEventListener("click", () => act($("verdict-now"), $("verdict-trouble"), compare));
+
+async function compare() {
+  const { discrepancies } = await get("operator/audit", { timeout: PATIENCE_MS });
+  list($("differences-list"), discrepancies.slice(0, 20), { key: JSON.stringify, create: difference, update: () => {} });
+}
+
+/** Where a comparison is paid for, it is made only when it is asked for. */
 const refreshDifferences = calmly(async () => {
-  if (!state.system?.audit.differences) return;
+  if (!state.system?.audit.differences || !can(state.system, "free_reads")) return;
   try {
     const { discrepancies } = await get("operator/differences");
     list($("differences-list"), discrepancies.slice(0, 20), { key: JSON.stringify, create: difference, update: () => {} });
@@ -126,7 +129,8 @@ async function askForCustomer(id) {
 
 function onEvent(name, body) {
   if (name === "gauges") {
-    setCrowded(body.skipped > 0);
+    suit(body);
+    suitJourney(body);
     happens({ type: "gauges", body });
     compareLetters(body);
     if (body.audit.differences) refreshDifferences();

@@ -2,6 +2,7 @@
 
 import { get } from "./api.js";
 import { $, calmly, list, make, mark, row, say, show } from "./dom.js";
+import { can } from "./state.js";
 import { STATUSES, short, since, statusText, waitsFor } from "./texts.js";
 
 const PAGE = 12;
@@ -14,19 +15,35 @@ let next = null;
 let chosen = null;
 let loaded = false;
 let crowded = false;
+/** Whether everything may be read at any time, and again whenever something changes; `null` until that is known. */
+let free = null;
+let bookings = true;
 
 filter.append(make("option", { value: "waiting" }, "waiting first"), make("option", { value: "newest" }, "newest first"));
 for (const status of STATUSES) filter.append(make("option", { value: status }, statusText(status)));
 
-/** Reads the shown page again; a few times a second at most. */
-export const refreshOrders = calmly(load, () => (crowded ? 2_000 : 400));
+const read = calmly(load, () => (crowded ? 2_000 : 400));
 
-export const setCrowded = (now) => (crowded = now);
+/** Reads the shown page again; a few times a second at most. What is paid for is read only when it is chosen. */
+export const refreshOrders = () => free !== null && (free || filter.value === "waiting") && read();
+
+/** What is shown depends on what the system can do, and on how much happens. */
+export function suit(system) {
+  crowded = system.skipped > 0;
+  bookings = can(system, "bookings");
+  // No event tells when one of them moves on.
+  if (!can(system, "messages") && shown.some(({ settled: isSettled }) => !isSettled)) refreshOrders();
+  if (free === can(system, "free_reads")) return;
+  free = can(system, "free_reads");
+  say(filter.options[0], free ? "waiting first" : "waiting");
+  say(filter.options[1], free ? "newest first" : "all, in no order");
+  turn([""]);
+}
 
 async function load() {
   const asked = key();
   try {
-    const page = await read();
+    const page = await readPage();
     if (asked !== key()) return;
     shown = page.items;
     next = page.next;
@@ -41,7 +58,7 @@ async function load() {
 const key = () => `${filter.value} ${cursors.at(-1)}`;
 
 /** A page of orders. Those that wait are few or many; where they end, the newest of the others follow. */
-async function read() {
+async function readPage() {
   const after = cursors.at(-1);
   if (filter.value !== "waiting") {
     const status = filter.value === "newest" ? "" : `&status=${filter.value}`;
@@ -49,6 +66,7 @@ async function read() {
   }
   if (after.startsWith("settled ")) return settled(PAGE, after.slice("settled ".length));
   const waiting = await get(`operator/orders?settled=false&limit=${PAGE}${at(after)}`);
+  if (!free) return waiting;
   if (waiting.next || waiting.items.length === PAGE) return { ...waiting, next: waiting.next ?? "settled " };
   const others = await settled(PAGE - waiting.items.length, "");
   return { items: [...waiting.items, ...others.items], next: others.next };
@@ -81,7 +99,8 @@ export function showOrders(now) {
 }
 
 function empty() {
-  if (filter.value === "waiting" || filter.value === "newest") return "No orders yet. “Book one” makes the first.";
+  if (!free && filter.value === "waiting") return "No order waits.";
+  if (filter.value === "waiting" || filter.value === "newest") return bookings ? "No orders yet. “Book one” makes the first." : "No orders yet.";
   return `No order is ${statusText(filter.value)}.`;
 }
 
@@ -107,7 +126,7 @@ export function choose(id) {
 
 function turn(after) {
   cursors = after;
-  refreshOrders();
+  read();
 }
 
 filter.addEventListener("change", () => turn([""]));

@@ -1,9 +1,9 @@
 // The picture: the parts with their switches, the topics in words, and the same as a table.
 
-import { call } from "./api.js";
+import { PATIENCE_MS, call } from "./api.js";
 import { $, act, list, make, mark, row, say, show } from "./dom.js";
-import { CONSUMER, TOPICS, isBroken, isRunning, under } from "./state.js";
-import { MEANINGS, MODES, STRIPE, duty, figure, serviceName, switchText, topicLine, whole } from "./texts.js";
+import { CONSUMER, TOPICS, can, hasSwitch, isBroken, isRunning, under } from "./state.js";
+import { MEANINGS, MODES, STRIPE, duty, figure, known, serviceName, switchText, topicLine, whole } from "./texts.js";
 
 const picture = $("picture");
 const nodes = new Map([...picture.querySelectorAll("[data-node]")].map((node) => [node.dataset.node, node]));
@@ -31,7 +31,7 @@ mode.addEventListener("change", () =>
   }),
 );
 
-export const setService = (name, running) => call("PUT", `operator/services/${name}`, { running });
+export const setService = (name, running) => call("PUT", `operator/services/${name}`, { running }, { timeout: PATIENCE_MS });
 export const setMode = (value) => call("PUT", "operator/payment-provider", { mode: value });
 
 /** Shows a state. */
@@ -48,7 +48,7 @@ function showLane(topic, now) {
   const name = CONSUMER[topic];
   const running = isRunning(state.system, name);
   const gauge = state.system.topics[topic];
-  const line = topicLine(gauge, running);
+  const line = topicLine(gauge, running, can(state.system, "exact_counts"));
   const lane = lanes.get(topic);
   const label = lane.querySelector(".topic");
   say(label.querySelector(".waiting"), line.waiting);
@@ -61,6 +61,7 @@ function showLane(topic, now) {
   const node = nodes.get(name);
   mark(node, "data-stopped", running ? null : "");
   mark(node.querySelector(".switch"), "aria-checked", running);
+  show(node.querySelector(".switch-row"), hasSwitch(state.system, name));
   say(node.querySelector(".state"), switchText(state, name, now));
   say(node.querySelector(".duty"), duty(state.system, name));
 }
@@ -86,7 +87,7 @@ function updateRow(child, topic, now) {
   const gauge = state.system.topics[topic];
   const { waiting, in_flight: working, delayed, dead_lettered: dead, oldest_age_seconds: oldest, sent, finished } = gauge;
   const numbers = [waiting, working, delayed, dead].map(figure);
-  const age = under(gauge) && oldest !== null ? whole(oldest) : "–";
-  const cells = [topic, serviceName(name), switchText(state, name, now), ...numbers, age, figure(sent), figure(finished)];
+  const age = !under(gauge) ? "–" : oldest === null ? known(oldest) : whole(oldest);
+  const cells = [topic, serviceName(name), switchText(state, name, now), ...numbers, age, known(sent), known(finished)];
   cells.forEach((text, index) => say(child.children[index], text));
 }

@@ -15,11 +15,14 @@ export const CONSUMER = {
 /** Above this many, a topic's messages are drawn as a bar and a number. */
 export const MOST_DOTS = 40;
 
+/** What not every platform can do: a system says which of these it can. */
+export const can = (system, what) => system.capabilities.includes(what);
+
 /** Without a word from the server for this long the page is not live. Gauges are sent twice a second. */
 export const SILENCE_MS = 2_500;
 
-/** The same for a platform, which other than standalone gives gauges every 5 s. */
-export const silence = (platform) => (!platform || platform === "standalone" ? SILENCE_MS : 15_000);
+/** The same for a system that tells no messages, which gives gauges every 5 s, and for one of which nothing is known yet. */
+export const silence = (system) => (system && can(system, "messages") ? SILENCE_MS : 15_000);
 
 /**
  * `link`: `loading`, `live`, `reconnecting`, or `paused` while the page is hidden.
@@ -76,6 +79,9 @@ function provider(state, { name, mode }, now) {
 
 /** Whether the payment provider was told not to answer as it should. Stripe has no mode. */
 export const isBroken = ({ payment_provider: { mode } }) => mode !== null && mode !== "up";
+
+/** Whether the service can be started and stopped from here. */
+export const hasSwitch = (system, name) => name in system.services;
 
 export const isRunning = (system, name) => system.services[name]?.running ?? true;
 

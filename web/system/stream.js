@@ -17,7 +17,7 @@ export function follow({ onEvent, onOpen, onLost, onPaused }) {
   let retry = FIRST_RETRY_MS;
   let timer = 0;
   let silence = 0;
-  let platform = "aws"; // until the first gauges say which: they may take a while
+  let system = null; // until the first gauges: they may take a while
 
   function open() {
     close();
@@ -35,7 +35,7 @@ export function follow({ onEvent, onOpen, onLost, onPaused }) {
 
   function heard(name, data) {
     const body = JSON.parse(data);
-    platform = body.platform ?? platform;
+    if (name === "gauges") system = body;
     listen();
     onEvent(name, body);
   }
@@ -43,7 +43,7 @@ export function follow({ onEvent, onOpen, onLost, onPaused }) {
   // A server that hangs keeps its connections.
   function listen() {
     clearTimeout(silence);
-    silence = setTimeout(lost, silenceOf(platform));
+    silence = setTimeout(lost, silenceOf(system));
   }
 
   function lost() {

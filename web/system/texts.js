@@ -1,7 +1,7 @@
 // What the page says of the system. Pure: no DOM. Ages are in seconds, moments in milliseconds.
 
 import { words } from "../formats.js";
-import { CONSUMER, MOST_DOTS, TOPICS, isBroken, isRunning, orderCounts, under } from "./state.js";
+import { CONSUMER, MOST_DOTS, TOPICS, can, isBroken, isRunning, orderCounts, under } from "./state.js";
 
 const SERVICES = {
   "ticket-service": "Ticket Service",
@@ -47,6 +47,9 @@ const count = (number, one, many = `${one}s`) => `${figure(number)} ${number ===
 /** A number as the page writes it: `20,000`; `–` where the platform does not know it. */
 export const figure = (number) => number?.toLocaleString("en-GB") ?? "–";
 
+/** The same for a number that a platform may not count. */
+export const known = (number) => (number === null ? "unknown" : figure(number));
+
 /** The live indicator: its state as a word, and what is said beside it. */
 export function link({ link: state, asOf, system }, now) {
   const where = system ? ` · ${system.platform} ${system.version}` : "";
@@ -66,10 +69,15 @@ export function link({ link: state, asOf, system }, now) {
 /** The verdict: `{ tone: "equal" | "unequal" | "unknown", title, basis }`. */
 export function verdict({ system }, now) {
   if (!system) return { tone: "unknown", title: "Expected and actual are being compared", basis: "" };
-  const { differences, at } = system.audit;
+  const { differences, undecided = 0, checked: compared, at } = system.audit;
   const checked = at ? `Checked ${ago((now - Date.parse(at)) / 1000)}.` : "Not checked yet.";
-  const basis = `${orders(system.orders)} ${checked}`;
+  const counted = can(system, "free_reads") ? orders(system.orders) : at ? `${count(compared, "order")} compared.` : "";
+  const basis = `${counted} ${checked}`.trim();
   if (!at) return { tone: "unknown", title: "Expected and actual are not compared yet", basis };
+  if (!differences && undecided) {
+    const why = "Something moved while they were compared. Compare again when less is under way.";
+    return { tone: "unknown", title: `${count(undecided, "order or flight", "orders or flights")} could not be judged`, basis: `${why} ${basis}` };
+  }
   if (!differences) return { tone: "equal", title: "Expected = actual", basis };
   return { tone: "unequal", title: `Expected ≠ actual, ${count(differences, "difference")}`, basis };
 }
@@ -85,19 +93,23 @@ function orders(byStatus) {
   return `${count(all, "order")}: ${parts.join(", ")}.`;
 }
 
-/** A topic in words: `{ waiting, notes, dead, urgent }`: what waits, what else is worth a glance, what was given up. */
-export function topicLine(topic, running) {
+/**
+ * A topic in words: `{ waiting, notes, dead, urgent }`: what waits, what else is worth a glance, what was given up. Numbers
+ * that are not `exact` say so.
+ */
+export function topicLine(topic, running, exact = true) {
+  const counted = (number) => (exact || !number ? figure(number) : `about ${figure(number)}`);
   const { in_flight: working, delayed, dead_lettered: dead, oldest_age_seconds: oldest } = topic;
   const notes = [];
-  if (working) notes.push(`${figure(working)} in work`);
-  const later = `${figure(delayed)} to be tried again`;
+  if (working) notes.push(`${counted(working)} in work`);
+  const later = `${counted(delayed)} to be tried again`;
   const onlyLater = delayed > 0 && !topic.waiting;
   if (delayed && !onlyLater) notes.push(later);
   if (under(topic) && oldest >= 1) notes.push(`oldest ${whole(oldest)}`);
   return {
-    waiting: onlyLater ? later : `${figure(topic.waiting)} waiting`,
+    waiting: onlyLater ? later : `${counted(topic.waiting)} waiting`,
     notes: notes.join(" · "),
-    dead: dead ? `${figure(dead)} dead` : "",
+    dead: dead ? `${counted(dead)} dead` : "",
     urgent: under(topic) > 0 && (!running || oldest >= 5),
   };
 }
@@ -111,18 +123,22 @@ export function switchText(state, name, now) {
 
 /** What a part of the picture does at present, under its name. */
 export function duty(system, name) {
-  const sent = (topic) => system.topics[topic].finished;
+  const answered = (topic) => {
+    const { finished } = system.topics[topic];
+    return finished === null ? "answers are not counted" : `${figure(finished)} answered`;
+  };
   switch (name) {
     case "customers":
+      if (!can(system, "free_reads")) return "orders are not counted";
       return orderCounts(system.orders).all ? `${count(orderCounts(system.orders).all, "order")} accepted` : "no orders yet";
     case "order-updates":
       return "answers 202 at once";
     case "ticket-service":
-      return `${figure(sent("tickets"))} answered`;
+      return answered("tickets");
     case "billing-service":
-      return isBroken(system) ? "waits, and asks again" : `${figure(sent("billing"))} answered`;
+      return isBroken(system) ? "waits, and asks again" : answered("billing");
     case "email-service":
-      return `${figure(sent("email"))} answered`;
+      return answered("email");
     default:
       return "";
   }

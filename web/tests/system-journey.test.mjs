@@ -67,6 +67,10 @@ test("an unequal row is on its way only while something may change it", () => {
   assert.equal(verdictOf(row, { order: { settled: true }, messages: [] }).text, "≠");
   assert.equal(verdictOf(row, { order: { settled: true }, messages: [message("email", "send", "sent", 0)] }).text, "on its way");
   assert.equal(verdictOf({ ...row, equal: true }, { order, messages: [] }).text, "= equal");
+  // Where messages are not told, a mail may be under way for a minute.
+  const settled = { order: { settled: true, updated_at: at(0) }, messages: [] };
+  const untold = (seconds) => verdictOf(row, settled, { told: false, now: Date.parse(at(seconds)) }).text;
+  assert.deepEqual([untold(59), untold(60)], ["on its way", "≠"]);
 });
 
 test("names, ids and spans are short", () => {

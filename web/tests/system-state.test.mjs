@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 const { SILENCE_MS, silence, drawn, initial, orderCounts, reduce } = await import("../system/state.js");
-const { announcements, link, topicLine, verdict } = await import("../system/texts.js");
-const { gauges, topic } = await import("./system.mjs");
+const { announcements, duty, known, link, topicLine, verdict } = await import("../system/texts.js");
+const { AWS, awsTopic, gauges, topic } = await import("./system.mjs");
 
 const T0 = Date.parse("2030-01-01T12:00:00Z");
 const after = (...events) => events.reduce((state, [event, at]) => reduce(state, event, at), initial());
@@ -24,9 +24,10 @@ test("a lost connection keeps what was known, and says how old it is", () => {
 
 test("gauges come often enough that silence is not mistaken for a loss", () => assert.ok(SILENCE_MS > 2 * 500));
 
-test("a platform whose gauges come every 5 s may be silent for longer", () => {
-  assert.equal(silence("standalone"), SILENCE_MS);
-  assert.ok(silence("aws") > 2 * 5_000);
+test("a system that tells no messages may be silent for longer, and so may one of which nothing is known", () => {
+  assert.equal(silence(gauges()), SILENCE_MS);
+  assert.ok(silence(gauges(AWS)) > 2 * 5_000);
+  assert.ok(silence(null) > 2 * 5_000);
 });
 
 test("a service is stopped since the moment that the page saw it stop", () => {
@@ -66,6 +67,27 @@ test("the verdict says what it is based on", () => {
   const two = gauges({ audit: { differences: 2, checked: 77, at: "2030-01-01T12:00:00Z" } });
   assert.equal(at(two).title, "Expected ≠ actual, 2 differences");
   assert.equal(at(gauges({ orders: {} })).basis, "No orders yet. Checked 1 s ago.");
+});
+
+test("where comparing is paid for, the verdict says what was compared, and no count that nobody made", () => {
+  const at = (audit) => verdict(after([shown(gauges({ ...AWS, audit })), T0]), T0 + 1_200);
+  const never = { differences: 0, checked: 0, at: null };
+  assert.deepEqual(at(never), { tone: "unknown", title: "Expected and actual are not compared yet", basis: "Not checked yet." });
+  const equal = { differences: 0, checked: 12, at: "2030-01-01T12:00:00Z" };
+  assert.deepEqual(at(equal), { tone: "equal", title: "Expected = actual", basis: "12 orders compared. Checked 1 s ago." });
+  const open = at({ ...equal, undecided: 1 });
+  assert.deepEqual([open.tone, open.title], ["unknown", "1 order or flight could not be judged"]);
+  assert.equal(at({ ...equal, differences: 2, undecided: 1 }).tone, "unequal");
+});
+
+test("a number that is not known is not shown as 0, and one that is not exact says so", () => {
+  assert.deepEqual([known(null), known(0), known(1_000)], ["unknown", "0", "1,000"]);
+  const system = gauges({ ...AWS, topics: { ...gauges().topics, tickets: awsTopic({ waiting: 3 }) } });
+  assert.equal(duty(system, "ticket-service"), "answers are not counted");
+  assert.equal(duty(system, "customers"), "orders are not counted");
+  const line = topicLine(awsTopic({ waiting: 3, in_flight: 2, dead_lettered: 1 }), true, false);
+  assert.deepEqual(line, { waiting: "about 3 waiting", notes: "about 2 in work", dead: "about 1 dead", urgent: false });
+  assert.equal(topicLine(awsTopic({}), true, false).waiting, "0 waiting");
 });
 
 test("a topic says what waits, what is tried again, and its oldest message", () => {

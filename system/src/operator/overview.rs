@@ -11,19 +11,21 @@ use serde::{Serialize, Serializer};
 use super::Operator;
 use super::switches::ServiceState;
 use crate::verdict::Verdict;
-use crate::view::{Provider, ProviderMode, TopicState};
+use crate::view::{Capability, Provider, ProviderMode, TopicState};
 
 /// The system at one moment.
 #[derive(Debug, Serialize)]
 pub(super) struct Overview {
     version: &'static str,
     platform: &'static str,
+    capabilities: Vec<Capability>,
     process: Process,
     services: BTreeMap<&'static str, ServiceState>,
     payment_provider: ProviderName,
     topics: Topics,
+    /// `None` where counting them is paid for.
     #[serde(serialize_with = "by_status")]
-    orders: Vec<(Status, u64)>,
+    orders: Option<Vec<(Status, u64)>>,
     audit: Verdict,
     rest_chain: bool,
 }
@@ -70,6 +72,7 @@ impl Overview {
         Ok(Self {
             version: env!("CARGO_PKG_VERSION"),
             platform: view.platform(),
+            capabilities: operator.capabilities(),
             process: Process {
                 id: std::process::id(),
                 started_at: view.journal().map(|journal| journal.started_at()),
@@ -77,14 +80,15 @@ impl Overview {
             services: services.into_iter().flatten().collect(),
             payment_provider: ProviderName::of(view.provider()),
             topics: Topics::of(view.topics().await?),
-            orders: if view.reads_freely() { view.orders_by_status().await? } else { Vec::new() },
+            orders: if view.reads_freely() { Some(view.orders_by_status().await?) } else { None },
             audit: operator.verdicts.verdict().await?,
-            rest_chain: operator.rest_chain,
+            rest_chain: operator.beside.rest_chain,
         })
     }
 }
 
 /// Only the statuses that occur.
-fn by_status<S: Serializer>(orders: &[(Status, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+fn by_status<S: Serializer>(orders: &Option<Vec<(Status, u64)>>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Some(orders) = orders else { return serializer.serialize_none() };
     serializer.collect_map(orders.iter().filter(|(_, count)| *count > 0).copied())
 }

@@ -4,6 +4,7 @@
 //! What a platform may lack is an `Option`: switches, a simulated provider, a history of its messages, what is kept on this
 //! machine alone.
 
+pub mod capability;
 pub mod dead_letter;
 pub mod paging;
 pub mod provider;
@@ -23,6 +24,7 @@ use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use serde::{Deserialize, Serialize};
 
+pub use self::capability::Capability;
 pub use self::dead_letter::{DeadLetter, LetterId};
 pub use self::paging::{Page, PageError, Paged};
 pub use self::provider::{LedgerEntry, Provider, ProviderMode, SimulatedProvider};
@@ -44,6 +46,11 @@ pub trait View: Send + Sync {
 
     /// Whether everything may be read at any time. Where that is paid for, the orders are not counted.
     fn reads_freely(&self) -> bool {
+        true
+    }
+
+    /// Whether the counts of the topics are exact; else they are approximate, and may be late.
+    fn counts_exactly(&self) -> bool {
         true
     }
 
