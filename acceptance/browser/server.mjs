@@ -1,4 +1,5 @@
-// The server under test: the binary `bookings`, on a free port, with a data directory of its own.
+// The server under test: the binary `bookings`, on a free port, with a data directory of its own, or another program that
+// serves the system page.
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -28,7 +29,22 @@ export async function startServer({ directory, port = 0, more = [], env = {}, fl
     await writeFile(file, JSON.stringify(flights));
     options.push("--flights", file);
   }
-  const child = spawn(BINARY, ["serve", ...options], { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
+  const remove = () => rm(directory, { recursive: true, force: true });
+  const server = await startProgram(BINARY, ["serve", ...options], env).catch(async (error) => {
+    await remove();
+    throw error;
+  });
+  const stop = async () => {
+    await server.end("SIGTERM");
+    await remove();
+  };
+  const run = (service, running) => server.send("PUT", `/operator/services/${service}`, { running });
+  return { ...server, directory, run, stop };
+}
+
+/** Starts a program that says where it listens: `{ url, read, send, end }` of it, as of `startServer`. */
+export async function startProgram(binary, options, env = {}) {
+  const child = spawn(binary, options, { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...env } });
   const exited = new Promise((resolve) => child.once("exit", resolve).once("error", resolve));
   let log = "";
   child.stderr.on("data", (text) => (log += text));
@@ -36,16 +52,12 @@ export async function startServer({ directory, port = 0, more = [], env = {}, fl
     child.kill(signal);
     await exited;
   };
-  const stop = async () => {
-    await end("SIGTERM");
-    await rm(directory, { recursive: true, force: true });
-  };
   try {
     const [line] = await Promise.race([
       once(createInterface(child.stdout), "line", { signal: AbortSignal.timeout(START_MS) }),
       exited.then(() => Promise.reject(new Error("it ended"))),
     ]);
-    const url = line.match(/^listening on (\S+)$/)[1];
+    const url = line.match(/^listening on (http:\/\/[^/\s]+)\S*$/)[1];
     const read = async (path) => (await fetch(url + path)).json();
     const send = async (method, path, body) => {
       const headers = { "Content-Type": "application/json" };
@@ -53,10 +65,9 @@ export async function startServer({ directory, port = 0, more = [], env = {}, fl
       if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
       return { status: answer.status, content: await answer.json() };
     };
-    const run = (service, running) => send("PUT", `/operator/services/${service}`, { running });
-    return { url, directory, read, run, send, end, stop };
+    return { url, read, send, end };
   } catch (error) {
-    await stop();
-    throw new Error(`${BINARY} did not start\n${log}`, { cause: error });
+    await end("SIGTERM");
+    throw new Error(`${binary} did not start\n${log}`, { cause: error });
   }
 }

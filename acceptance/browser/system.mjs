@@ -32,7 +32,7 @@ export async function book(server) {
 export const setMode = (server, mode) => server.send("PUT", "/operator/payment-provider", { mode });
 
 /** Opens the system page; `font` is the reader's default font size in pixels. */
-export async function openSystem(test, server, { width = 1280, height = 900, scheme = "light", still = false, font } = {}) {
+export async function openSystem(test, server, { width = 1280, height = 900, scheme = "light", still = false, font, platform = "standalone" } = {}) {
   const page = await openPage(test, { width, height, font });
   const system = new SystemPage(page);
   await page.emulateMediaFeatures([
@@ -40,7 +40,7 @@ export async function openSystem(test, server, { width = 1280, height = 900, sch
     { name: "prefers-reduced-motion", value: still ? "reduce" : "no-preference" },
   ]);
   await page.goto(`${server.url}/system`);
-  await system.isLive();
+  await system.isLive(platform);
   return system;
 }
 
@@ -75,7 +75,7 @@ export class SystemPage {
     return within(seconds, async () => assert.match(await this.text(selector), pattern));
   }
 
-  isLive = () => this.sees("#link-text", /^Live · standalone/);
+  isLive = (platform = "standalone") => this.sees("#link-text", new RegExp(`^Live · ${platform} \\d`));
 
   /** The name of a figure of `chain` or `topics`. */
   figure = (system, name) => this.text(`#${system} [data-figure="${name}"]`);
