@@ -71,8 +71,13 @@ function showWhatItCan(system) {
   for (const part of document.querySelectorAll("[data-lacks]")) show(part, !can(system, part.dataset.lacks));
 }
 
-// The next gauges have the verdict.
-$("verdict-now").addEventListener("click", () => act($("verdict-now"), $("verdict-trouble"), compare));
+// The gauges that have the verdict may take a while.
+$("verdict-now").addEventListener("click", () =>
+  act($("verdict-now"), $("verdict-trouble"), async () => {
+    await compare();
+    onEvent("gauges", { skipped: 0, ...(await get("operator/system")) });
+  }),
+);
 
 async function compare() {
   const { discrepancies } = await get("operator/audit", { timeout: PATIENCE_MS });

@@ -92,6 +92,7 @@ test("the topics, their counts that are not exact, and what is not counted at al
 
 test("an order waits while billing is stopped, has its journey, and is equal once it is done", async (context) => {
   const system = await open(context);
+  context.after(() => operator.send("PUT", "/operator/services/billing-service", { running: true }));
   await system.page.locator('[data-node="billing-service"] .switch').click();
   await within(A_LOOK, async () => {
     assert.equal(await system.isOn("billing-service"), false);
