@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::counters::{Counters, Counts};
+use crate::jobs::{Undone, Worked, Write, store_error};
 use crate::log::Log;
 use crate::workers::{Bell, Workers};
 use crate::writer::{Ask, Hook, Job, Writer};
@@ -166,7 +167,7 @@ impl Database {
         write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
         let (answer, answered) = oneshot::channel();
-        let mut job = Box::new(Write { write: Some(write), undone, wrote: None, answer });
+        let mut job = Box::new(Write::new(write, undone, answer));
         match here::connection(self.0.number) {
             Some(connection) => {
                 let _ = job.run(&connection);
@@ -308,98 +309,6 @@ fn tune(connection: &Connection, statements: usize) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(drop)
 }
 
-/// A record that does not decode is unreadable; every other error may be temporary.
-fn store_error(error: &rusqlite::Error) -> StoreError {
-    match error {
-        rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
-            StoreError::unreadable(error)
-        }
-        _ => StoreError::unavailable(error),
-    }
-}
-
 fn ended() -> StoreError {
     StoreError::unavailable("the database is closed")
-}
-
-/// The answer to work that has ended within the group in progress.
-struct Worked<T> {
-    output: T,
-    /// Whether a group failed before this one.
-    failed: bool,
-    answer: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<T: Send> Job for Worked<T> {
-    fn run(&mut self, _: &Connection) -> rusqlite::Result<()> {
-        Ok(())
-    }
-
-    fn finish(self: Box<Self>, committed: Result<(), &str>) {
-        let answer = match committed {
-            Ok(()) if self.failed => Err(StoreError::unavailable("a group was not committed")),
-            Ok(()) => Ok(self.output),
-            Err(reason) => Err(StoreError::unavailable(reason)),
-        };
-        let _ = self.answer.send(answer);
-    }
-}
-
-/// How a write that fails is undone, without the others of its group.
-#[derive(Clone, Copy)]
-enum Undone {
-    /// It is one statement.
-    ByItself,
-    WithASavepoint,
-}
-
-impl Undone {
-    fn run<T>(
-        self,
-        connection: &Connection,
-        write: impl FnOnce() -> rusqlite::Result<T>,
-    ) -> rusqlite::Result<T> {
-        match self {
-            Self::ByItself => write(),
-            Self::WithASavepoint => here::atomically(connection, write),
-        }
-    }
-}
-
-struct Write<F, T> {
-    write: Option<F>,
-    undone: Undone,
-    wrote: Option<Result<T, StoreError>>,
-    answer: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<F, T> Job for Write<F, T>
-where
-    F: FnOnce(&Connection) -> rusqlite::Result<T> + Send,
-    T: Send,
-{
-    fn run(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let Some(write) = self.write.take() else {
-            return Ok(());
-        };
-        match self.undone.run(connection, || write(connection)) {
-            Ok(value) => {
-                self.wrote = Some(Ok(value));
-                Ok(())
-            }
-            Err(error) => {
-                self.wrote = Some(Err(store_error(&error)));
-                Err(error)
-            }
-        }
-    }
-
-    fn finish(self: Box<Self>, committed: Result<(), &str>) {
-        let answer = match (committed, self.wrote) {
-            (Ok(()), Some(wrote)) => wrote,
-            (Ok(()), None) => Err(StoreError::unavailable("the write panicked")),
-            (Err(reason), _) => Err(StoreError::unavailable(reason)),
-        };
-        let _ = self.answer.send(answer);
-    }
 }

@@ -14,6 +14,7 @@
 mod counters;
 mod database;
 mod here;
+mod jobs;
 mod log;
 mod statements;
 mod workers;

@@ -28,6 +28,8 @@ struct State {
     /// How many commits were begun, and how many of them have ended.
     begun: u64,
     ended: u64,
+    /// How many wait for a commit under way.
+    waiting: u32,
 }
 
 impl ChangedOrders {
@@ -48,7 +50,10 @@ impl ChangedOrders {
             state.too_many = true;
         }
         state.ended = state.begun;
-        self.committed.notify_all();
+        // To wake nobody is a call of the system too.
+        if state.waiting > 0 {
+            self.committed.notify_all();
+        }
     }
 
     /// Takes the orders; `None` if there were too many, or a commit hangs.
@@ -56,10 +61,12 @@ impl ChangedOrders {
     /// To be called within a read transaction that has read something. Then a commit that it sees had begun before, so
     /// this waits for its end: every change that the transaction sees is taken by this call, or was by one before.
     pub(super) fn take(&self) -> Option<BTreeSet<OrderId>> {
-        let state = lock(&self.state);
+        let mut state = lock(&self.state);
         let begun = state.begun;
+        state.waiting += 1;
         let waited = self.committed.wait_timeout_while(state, LONGEST_COMMIT, |state| state.ended < begun);
         let (mut state, waited) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
         let orders = std::mem::take(&mut state.orders);
         let too_many = std::mem::take(&mut state.too_many);
         drop(state);

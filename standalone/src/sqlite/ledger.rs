@@ -76,7 +76,7 @@ impl SqliteProvider {
             if account != before {
                 let sql = "UPDATE ledger SET body = ?2 WHERE id = ?1 RETURNING order_id";
                 let order = connection.row(sql, params![id, Json(&account)], |row| row.get(0))?;
-                order.map(OrderId::from_bytes).into_iter().for_each(|order| notes.changed(order));
+                order.map(OrderId::stored).into_iter().for_each(|order| notes.changed(order));
             }
             Ok(answer)
         })
