@@ -154,10 +154,11 @@ async fn work_that_panics_is_undone_in_its_last_write_and_answered_with_an_error
     let within = database.clone();
     let panicking = database.within(async move {
         within.join(|connection| insert(connection, "a, before")).await.unwrap();
-        let _ = within.join(|connection| -> rusqlite::Result<()> {
+        let panicking = within.join(|connection| -> rusqlite::Result<()> {
             insert(connection, "b, panicking")?;
             panic!("as asked")
         });
+        let _ = panicking.await;
     });
     let later = database.within(async {});
     assert!(panicking.await.is_err());
