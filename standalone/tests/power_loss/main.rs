@@ -56,7 +56,7 @@ fn entries(root: &Path) -> Entries {
 #[ignore = "a minute of power losses: `.ci/run` runs it"]
 async fn after_a_power_loss_every_booking_that_was_answered_is_there_and_settles() {
     let seed = setting("POWER_SEED").unwrap_or_else(|| OsEntropy.below(u64::MAX));
-    let (cuts, bookings) = (setting("POWER_CUTS").unwrap_or(6), setting("POWER_BOOKINGS").unwrap_or(900));
+    let (cuts, bookings) = (setting("POWER_CUTS").unwrap_or(6), setting("POWER_BOOKINGS").unwrap_or(1800));
     let began = Instant::now();
     let run = Run::with(bookings).await;
     let positions = Positions::of(&run.recording);
