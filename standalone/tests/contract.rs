@@ -20,7 +20,10 @@ use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use standalone::sqlite::mailbox::Mailbox;
 use standalone::sqlite::topics::{Finished, SqliteTopics};
-use standalone::sqlite::{self, database::Database};
+use standalone::sqlite::{
+    self,
+    database::{Database, FILE},
+};
 use system::view::Page;
 use tempfile::TempDir;
 
@@ -219,6 +222,31 @@ mod topics {
                 .collect::<Vec<_>>(),
             [("kept", 1)]
         );
+    }
+
+    #[tokio::test]
+    async fn a_message_whose_finish_fails_is_redelivered_though_its_group_is_committed() {
+        let (ends, directory) = fresh().await;
+        // The database refuses one answer. The write is undone alone.
+        let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON messages WHEN NEW.body = 'refused'
+                       BEGIN SELECT RAISE(ABORT, 'as asked'); END;";
+        rusqlite::Connection::open(directory.path().join(FILE)).unwrap().execute_batch(trigger).unwrap();
+        let message = |body: &str| Outgoing {
+            topic: Topic::Email,
+            body: body.to_owned(),
+            delay: Duration::ZERO,
+            dead_letter: None,
+            about: None,
+        };
+        ends.send(vec![message("kept")]).await;
+        let received = ends.receive(Topic::Email, 10).await;
+        let finished = Finished::of(Topic::Email, &received[0]).unwrap();
+        let finished = Finished { messages: vec![message("refused")], ..finished };
+        assert!(ends.topics.finish(Topic::Email, vec![finished], ends.topics.attempt()).await.is_err());
+        ends.pass(VISIBILITY).await;
+        let again = ends.receive(Topic::Email, 10).await;
+        let again: Vec<_> = again.iter().map(|one| (one.body.as_str(), one.receive_count)).collect();
+        assert_eq!(again, [("kept", 2)]);
     }
 
     #[tokio::test]

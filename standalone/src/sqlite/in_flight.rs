@@ -37,9 +37,14 @@ impl InFlight {
         self.before.push((id, before));
     }
 
+    /// That receive of a message, if it has not ended.
+    pub(super) fn of(&self, id: i64, count: u32) -> Option<Receive> {
+        self.receives.get(&id).filter(|receive| receive.count == count).copied()
+    }
+
     /// A message is in flight no longer; answers its receive. `None` if that receive has ended before.
     pub(super) fn end(&mut self, id: i64, count: u32) -> Option<Receive> {
-        let receive = *self.receives.get(&id).filter(|receive| receive.count == count)?;
+        let receive = self.of(id, count)?;
         let before = self.put(id, None);
         self.before.push((id, before));
         Some(receive)

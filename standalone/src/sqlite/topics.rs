@@ -127,6 +127,10 @@ impl SqliteTopics {
                 ends.push(finish_one(connection, &wait_list, finished, now, &mut rows)?);
             }
             // Noted at the end, since a write that fails is undone.
+            for Finished { receipt, .. } in &batch {
+                lock(&wait_list.in_flight).end(receipt.id, receipt.receive_count);
+                wait_list.landed(receipt.id);
+            }
             lock(&wait_list.sent).extend(rows);
             let mut recovery = lock(&wait_list.recovery);
             for finished in &batch {
@@ -309,8 +313,7 @@ fn finish_one(
     sent: &mut Vec<Row>,
 ) -> rusqlite::Result<End> {
     let Finished { receipt: Receipt { id, receive_count }, messages, redeliver, .. } = finished;
-    let receive = lock(&wait_list.in_flight).end(*id, *receive_count);
-    wait_list.landed(*id);
+    let receive = lock(&wait_list.in_flight).of(*id, *receive_count);
     if *redeliver {
         let Some(Receive { topic, count, letter, .. }) = receive else { return Ok(End::OfAnother) };
         if count >= MAX_RECEIVE_COUNT {
