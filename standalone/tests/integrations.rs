@@ -151,7 +151,7 @@ async fn a_confirmed_customer_whose_address_takes_no_mail_is_a_difference() {
     let output = bookings().args(["audit", "--data"]).arg(&data).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(!output.status.success() && said.contains("advice: reach the customer"), "{said}");
-    // Cancelled it is done with: nobody waits at the airport.
+    // Cancelled it is done with: no one waits at the airport.
     http.cancel(&id).await;
     http.settled(&id).await;
     http.at_rest().await;
@@ -189,8 +189,8 @@ async fn the_command_finds_refunds_that_failed_later() {
     let (_, said, _) = ask(stripe.url(), KEY, &["--json"]);
     let json: Value = serde_json::from_str(&said).unwrap();
     assert_eq!((&json["refunds"], &json["discrepancies"][0]["booking_id"]), (&json!(1), &json!(id)));
-    let nobody = "http://127.0.0.1:9";
-    for (url, key) in [(stripe.url(), ""), (nobody, KEY)] {
+    let no_one = "http://127.0.0.1:9";
+    for (url, key) in [(stripe.url(), ""), (no_one, KEY)] {
         let (status, said, error) = ask(url, key, &[]);
         assert_eq!((status, &*said), (Some(2), ""), "{error}");
         assert!(error.starts_with("error: ") && !error.contains(KEY), "{error}");

@@ -17,7 +17,7 @@ use tracing::warn;
 use crate::audit::{Audit, Discrepancy, Tally};
 use crate::view::{Changed, View, Watched};
 
-/// A verdict that is asked for is kept for so long, and one that nobody asks for.
+/// A verdict that is asked for is kept for so long, and one that no one asks for.
 const LOOK: Pace = Pace { asked: Duration::from_millis(500), unasked: Duration::from_secs(5), share: 10 };
 
 /// The same of full audits.
@@ -125,7 +125,7 @@ impl Verdicts {
         Self(Arc::new(Inner { view, clock, last, times, kept, full }))
     }
 
-    /// Keeps the verdict fresh in the background, also while nobody asks, until `ended` changes. Where a platform does not
+    /// Keeps the verdict fresh in the background, also while no one asks, until `ended` changes. Where a platform does not
     /// know what changes, it does nothing.
     pub async fn keep_fresh(self, mut ended: watch::Receiver<()>) {
         if self.0.view.watched().is_none() {

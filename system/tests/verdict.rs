@@ -217,7 +217,7 @@ async fn orders_that_wait_are_not_read_again_until_time_may_make_them_differ() {
     let (memory, verdicts, _end) = watched((0..1_000).map(|number| pending(number, 0, 1))).await;
     read_in(&memory, &verdicts, 1).await;
     assert_eq!(read_in(&memory, &verdicts, 2).await, 0);
-    // The message of one is lost, and nobody tells.
+    // The message of one is lost, and no one tells.
     memory.state().cases.insert(id(3), pending(3, 0, 0));
     memory.clock.advance(Duration::from_secs(180));
     becomes(&verdicts, 1).await;

@@ -69,7 +69,7 @@ test("the verdict says what it is based on", () => {
   assert.equal(at(gauges({ orders: {} })).basis, "No orders yet. Checked 1 s ago.");
 });
 
-test("where comparing is paid for, the verdict says what was compared, and no count that nobody made", () => {
+test("where comparing is paid for, the verdict says what was compared, and no count that no one made", () => {
   const at = (audit) => verdict(after([shown(gauges({ ...AWS, audit })), T0]), T0 + 1_200);
   const never = { differences: 0, checked: 0, at: null };
   assert.deepEqual(at(never), { tone: "unknown", title: "Expected and actual are not compared yet", basis: "Not checked yet." });

@@ -157,7 +157,7 @@ impl Setup {
             .without_time()
             .with_writer(write.clone())
             .with_filter(filter_fn(move |event| is_logged(event.target(), *event.level(), level)));
-        // A line that cannot be written fails nothing: there is nobody to tell.
+        // A line that cannot be written fails nothing: there is no one to tell.
         let emf = Emf::new(namespace, move |line: &str| drop(writeln!(write.make_writer(), "{line}")));
         Ok(tracing_subscriber::registry().with(logs).with(emf))
     }

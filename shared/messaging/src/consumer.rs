@@ -253,7 +253,7 @@ impl<S: Service> Consumer<S> {
             }
         }
         metrics::time(metrics::OLDEST_WAIT, oldest, Some(("Topic", S::Message::TOPIC.name())));
-        // Whoever takes the parts ends after this does.
+        // What takes the parts ends after this does.
         let _ = parts.send(verdicts);
 
         // In an order that a replay repeats.

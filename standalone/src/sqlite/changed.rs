@@ -50,7 +50,7 @@ impl ChangedOrders {
             state.too_many = true;
         }
         state.ended = state.begun;
-        // To wake nobody is a call of the system too.
+        // To wake no one is a call of the system too.
         if state.waiting > 0 {
             self.committed.notify_all();
         }

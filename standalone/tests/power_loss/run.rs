@@ -83,7 +83,7 @@ impl Run {
                 None => fs::create_dir(path).unwrap(),
             }
         }
-        // The index of the WAL is shared memory, which nobody syncs: anything may be in its file.
+        // The index of the WAL is shared memory, which no one syncs: anything may be in its file.
         let index = root.join(DATA).join(format!("{FILE}-shm"));
         if rng.bool() && root.join(DATA).is_dir() {
             fs::write(index, std::iter::repeat_with(|| rng.u8(..)).take(32 * 1024).collect::<Vec<_>>())

@@ -72,7 +72,7 @@ impl Tally {
     }
 
     /// The orders that must be looked at although they did not change: those that time alone may have made different, and
-    /// some of those that differ, since a difference may be mended where nobody tells of it.
+    /// some of those that differ, since a difference may be mended where no one tells of it.
     pub fn due(&self, now: Timestamp) -> BTreeSet<OrderId> {
         let overlooked = self.waiting.iter().take_while(|(at, _)| *at <= now).map(|(_, id)| *id);
         overlooked.chain(self.differing.keys().copied().take(DIFFERING)).collect()
