@@ -12,12 +12,12 @@ use email_service::mail::Mail;
 use email_service::mailer::{Mailer, MailerError};
 use email_service::service::{EmailService, Loaded};
 use email_service::store::MailStore;
-use email_service_contract::Inbox;
+use email_service_contract::{Arrived, Inbox, a_mail};
 use mailparse::{MailHeaderMap, parse_mail};
 use messaging::clock::{Clock, ManualClock};
 use messaging::consumer::{Outcome, Service};
 use protocol::event::Event;
-use protocol::flight::{FlightId, SeatCount};
+use protocol::flight::{FlightId, Route, SeatCount, TimeZoneName};
 use protocol::ids::OrderId;
 use protocol::messages::{EmailCommand, Notice, NoticeOutcome};
 use protocol::passenger::{EmailAddress, Passenger, PassengerName};
@@ -86,14 +86,8 @@ fn order() -> OrderId {
     OrderId::from_bytes([7; 16])
 }
 
-fn mail(subject: &str, body: &str) -> Mail {
-    let to = EmailAddress::parse("ada@example.com").unwrap();
-    let (subject, body) = (subject.to_owned(), body.to_owned());
-    Mail { to, subject, body, link: None, html: None, calendar: None }
-}
-
 fn plain() -> Mail {
-    mail("Your booking", "Dear Ada,\n\nit is booked.\n")
+    Mail { order: order(), ..a_mail("ada@example.com") }
 }
 
 #[async_trait]
@@ -105,15 +99,13 @@ impl Mailer for Post {
 
 #[async_trait]
 impl Inbox for Post {
-    async fn mails(&self, address: &EmailAddress) -> Vec<Mail> {
+    async fn mails(&self, address: &EmailAddress) -> Vec<Arrived> {
         let taken = self.server.taken().into_iter();
         let taken = taken.filter(|taken| taken.to == [format!("<{address}>")]);
         let read = taken.map(|taken| {
             let parsed = parse_mail(taken.text.as_bytes()).unwrap();
             let subject = parsed.headers.get_first_value("Subject").unwrap();
-            // SMTP ends a text with line breaks of its own.
-            let body = format!("{}\n", parsed.get_body().unwrap().replace("\r\n", "\n").trim_end());
-            Mail { to: address.clone(), subject, body, link: None, html: None, calendar: None }
+            Arrived { subject, text: texts(&taken.text)[0].1.clone() }
         });
         read.collect()
     }
@@ -183,7 +175,8 @@ async fn a_mail_says_when_it_was_sent_from_whom_and_which_it_is_and_a_copy_is_ke
     assert_eq!(header("Date"), "Fri, 15 Jan 2027 08:00:00 +0000");
     assert!(header("Message-ID").starts_with(&format!("<{}.", order())), "{}", header("Message-ID"));
     let copies = post.mailbox.sent(&Page::default()).await.unwrap().items;
-    assert_eq!(copies[0].mail, plain());
+    let (copy, mail) = (&copies[0], plain());
+    assert_eq!((&copy.to, &copy.subject, &copy.body), (mail.to(), &mail.subject(), &mail.text()));
 }
 
 #[tokio::test]
@@ -279,14 +272,13 @@ async fn an_address_that_does_not_exist_gets_no_other_mail_until_it_is_lifted() 
     assert!(matches!(post.send(&plain()).await, Err(MailerError::Undeliverable(_))));
     let asked = post.server.commands().len();
     let other = OrderId::from_bytes([8; 16]);
-    let to = |address| Mail { to: EmailAddress::parse(address).unwrap(), ..plain() };
     for address in ["ada@example.com", "Ada@Example.com"] {
-        let error = post.mailer.send(other, NoticeOutcome::Rejected, &to(address)).await.unwrap_err();
+        let error = post.mailer.send(other, NoticeOutcome::Rejected, &a_mail(address)).await.unwrap_err();
         assert!(matches!(error, MailerError::Undeliverable(_)), "{error}");
         assert!(error.to_string().contains("2027-01-15") && !error.to_string().contains('@'), "{error}");
     }
     assert_eq!(post.server.commands().len(), asked, "the server is not asked");
-    post.mailer.send(other, NoticeOutcome::Rejected, &to("bob@example.com")).await.unwrap();
+    post.mailer.send(other, NoticeOutcome::Rejected, &a_mail("bob@example.com")).await.unwrap();
 
     // As docs/SECURITY.md says, on a server that does not run.
     post.mailbox.database.close();
@@ -451,16 +443,19 @@ async fn nothing_that_a_customer_writes_becomes_a_header_a_recipient_or_a_comman
     ] {
         assert!(PassengerName::parse(name).is_err(), "the border lets no line break in");
     }
-    // A line break in a subject or a body stays there.
+    // A line break in what an operator writes stays in the text.
     let post = Post::start().await;
     let evil = "Ada\r\nBcc: eve@example.com\r\n\r\n.\r\nMAIL FROM:<eve@example.com>\r\n.\r\n..";
-    post.send(&mail(evil, evil)).await.unwrap();
+    let route = Route { from: evil.to_owned(), to: evil.to_owned(), time_zone: TimeZoneName::default() };
+    let mail = Mail { notice: Notice { route: Some(route), ..plain().notice }, ..plain() };
+    assert!(mail.text().contains(evil));
+    post.send(&mail).await.unwrap();
     let taken = post.server.taken();
     assert_eq!(taken.len(), 1);
     assert_eq!(taken[0].to, ["<ada@example.com>"]);
     let parsed = parse_mail(taken[0].text.as_bytes()).unwrap();
     assert!(parsed.headers.get_first_value("Bcc").is_none(), "{}", taken[0].text);
-    assert_eq!(parsed.get_body().unwrap().trim_end(), evil, "to the letter");
+    assert_eq!(texts(&taken[0].text)[0].1, mail.text().replace("\r\n", "\n"), "to the letter");
     assert!(!post.server.commands().iter().any(|command| command.contains("eve@")));
 }
 
@@ -499,10 +494,10 @@ async fn a_confirmed_booking_arrives_as_a_text_a_page_and_an_entry_for_a_calenda
     post.send(&mail).await.unwrap();
     let [text, page, entry] = <[_; 3]>::try_from(texts(&post.server.taken()[0].text)).unwrap();
     assert_eq!(text, ("text/plain".to_owned(), mail.text()));
-    assert_eq!(page, ("text/html".to_owned(), mail.html.unwrap()));
+    assert_eq!(page, ("text/html".to_owned(), mail.html()));
     // SMTP ends a text with line breaks of its own.
     let lines = |text: &str| text.trim_end().replace("\r\n", "\n");
-    assert_eq!((entry.0.as_str(), lines(&entry.1)), ("text/calendar", lines(&mail.calendar.unwrap())));
+    assert_eq!((entry.0.as_str(), lines(&entry.1)), ("text/calendar", lines(&mail.calendar().unwrap())));
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ impl Unwritable {
 }
 
 impl Mail {
-    /// The message: the text, the same as a page, and the calendar's entry, each if the mail has it. Its id names the
+    /// The message: the text, the same as a page, and the calendar's entry if the mail has one. Its id names the
     /// order and the outcome, so a program that gets it twice can tell.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ impl Mail {
     ) -> Result<Vec<u8>, Unwritable> {
         let millis = u64::try_from(date.as_millis()).unwrap_or_default();
         let from: lettre::Address = from.as_str().parse().map_err(Unwritable::because)?;
-        let to: lettre::Address = self.to.as_str().parse().map_err(Unwritable::because)?;
+        let to: lettre::Address = self.to().as_str().parse().map_err(Unwritable::because)?;
         let step = outcome.step();
         let head = Message::builder()
             .message_id(Some(format!("<{order}.{step}@{}>", from.domain())))
@@ -47,18 +47,15 @@ impl Mail {
             .from(from.into())
             .to(to.into())
             // A subject is one line, also if a customer's text is in it.
-            .subject(self.subject.replace(char::is_control, " "));
+            .subject(self.subject().replace(char::is_control, " "));
         let text = SinglePart::plain(self.text());
         // Named by the order rather than at random: a mail that is sent twice is twice the same.
         let part = |kind: &str| format!("{kind}-{step}-{order}");
-        let Some(html) = self.html.clone() else {
-            return Ok(head.singlepart(text).map_err(Unwritable::because)?.formatted());
-        };
         let texts = MultiPart::alternative()
             .boundary(part("texts"))
             .singlepart(text)
-            .singlepart(SinglePart::html(html));
-        let all = match self.calendar.clone() {
+            .singlepart(SinglePart::html(self.html()));
+        let all = match self.calendar() {
             None => texts,
             Some(entry) => {
                 let kind = ContentType::parse("text/calendar; charset=utf-8; method=PUBLISH");

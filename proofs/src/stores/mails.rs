@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::Client;
 use email_service::mail::Mail;
 use email_service::mailer::{Mailer, MailerError};
 use email_service::store::{Delivery, MailStore};
-use email_service_contract::Inbox;
+use email_service_contract::{Arrived, Inbox};
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
@@ -119,12 +119,11 @@ impl Mailer for Memory {
 
 #[async_trait]
 impl Inbox for Memory {
-    async fn mails(&self, address: &EmailAddress) -> Vec<Mail> {
+    async fn mails(&self, address: &EmailAddress) -> Vec<Arrived> {
         let delivered = self.contents().mails.mailbox;
-        delivered
-            .iter()
-            .map(|delivered| (*delivered.mail).clone())
-            .filter(|mail| mail.to == *address)
+        let arrived = delivered.iter().filter(|delivered| delivered.mail.to() == address);
+        arrived
+            .map(|delivered| Arrived { subject: delivered.mail.subject(), text: delivered.mail.text() })
             .collect()
     }
 }

@@ -173,7 +173,7 @@ impl Sending {
         if self.kept.has(order, outcome).await.map_err(away)? {
             return Ok(Begun::SentBefore);
         }
-        if let Some(since) = self.kept.undeliverable_since(&mail.to).await.map_err(away)? {
+        if let Some(since) = self.kept.undeliverable_since(mail.to()).await.map_err(away)? {
             let reason = format!("since {since} its address is known as undeliverable");
             return Err(MailerError::Undeliverable(reason));
         }
@@ -182,7 +182,7 @@ impl Sending {
         let turn =
             turns.acquire_owned().await.map_err(|error| MailerError::Unavailable(error.to_string()))?;
         if let Some(limit) = &self.limit {
-            limit.take(&mail.to).await?;
+            limit.take(mail.to()).await?;
         }
         let (sending, mail) = (self.clone(), mail.clone());
         tokio::spawn(async move {
@@ -208,7 +208,7 @@ impl Sending {
             Err(Refused::ForNow(reason)) => claim.end(Err(MailerError::Unavailable(reason)), false),
             Err(Refused::ThisMail(reason)) => claim.end(Err(MailerError::Undeliverable(reason)), true),
             Err(Refused::NoSuchAddress(reason)) => {
-                if let Err(error) = self.kept.remember_undeliverable(&mail.to, &reason).await {
+                if let Err(error) = self.kept.remember_undeliverable(mail.to(), &reason).await {
                     warn!(order_id = %order, %error, "order {order}: its address was not remembered");
                 }
                 claim.end(Err(MailerError::Undeliverable(reason)), true);
@@ -220,8 +220,11 @@ impl Sending {
         let undeliverable = |reason: String| MailerError::Undeliverable(reason);
         let message = mail.message(order, outcome, &self.smtp.from, self.clock.now());
         let message = message.map_err(|error| undeliverable(error.to_string()))?;
-        let to =
-            mail.to.as_str().parse().map_err(|_| undeliverable("its address is none in SMTP".to_owned()))?;
+        let to = mail
+            .to()
+            .as_str()
+            .parse()
+            .map_err(|_| undeliverable("its address is none in SMTP".to_owned()))?;
         Ok(Parcel { to, message })
     }
 }

@@ -1,23 +1,50 @@
-//! The mailbox: mail is kept here instead of being delivered, or, with SMTP, after it was sent. Beside it, the addresses
-//! that do not exist.
+//! The mailbox: mail is kept here instead of being delivered, or, with SMTP, after it was sent. It is kept as facts, and its
+//! text is made when it is read. Beside it, the addresses that do not exist.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use email_service::mail::Mail;
+use email_service::mail::{Mail, with_link};
 use email_service::mailer::{Mailer, MailerError};
 use messaging::clock::Clock;
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use protocol::manage::ManageLinks;
-use protocol::messages::NoticeOutcome;
+use protocol::messages::{Notice, NoticeOutcome};
 use protocol::passenger::EmailAddress;
 use protocol::time::Timestamp;
 use rusqlite::{Connection, params};
+use serde::{Deserialize, Serialize};
 use system::view::{Page, PageError, Paged, SentMail};
 
 use super::database::Database;
 use super::{Json, Statements, paging};
+
+/// What is kept of a mail.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Kept {
+    /// What it told, and since when that is so.
+    Facts { notice: Notice, at: Timestamp },
+    /// Its text, as versions before kept it.
+    Text { to: EmailAddress, subject: String, body: String },
+}
+
+impl Kept {
+    /// To whom, the subject and the text.
+    fn texts(self, order: OrderId, links: Option<&ManageLinks>) -> (EmailAddress, String, String) {
+        match self {
+            Self::Facts { notice, at } => {
+                let mail = Mail::compose(order, &notice, links, at);
+                (mail.to().clone(), mail.subject(), mail.text())
+            }
+            Self::Text { to, subject, body } => {
+                let body = links.map_or(body.clone(), |links| with_link(&body, &links.link(order)));
+                (to, subject, body)
+            }
+        }
+    }
+}
 
 /// Mails in a table: one for each order and outcome.
 pub struct Mailbox {
@@ -39,10 +66,9 @@ impl Mailbox {
             connection.rows(sql, params![before, limit + 1], |row| {
                 let (booking_id, sent_at) = (row.get(0)?, row.get(2)?);
                 let (booking_id, sent_at) = (OrderId::stored(booking_id), Timestamp::from_millis(sent_at));
-                let (Json(outcome), Json::<Mail>(kept)) = (row.get(1)?, row.get(3)?);
-                let link = links.as_ref().map(|links| links.link(booking_id));
-                let body = Mail { link, ..kept.clone() }.text();
-                let mail = SentMail { booking_id, outcome, sent_at, mail: Mail { body, ..kept } };
+                let (Json(outcome), Json::<Kept>(kept)) = (row.get(1)?, row.get(3)?);
+                let (to, subject, body) = kept.texts(booking_id, links.as_ref());
+                let mail = SentMail { booking_id, outcome, sent_at, to, subject, body };
                 Ok((row.get::<_, i64>(4)?, mail))
             })
         };
@@ -80,7 +106,7 @@ impl Mailbox {
         let now = self.clock.now().as_millis();
         let write =
             move |connection: &Connection| connection.change(sql, params![address, now, answer]).map(drop);
-        self.database.write_one(write).await
+        self.database.write_lightly(write).await
     }
 }
 
@@ -88,13 +114,13 @@ impl Mailbox {
 impl Mailer for Mailbox {
     /// Unlike SES it knows which mails it has sent, so mail is exactly once here.
     async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
-        let (mail, now) = (mail.clone(), self.clock.now());
+        let (kept, now) = (Kept::Facts { notice: mail.notice.clone(), at: mail.at }, self.clock.now());
         let sql = "INSERT INTO mailbox (order_id, outcome, sent_at, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
         let write = move |connection: &Connection| {
             connection
-                .change(sql, params![order.as_bytes(), Json(&outcome), now.as_millis(), Json(&mail)])
+                .change(sql, params![order.as_bytes(), Json(&outcome), now.as_millis(), Json(&kept)])
                 .map(drop)
         };
-        self.database.write_one(write).await.map_err(|error| MailerError::Unavailable(error.to_string()))
+        self.database.write_lightly(write).await.map_err(|error| MailerError::Unavailable(error.to_string()))
     }
 }

@@ -16,10 +16,10 @@ use std::collections::BTreeSet;
 use async_trait::async_trait;
 use billing_service::provider::ProviderName;
 use booking_gateway::order::{Order, Status};
-use email_service::mail::Mail;
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
+use protocol::passenger::EmailAddress;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use serde::{Deserialize, Serialize};
@@ -172,7 +172,10 @@ pub struct SentMail {
     pub outcome: NoticeOutcome,
     /// When it was sent.
     pub sent_at: Timestamp,
-    /// The mail.
-    #[serde(flatten)]
-    pub mail: Mail,
+    /// To whom.
+    pub to: EmailAddress,
+    /// One line.
+    pub subject: String,
+    /// All of its text.
+    pub body: String,
 }

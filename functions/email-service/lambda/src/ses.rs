@@ -86,11 +86,11 @@ impl Mailer for SesMailer {
             .message(order, outcome, &self.options.sender, self.options.clock.now())
             .map_err(|error| MailerError::Undeliverable(error.to_string()))?;
         if let Some(limit) = &self.options.limit
-            && !mail.to.as_str().to_ascii_lowercase().ends_with(SIMULATOR)
+            && !mail.to().as_str().to_ascii_lowercase().ends_with(SIMULATOR)
         {
-            limit.take(&mail.to).await?;
+            limit.take(mail.to()).await?;
         }
-        self.send_to(mail.to.as_str(), message).await.map_err(|error| {
+        self.send_to(mail.to().as_str(), message).await.map_err(|error| {
             // SES answers this for an invalid address. Other errors pass, or an operator fixes them.
             let undeliverable = error.code() == Some("InvalidParameterValue");
             // Not its message, which quotes addresses.
@@ -112,6 +112,7 @@ mod tests {
     use aws_sdk_ses::operation::send_raw_email::SendRawEmailOutput;
     use aws_smithy_mocks::{mock, mock_client};
     use email_service::limit::{Counted, MailCounter, MailboxHour};
+    use email_service_contract::a_mail;
     use messaging::clock::SystemClock;
     use messaging::store::StoreError;
 
@@ -124,12 +125,6 @@ mod tests {
         async fn count(&self, _: MailboxHour, _: NonZeroU32) -> Result<Counted, StoreError> {
             Ok(Counted::Full)
         }
-    }
-
-    fn mail(address: &str) -> Mail {
-        let (subject, body) = ("Your booking".to_owned(), "is confirmed".to_owned());
-        let to = EmailAddress::parse(address).unwrap();
-        Mail { to, subject, body, link: None, html: None, calendar: None }
     }
 
     fn options(limit: Option<MailLimit>) -> Options {
@@ -150,7 +145,7 @@ mod tests {
             ("ada@example.com", true),
             ("ada@evilsimulator.amazonses.com", true),
         ] {
-            let mail = mail(address);
+            let mail = a_mail(address);
             let sent = mailer.send(OrderId::from_bytes([7; 16]), NoticeOutcome::Confirmed, &mail).await;
             assert_eq!(matches!(sent, Err(MailerError::Limited(_))), limited, "{address}: {sent:?}");
         }
@@ -163,7 +158,7 @@ mod tests {
         });
         let options = options(None);
         let mailer = SesMailer { client: mock_client!(aws_sdk_ses, [&rule]), options };
-        let mail = mail("ada@example.com");
+        let mail = a_mail("ada@example.com");
         mailer.send(OrderId::from_bytes([7; 16]), NoticeOutcome::Confirmed, &mail).await.unwrap_err()
     }
 
