@@ -115,7 +115,7 @@ fn a_hop(bencher: Bencher<'_, '_>) {
             topics.send(vec![command()]).await;
             let received = topics.receive(Topic::Tickets, 10, Duration::from_secs(30)).await;
             let finished = received.iter().filter_map(|one| Finished::of(Topic::Tickets, one));
-            topics.finish(Topic::Tickets, finished.collect(), topics.attempt()).await.unwrap();
+            topics.finish(Topic::Tickets, finished.collect()).await.unwrap();
         });
         stage.runtime.block_on(hop).unwrap();
     });

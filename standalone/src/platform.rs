@@ -88,7 +88,7 @@ impl Platform {
         entropy: Arc<dyn Entropy>,
         options: PlatformOptions,
     ) -> Result<Self, PlatformError> {
-        topics.requeue_in_flight().await?;
+        topics.begin().await?;
         let simulated = Arc::new(SqliteProvider::open(database.clone()).await?);
         let PlatformOptions { deadlines, integrations, public_url, limits } = options;
         let (providers, simulated) = integrations.payments.providers(simulated, &clock)?;
@@ -157,7 +157,7 @@ impl Platform {
             switch.send_replace(Running::Ending);
         }
         while self.pollers.join_next().await.is_some() {}
-        if let Err(error) = self.topics.requeue_undelivered().await {
+        if let Err(error) = self.topics.end().await {
             warn!(%error, "messages that were received at the last moment count as received");
         }
         let database = self.database.clone();
@@ -169,7 +169,7 @@ async fn within_groups(State(database): State<Database>, request: Request, next:
     if request.method().is_safe() {
         return next.run(request).await;
     }
-    match database.within(next.run(request)).await {
+    match database.within(database.attempt(next.run(request))).await.flatten() {
         Ok(response) => response,
         Err(error) => {
             error!(%error, "a request was not carried out");

@@ -2,7 +2,7 @@
 //! the messages that are handled.
 //!
 //! The pollers run on the writing thread: what a handler writes, its answers and its acknowledgement are in one commit,
-//! and need no change of threads.
+//! and need no change of threads. If a group is not committed, they begin anew: what they have in hand may be undone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +27,9 @@ const TIME: Duration = Duration::from_secs(25);
 
 /// After how long the messages of a batch are redelivered if they were neither acknowledged nor failed.
 const VISIBILITY: Duration = Duration::from_secs(30);
+
+/// How long a poller pauses after a group that was not committed.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The state of a topic's switch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,29 +70,35 @@ pub fn start(
 async fn poll(consumer: Arc<dyn Consume>, topics: SqliteTopics, mut running: watch::Receiver<Running>) {
     loop {
         let state = *running.borrow_and_update();
-        let batch = match state {
+        match state {
             Running::Ending => return,
             Running::No => {
                 if running.changed().await.is_err() {
                     return;
                 }
-                continue;
             }
-            Running::Yes => tokio::select! {
-                batch = topics.receive(consumer.topic(), BATCH, VISIBILITY) => batch,
-                _ = running.changed() => continue,
-            },
-        };
-        consume(consumer.as_ref(), &topics, batch).await;
+            Running::Yes => {
+                let receive = async {
+                    let batch = tokio::select! {
+                        batch = topics.receive(consumer.topic(), BATCH, VISIBILITY) => batch,
+                        _ = running.changed() => return,
+                    };
+                    consume(consumer.as_ref(), &topics, batch).await;
+                };
+                if let Err(error) = topics.attempt(receive).await {
+                    warn!(%error, "what was received of {} will be redelivered", consumer.topic());
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
     }
 }
 
 async fn consume(consumer: &dyn Consume, topics: &SqliteTopics, batch: Vec<Delivery>) {
     let topic = consumer.topic();
-    let attempt = topics.attempt();
     let see = |delivery: &Delivery| Message::read(topic, &delivery.body, Phase::Received);
     let seen: Vec<_> = batch.iter().map(see).collect();
-    topics.record(&seen);
+    topics.received(&seen);
     let (mut finished, records) = poison::take(batch, seen);
     let (batch, seen): (Vec<_>, Vec<_>) = records.into_iter().unzip();
     let Decision { messages, redeliver } = consumer.decide(&batch, TIME).await;
@@ -104,7 +113,7 @@ async fn consume(consumer: &dyn Consume, topics: &SqliteTopics, batch: Vec<Deliv
     }));
     // The answers are sent and the messages acknowledged in one commit. If it fails, nothing happened: every
     // message is redelivered after its visibility timeout, and its service answers from its record.
-    if let Err(error) = topics.finish(topic, finished, attempt).await {
+    if let Err(error) = topics.finish(topic, finished).await {
         warn!(%error, "a batch of {topic} could not be finished; it will be redelivered");
     }
 }

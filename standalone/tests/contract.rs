@@ -8,14 +8,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use email_service::mail::Mail;
 use email_service::mailer::{Mailer, MailerError};
-use email_service_contract::Inbox;
+use email_service_contract::{Arrived, Inbox, a_mail};
 use messaging::clock::{Clock, ManualClock};
 use messaging::consumer::Delivery;
 use messaging::topics::{Outgoing, SendError, Topics};
 use messaging_contract::{BothEnds, VISIBILITY};
 use protocol::ids::OrderId;
+use protocol::manage::{ManageLinks, ManageSecrets, PublicUrl};
 use protocol::messages::NoticeOutcome;
 use protocol::passenger::EmailAddress;
+use protocol::secret::Secret;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use standalone::sqlite::mailbox::Mailbox;
@@ -64,9 +66,10 @@ mod mailer {
 
     #[async_trait]
     impl Inbox for Seen {
-        async fn mails(&self, address: &EmailAddress) -> Vec<Mail> {
+        async fn mails(&self, address: &EmailAddress) -> Vec<Arrived> {
             let sent = self.0.sent(&Page::default()).await.unwrap().items;
-            sent.into_iter().map(|sent| sent.mail).filter(|mail| mail.to == *address).collect()
+            let arrived = sent.into_iter().filter(|sent| sent.to == *address);
+            arrived.map(|sent| Arrived { subject: sent.subject, text: sent.body }).collect()
         }
     }
 
@@ -76,6 +79,36 @@ mod mailer {
     }
 
     email_service_contract::mailer_contract!(fresh);
+
+    #[tokio::test]
+    async fn a_mail_is_kept_without_its_link_in_any_form_and_shown_with_it() {
+        let (Seen(mailbox), directory) = fresh().await;
+        let secret = Secret::new(b"a secret of more than thirty-two bytes").unwrap();
+        let secrets = ManageSecrets { current: secret, previous: None };
+        let url = PublicUrl::parse("https://tickets.example.com/").unwrap();
+        let mailbox = Mailbox { links: Some(ManageLinks { url, secrets }), ..mailbox };
+        let mail = a_mail("ada@example.com");
+        let link = mailbox.links.as_ref().unwrap().link(mail.order);
+        let mail = Mail { link: Some(link.clone()), ..mail };
+        mailbox.send(mail.order, NoticeOutcome::Confirmed, &mail).await.unwrap();
+        let file = rusqlite::Connection::open(directory.path().join(FILE)).unwrap();
+        let body: String = file.query_row("SELECT body FROM mailbox", [], |row| row.get(0)).unwrap();
+        assert!(!body.contains("tickets.example.com") && !body.contains(link.rsplit('/').next().unwrap()));
+        assert_eq!(mailbox.sent(&Page::default()).await.unwrap().items[0].body, mail.text());
+    }
+
+    #[tokio::test]
+    async fn a_mail_that_a_version_before_has_kept_as_text_is_shown() {
+        let (Seen(mailbox), _kept) = fresh().await;
+        let text = r#"{"to": "ada@example.com", "subject": "A subject", "body": "A text\n"}"#;
+        let sql =
+            "INSERT INTO mailbox (order_id, outcome, sent_at, body) VALUES (?1, '\"confirmed\"', 0, ?2)";
+        let write =
+            mailbox.database.write(move |connection| connection.execute(sql, (&[7; 16], text)).map(drop));
+        write.await.unwrap();
+        let arrived = Seen(mailbox).mails(&EmailAddress::parse("ada@example.com").unwrap()).await;
+        assert_eq!(arrived, [Arrived { subject: "A subject".to_owned(), text: "A text\n".to_owned() }]);
+    }
 
     #[tokio::test]
     async fn a_mail_that_is_sent_again_arrives_once() {
@@ -114,15 +147,12 @@ mod topics {
         }
 
         async fn acknowledge(&self, topic: Topic, delivery: &Delivery) {
-            self.topics
-                .finish(topic, vec![Finished::of(topic, delivery).unwrap()], self.topics.attempt())
-                .await
-                .unwrap();
+            self.topics.finish(topic, vec![Finished::of(topic, delivery).unwrap()]).await.unwrap();
         }
 
         async fn redeliver(&self, topic: Topic, delivery: &Delivery) {
             let failed = Finished { redeliver: true, ..Finished::of(topic, delivery).unwrap() };
-            self.topics.finish(topic, vec![failed], self.topics.attempt()).await.unwrap();
+            self.topics.finish(topic, vec![failed]).await.unwrap();
             self.pass(Duration::from_secs(1)).await;
         }
 
@@ -241,8 +271,9 @@ mod topics {
         ends.send(vec![message("kept")]).await;
         let received = ends.receive(Topic::Email, 10).await;
         let finished = Finished::of(Topic::Email, &received[0]).unwrap();
-        let finished = Finished { messages: vec![message("refused")], ..finished };
-        assert!(ends.topics.finish(Topic::Email, vec![finished], ends.topics.attempt()).await.is_err());
+        let refused = Outgoing { delay: Duration::from_secs(1), ..message("refused") };
+        let finished = Finished { messages: vec![refused], ..finished };
+        assert!(ends.topics.finish(Topic::Email, vec![finished]).await.is_err());
         ends.pass(VISIBILITY).await;
         let again = ends.receive(Topic::Email, 10).await;
         let again: Vec<_> = again.iter().map(|one| (one.body.as_str(), one.receive_count)).collect();

@@ -25,7 +25,7 @@ const TOPIC: Topic = Topic::Billing;
 
 async fn finish(topics: &SqliteTopics, batch: &[Delivery]) {
     let batch = batch.iter().filter_map(|delivery| Finished::of(TOPIC, delivery)).collect();
-    topics.finish(TOPIC, batch, topics.attempt()).await.unwrap();
+    topics.finish(TOPIC, batch).await.unwrap();
 }
 
 fn message(body: &str, delay: Duration) -> Outgoing {
@@ -35,7 +35,7 @@ fn message(body: &str, delay: Duration) -> Outgoing {
 /// A process that has started on that directory.
 async fn started(directory: &Path, clock: Arc<dyn Clock>) -> (Database, SqliteTopics) {
     let (database, topics) = sqlite::open(directory, clock).unwrap();
-    topics.requeue_in_flight().await.unwrap();
+    topics.begin().await.unwrap();
     (database, topics)
 }
 
@@ -218,7 +218,7 @@ async fn a_delayed_or_failed_message_waits_no_longer_when_the_clock_is_set_back(
     let failed = receive(&topics, 1).await;
     let failed = failed.iter().filter_map(|delivery| Finished::of(TOPIC, delivery));
     let failed = failed.map(|finished| Finished { redeliver: true, ..finished }).collect();
-    topics.finish(TOPIC, failed, topics.attempt()).await.unwrap();
+    topics.finish(TOPIC, failed).await.unwrap();
     topics.send(vec![message("delayed", Duration::from_millis(500))]).await;
     clock.set_back(AN_HOUR);
     for expected in ["delayed", "failed"] {

@@ -49,6 +49,9 @@ struct Inner {
 /// need no bound: each occupies a thread of the runtime.
 const SCANS: usize = 4;
 
+/// In bytes: twice what a checkpoint begins with.
+const LONGEST_LOG: i64 = 64 << 20;
+
 static NUMBERS: AtomicU64 = AtomicU64::new(0);
 
 impl Database {
@@ -73,6 +76,8 @@ impl Database {
         // A commit is on disk before it is answered.
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "cache_size", -16 * 1024)?;
+        // A long read keeps the log from being copied, and it grows; afterwards it gives its space back.
+        connection.pragma_update(None, "journal_size_limit", LONGEST_LOG)?;
 
         let (asks, requests) = channel();
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
@@ -103,34 +108,27 @@ impl Database {
     /// Does `work` on the writing thread, within groups: its writes and reads need no change of threads, and it sees what
     /// the group in progress has written. Its timers and connections are those of the runtime of the caller.
     ///
-    /// **Crash contract:** it is answered after the commit of the group in which it ended. If a group that was
-    /// committed while it was done failed, the answer is an error; whether its other groups are on disk is unknown, as
-    /// after a crash. Dropping the future ends the work where it waits.
+    /// **Crash contract:** it is answered after the commit of the group in which it ended; an error says that this group is
+    /// not on disk. Dropping the future ends the work where it waits.
     ///
     /// # Errors
-    /// A group failed meanwhile, the work panicked, or the database is closed.
+    /// The group was not committed, the work panicked, or the database is closed.
     pub fn within<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
         let (answer, answered) = oneshot::channel();
-        let (failures, runtime) = (self.0.failures.clone(), Handle::current());
-        let mut done = Box::pin(async move {
-            let before = failures.load(Ordering::Acquire);
-            let output = work.await;
-            // The group in progress counts with its own outcome.
-            let failed = failures.load(Ordering::Acquire) != before;
-            (output, failed)
-        });
+        let runtime = Handle::current();
+        let mut work = Box::pin(work);
         let mut answer = Some(answer);
         let work = poll_fn(move |context| {
             let _entered = runtime.enter();
             if answer.as_mut().is_none_or(|answer| answer.poll_closed(context).is_ready()) {
                 return Poll::Ready(());
             }
-            let Poll::Ready((output, failed)) = done.as_mut().poll(context) else { return Poll::Pending };
+            let Poll::Ready(output) = work.as_mut().poll(context) else { return Poll::Pending };
             if let Some(answer) = answer.take() {
-                here::answer_later(Box::new(Worked { output, failed, answer }));
+                here::answer_later(Box::new(Worked { output, answer }));
             }
             Poll::Ready(())
         });
@@ -138,10 +136,33 @@ impl Database {
         async move { answered.await.unwrap_or_else(|_| Err(ended())) }
     }
 
-    /// How many groups could not be committed so far. Work that joins groups with [`Database::join`] compares it with the
-    /// count at its start, before it relies on what it has written.
-    pub fn failures(&self) -> u64 {
-        self.0.failures.load(Ordering::Acquire)
+    /// Does `work`, as long as every group is committed that is run meanwhile. Work that joins groups needs this: it goes on
+    /// before what it has written is committed.
+    ///
+    /// **Crash contract:** once a group was not committed, the work ends where it waits, as if the process had died there:
+    /// nothing that it would do because of what was undone is done.
+    ///
+    /// # Errors
+    /// A group was not committed.
+    pub fn attempt<T, W: Future<Output = T> + Send>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, W> {
+        let failures = self.0.failures.clone();
+        let mut before = None;
+        let mut work = Box::pin(work);
+        poll_fn(move |context| {
+            let now = failures.load(Ordering::Acquire);
+            if *before.get_or_insert(now) != now {
+                return Poll::Ready(Err(StoreError::unavailable("a group was not committed")));
+            }
+            work.as_mut().poll(context).map(Ok)
+        })
+    }
+
+    /// Whether this runs on the writing thread, within a group.
+    pub fn is_within(&self) -> bool {
+        here::connection(self.0.number).is_some()
     }
 
     /// Hands a write to the next group at once; the answer comes with its commit. The write takes
@@ -153,12 +174,13 @@ impl Database {
         self.write_as(Undone::WithASavepoint, write)
     }
 
-    /// As [`Database::write`], for a write that makes one change at most: SQLite undoes a statement that fails by itself.
-    pub fn write_one<T: Send + 'static>(
+    /// As [`Database::write`], without the cost of a savepoint: if it fails after it has changed something, its group is not
+    /// committed. For one statement, and for what fails then only if the disk does.
+    pub fn write_lightly<T: Send + 'static>(
         &self,
         write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
-        self.write_as(Undone::ByItself, write)
+        self.write_as(Undone::WithItsGroup, write)
     }
 
     fn write_as<T: Send + 'static>(
@@ -178,29 +200,14 @@ impl Database {
         async move { answered.await.unwrap_or_else(|_| Err(ended())) }
     }
 
-    /// As [`Database::write`]; but from [`Database::within`], the answer comes at once, and the write is committed with the
-    /// group in progress. Only for what is answered within that group: nothing outside may be done because of the answer
+    /// As [`Database::write_lightly`]; but from [`Database::within`], the answer comes at once, and the write is committed with
+    /// the group in progress. Only for what is answered within that group: nothing outside may be done because of the answer
     /// before the commit.
     pub fn join<T: Send + 'static>(
         &self,
         write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
-        self.join_as(Undone::WithASavepoint, write)
-    }
-
-    /// As [`Database::join`], for a write that makes one change at most.
-    pub fn join_one<T: Send + 'static>(
-        &self,
-        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
-        self.join_as(Undone::ByItself, write)
-    }
-
-    fn join_as<T: Send + 'static>(
-        &self,
-        undone: Undone,
-        write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
+        let undone = Undone::WithItsGroup;
         match here::connection(self.0.number) {
             Some(connection) => {
                 let wrote = undone.run(&connection, || write(&connection));

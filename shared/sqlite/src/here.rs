@@ -57,27 +57,72 @@ pub(crate) fn answer_later(job: Box<dyn Job>) {
     });
 }
 
+/// The group in progress cannot be committed.
+fn cannot_commit(reason: rusqlite::Error) {
+    HERE.with_borrow_mut(|here| {
+        if let Some(here) = here {
+            here.broken.get_or_insert(reason);
+        }
+    });
+}
+
+/// Whether nothing more is to be written in the group in progress.
+fn is_broken() -> bool {
+    HERE.with_borrow(|here| here.as_ref().is_some_and(|here| here.broken.is_some()))
+}
+
 /// Runs one write of a group: on an error or a panic it alone is undone. The panic is the caller's.
 pub(crate) fn atomically<T>(
     connection: &Connection,
     write: impl FnOnce() -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    let not_undone = |error| {
-        HERE.with_borrow_mut(|here| {
-            if let Some(here) = here {
-                here.broken = Some(error);
-            }
-        });
-    };
-    connection.change("SAVEPOINT write", [])?;
-    let ran: Result<_, Box<dyn Any + Send>> = catch_unwind(AssertUnwindSafe(write));
-    if !matches!(ran, Ok(Ok(_)))
-        && let Err(error) = connection.change("ROLLBACK TO write", [])
-    {
-        not_undone(error);
+    in_a_transaction(connection, || {
+        connection.change("SAVEPOINT write", [])?;
+        let ran: Result<_, Box<dyn Any + Send>> = catch_unwind(AssertUnwindSafe(write));
+        if !matches!(ran, Ok(Ok(_)))
+            && let Err(error) = connection.change("ROLLBACK TO write", [])
+        {
+            cannot_commit(error);
+        }
+        if let Err(error) = connection.change("RELEASE write", []) {
+            cannot_commit(error);
+        }
+        ran.unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
+/// Runs one write of a group: after an error or a panic, the group is not committed if the write has changed something. The
+/// panic is the caller's.
+pub(crate) fn or_no_group<T>(
+    connection: &Connection,
+    write: impl FnOnce() -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    in_a_transaction(connection, || {
+        let before = connection.total_changes();
+        let ran: Result<_, Box<dyn Any + Send>> = catch_unwind(AssertUnwindSafe(write));
+        if !matches!(ran, Ok(Ok(_))) && connection.total_changes() != before {
+            cannot_commit(error("a write of it failed half-way"));
+        }
+        ran.unwrap_or_else(|panic| resume_unwind(panic))
+    })
+}
+
+/// Runs a write unless the group is lost. SQLite ends a transaction by itself where a disk fails: what would be written after
+/// that would be committed alone.
+fn in_a_transaction<T>(
+    connection: &Connection,
+    write: impl FnOnce() -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    if is_broken() {
+        return Err(error("its group cannot be committed"));
     }
-    if let Err(error) = connection.change("RELEASE write", []) {
-        not_undone(error);
+    let wrote = write();
+    if connection.is_autocommit() {
+        cannot_commit(error("its transaction has ended"));
     }
-    ran.unwrap_or_else(|panic| resume_unwind(panic))
+    wrote
+}
+
+fn error(reason: &'static str) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(reason.into())
 }

@@ -10,8 +10,6 @@ use crate::writer::Job;
 /// The answer to work that has ended within the group in progress.
 pub(crate) struct Worked<T> {
     pub(crate) output: T,
-    /// Whether a group failed before this one.
-    pub(crate) failed: bool,
     pub(crate) answer: oneshot::Sender<Result<T, StoreError>>,
 }
 
@@ -22,7 +20,6 @@ impl<T: Send> Job for Worked<T> {
 
     fn finish(self: Box<Self>, committed: Result<(), &str>) {
         let answer = match committed {
-            Ok(()) if self.failed => Err(StoreError::unavailable("a group was not committed")),
             Ok(()) => Ok(self.output),
             Err(reason) => Err(StoreError::unavailable(reason)),
         };
@@ -30,12 +27,13 @@ impl<T: Send> Job for Worked<T> {
     }
 }
 
-/// How a write that fails is undone, without the others of its group.
+/// How a write that fails is undone.
 #[derive(Clone, Copy)]
 pub(crate) enum Undone {
-    /// It is one statement.
-    ByItself,
+    /// Without the others of its group.
     WithASavepoint,
+    /// With its group, if it has changed something before it failed: SQLite undoes a statement that fails by itself.
+    WithItsGroup,
 }
 
 impl Undone {
@@ -45,8 +43,8 @@ impl Undone {
         write: impl FnOnce() -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
         match self {
-            Self::ByItself => write(),
             Self::WithASavepoint => here::atomically(connection, write),
+            Self::WithItsGroup => here::or_no_group(connection, write),
         }
     }
 }
@@ -98,7 +96,7 @@ where
 }
 
 /// A record that does not decode is unreadable; every other error may be temporary.
-pub(crate) fn store_error(error: &rusqlite::Error) -> StoreError {
+pub fn store_error(error: &rusqlite::Error) -> StoreError {
     match error {
         rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
             StoreError::unreadable(error)

@@ -24,6 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use self::counters::Counters;
 pub use self::database::{Database, reader};
+pub use self::jobs::store_error;
 pub use self::statements::{Json, Statements};
 pub use self::writer::{Hook, NoHook};
 

@@ -26,6 +26,9 @@ use crate::workers::{Work, Workers};
 /// The most writes of other threads that share a commit.
 const LARGEST_GROUP: usize = 512;
 
+/// How often the tasks go on in one group, so that it ends.
+const MOST_ROUNDS: usize = 64;
+
 /// One write of a group.
 pub(crate) trait Job: Send {
     /// Writes, and keeps its result until the group is committed. On an error this write alone is undone, not
@@ -36,8 +39,14 @@ pub(crate) trait Job: Send {
     fn finish(self: Box<Self>, committed: Result<(), &str>);
 }
 
-/// Takes part in every group, after its writes.
+/// Takes part in every group.
 pub trait Hook: Send + 'static {
+    /// Runs in the group's transaction, after its writes and whenever its tasks wait: what it gives them is done in the
+    /// same group.
+    ///
+    /// **Crash contract:** nothing is committed yet. What a task was given here is undone with the group.
+    fn between(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+
     /// Runs in the group's transaction, before its commit.
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()>;
 
@@ -53,6 +62,10 @@ pub trait Hook: Send + 'static {
 pub struct NoHook;
 
 impl Hook for NoHook {
+    fn between(&mut self, _: &Connection) -> rusqlite::Result<()> {
+        Ok(())
+    }
+
     fn before_commit(&mut self, _: &Connection) -> rusqlite::Result<()> {
         Ok(())
     }
@@ -151,15 +164,23 @@ impl<H: Hook> Writer<H> {
         if let Err(error) = self.connection.change("BEGIN IMMEDIATE", []) {
             return (group, Err(error));
         }
+        let mut between = Ok(());
         let (later, ran) = here::within(self.database, &self.connection, || {
             for job in &mut group {
                 // A write that panics is undone and never answered; its caller sees that as an error.
                 let _ = catch_unwind(AssertUnwindSafe(|| job.run(&self.connection)));
             }
-            self.workers.go_on();
+            for _ in 0..MOST_ROUNDS {
+                self.workers.go_on();
+                between = self.hook.between(&self.connection);
+                if between.is_err() || !self.workers.can_go_on() {
+                    break;
+                }
+            }
         });
         group.extend(later);
         let committed = ran
+            .and(between)
             .and_then(|()| self.hook.before_commit(&self.connection))
             .and_then(|()| self.connection.change("COMMIT", []).map(drop));
         (group, committed)

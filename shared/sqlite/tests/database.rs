@@ -149,7 +149,7 @@ async fn work_within_groups_may_wait_for_timers_and_other_threads() {
 }
 
 #[tokio::test]
-async fn work_that_panics_is_undone_in_its_last_write_and_answered_with_an_error() {
+async fn work_that_panics_in_a_write_takes_its_group_with_it_and_is_answered_with_an_error() {
     let (database, directory) = database();
     let within = database.clone();
     let panicking = database.within(async move {
@@ -160,9 +160,27 @@ async fn work_that_panics_is_undone_in_its_last_write_and_answered_with_an_error
         });
         let _ = panicking.await;
     });
-    let later = database.within(async {});
     assert!(panicking.await.is_err());
-    assert!(later.await.is_ok());
+    // The next group.
+    while database.within(async {}).await.is_err() {}
+    assert!(names(&directory).is_empty());
+}
+
+#[tokio::test]
+async fn a_write_with_a_savepoint_that_panics_is_undone_alone() {
+    let (database, directory) = database();
+    let within = database.clone();
+    let panicking = database.within(async move {
+        within.join(|connection| insert(connection, "a, before")).await.unwrap();
+        let panicking = within.write(|connection| -> rusqlite::Result<()> {
+            insert(connection, "b, panicking")?;
+            panic!("as asked")
+        });
+        let _ = panicking.await;
+    });
+    assert!(panicking.await.is_err());
+    // Its group is committed.
+    database.within(async {}).await.unwrap();
     assert_eq!(names(&directory), ["a, before"]);
 }
 
@@ -178,18 +196,80 @@ async fn work_that_is_not_awaited_any_more_ends() {
     assert!(dropped.await.is_err());
 }
 
+/// Ends the transaction under the group, so that its COMMIT fails.
+async fn break_the_group(database: &Database) {
+    let _ = database.join(|connection| connection.execute("ROLLBACK", [])).await;
+}
+
 #[tokio::test]
-async fn work_is_not_answered_as_done_if_a_group_of_it_was_not_committed() {
+async fn work_is_not_answered_as_done_if_its_group_was_not_committed() {
     let (database, directory) = database();
     let within = database.clone();
     let failed = database.within(async move {
         within.join(|connection| insert(connection, "lost")).await.unwrap();
-        // Ends the transaction under the group, so that its COMMIT fails.
-        let _ = within.join(|connection| connection.execute("ROLLBACK", [])).await;
-        within.failures()
+        break_the_group(&within).await;
     });
     assert!(failed.await.is_err());
-    assert_eq!(database.failures(), 1);
     assert!(names(&directory).is_empty());
     assert!(database.write(|connection| insert(connection, "later")).await.is_ok());
+}
+
+#[tokio::test]
+async fn half_a_write_takes_its_group_with_it() {
+    let (database, directory) = database();
+    let within = database.clone();
+    let halves = database.within(async move {
+        within.join(|connection| insert(connection, "beside it")).await.unwrap();
+        let half = within.join(|connection| {
+            insert(connection, "half")?;
+            insert(connection, "half")
+        });
+        half.await
+    });
+    assert!(halves.await.is_err());
+    assert!(names(&directory).is_empty());
+}
+
+#[tokio::test]
+async fn a_write_that_has_changed_nothing_fails_alone() {
+    let (database, directory) = database();
+    let within = database.clone();
+    let fails = database.within(async move {
+        within.join(|connection| insert(connection, "beside it")).await.unwrap();
+        within.join(|connection| insert(connection, "beside it")).await
+    });
+    assert!(fails.await.unwrap().is_err());
+    assert_eq!(names(&directory), ["beside it"]);
+}
+
+#[tokio::test]
+async fn nothing_is_written_after_a_transaction_that_has_ended() {
+    let (database, directory) = database();
+    let within = database.clone();
+    let lost = database.within(async move {
+        within.join(|connection| insert(connection, "undone")).await.unwrap();
+        break_the_group(&within).await;
+        within.join(|connection| insert(connection, "alone")).await
+    });
+    assert!(lost.await.is_err());
+    assert!(names(&directory).is_empty());
+}
+
+#[tokio::test]
+async fn an_attempt_does_nothing_more_once_a_group_was_not_committed() {
+    let (database, directory) = database();
+    let within = database.clone();
+    let attempt = database.attempt(async move {
+        within.join(|connection| insert(connection, "undone")).await.unwrap();
+        break_the_group(&within).await;
+        // It waits until the next group.
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        within.join(|connection| insert(connection, "because of it")).await.unwrap();
+    });
+    assert!(database.within(attempt).await.unwrap().is_err());
+    assert!(names(&directory).is_empty());
+    let again = database.clone();
+    let attempt = database.attempt(async move { again.join(|connection| insert(connection, "again")).await });
+    assert!(database.within(attempt).await.unwrap().unwrap().is_ok());
+    assert_eq!(names(&directory), ["again"]);
 }

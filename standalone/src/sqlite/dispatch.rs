@@ -1,9 +1,15 @@
 //! Hands messages to waiting receivers, without polling: in the group that sends them, or when they become visible.
 //!
-//! A message that a receiver waits for is born in flight: it is written once, and deleted when it is finished.
+//! | a message is handed out | to whom | its row |
+//! |---|---|---|
+//! | between the writes of the group that sends it | a receiver that takes part in the groups, of a service that does nothing outside before a commit | none, if it is finished in that group |
+//! | after the commit of that group | another receiver that waits for it | is born in flight, and deleted when it is finished |
+//! | after the commit of a later group | the next receiver | visible until then |
+//!
+//! In the first case it is sent, handled and acknowledged in one commit, or never was.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use group_commit::Hook;
@@ -177,33 +183,90 @@ impl Dispatch {
         Delivery { id: id.to_string(), body, receive_count: count }
     }
 
-    /// Hands what the group has sent to waiting receivers; the rest is visible from now on.
-    fn hand_out_sent(&mut self, connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
-        let sent = std::mem::take(&mut *lock(&self.wait_list.sent));
-        let mut by_topic: HashMap<Topic, Vec<Row>> = HashMap::new();
-        for row in sent {
-            by_topic.entry(row.topic).or_default().push(row);
+    /// Whether nothing of that topic has waited longer.
+    fn is_first(&self, topic: Topic, now: Timestamp) -> bool {
+        self.due.get(&topic).is_none_or(|due| *due > now)
+    }
+
+    /// What a receiver gets of the messages that the group has sent: it is in flight, and not written yet.
+    fn give(&self, rows: &mut VecDeque<Row>, receiver: &Receiver, now: Timestamp) -> Vec<Delivery> {
+        let given = rows.drain(..rows.len().min(receiver.most));
+        let give = |row: Row| {
+            lock(&self.wait_list.unwritten).insert(row.id, row.clone());
+            self.take_off(row, receiver, now)
+        };
+        given.map(give).collect()
+    }
+
+    /// Hands what the group has sent to receivers that handle it in the same group.
+    fn hand_out_within(&mut self, now: Timestamp) {
+        for (topic, mut rows) in take(&self.wait_list.sent) {
+            while is_handled_within(topic) && self.is_first(topic, now) && !rows.is_empty() {
+                let Some(receiver) = self.wait_list.next_within(topic) else { break };
+                let deliveries = self.give(&mut rows, &receiver, now);
+                if let Err(deliveries) = receiver.reply.send(deliveries) {
+                    self.wait_list.requeue(deliveries);
+                }
+            }
+            lock(&self.wait_list.sent).extend(rows);
         }
-        for (topic, rows) in by_topic {
-            let mut rows = rows.into_iter().peekable();
-            // What is visible waits longer.
-            let is_first = self.due.get(&topic).is_none_or(|due| *due > now);
-            while is_first && rows.peek().is_some() {
+    }
+
+    /// Writes what the group has sent and not finished. What has no receiver yet gets one if there is one, and is handed out
+    /// after the commit; the rest is visible from now on.
+    fn write_sent(&mut self, connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+        for (topic, mut rows) in take(&self.wait_list.sent) {
+            while self.is_first(topic, now) && !rows.is_empty() {
                 let Some(receiver) = self.wait_list.next(topic) else { break };
-                let taken: Vec<_> = rows.by_ref().take(receiver.most).collect();
-                let deliveries = taken.into_iter().map(|row| self.take_off(row, &receiver, now)).collect();
+                let deliveries = self.give(&mut rows, &receiver, now);
                 self.handed_out.push((topic, receiver, deliveries));
             }
             for row in rows {
-                messages::land(connection, row.id, now, 0)?;
+                messages::insert(connection, &row, Some(now), now)?;
                 self.due.entry(topic).and_modify(|due| *due = now.min(*due)).or_insert(now);
             }
+        }
+        self.write_unfinished(connection, now)
+    }
+
+    /// Writes what the group has handed out and not finished: it is in flight.
+    fn write_unfinished(&self, connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
+        for row in std::mem::take(&mut *lock(&self.wait_list.unwritten)).into_values() {
+            messages::insert(connection, &row, None, now)?;
         }
         Ok(())
     }
 }
 
+/// Takes what was sent, by topic.
+fn take(messages: &Mutex<Vec<Row>>) -> BTreeMap<Topic, VecDeque<Row>> {
+    let mut by_topic: BTreeMap<Topic, VecDeque<Row>> = BTreeMap::new();
+    for row in lock(messages).drain(..) {
+        by_topic.entry(row.topic).or_default().push_back(row);
+    }
+    by_topic
+}
+
+/// Whether a message may be handled before it is committed: its service does nothing outside before a commit. The Billing
+/// Service asks the provider only after its intent is committed; the Email Service sends a mail without one.
+fn is_handled_within(topic: Topic) -> bool {
+    match topic {
+        Topic::Tickets | Topic::OrderUpdates | Topic::Billing => true,
+        Topic::Email => false,
+    }
+}
+
 impl Hook for Dispatch {
+    fn between(&mut self, _: &Connection) -> rusqlite::Result<()> {
+        if !lock(&self.wait_list.sent).is_empty() {
+            let now = self.clock.now();
+            if !self.wait_list.is_careful(now) {
+                self.hand_out_within(now);
+            }
+        }
+        Ok(())
+    }
+
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let now = self.clock.now();
         self.sees = Some((now, Instant::now()));
@@ -213,6 +276,7 @@ impl Hook for Dispatch {
             lock(&self.wait_list.in_flight).set_back(by);
             self.wait_list.none_alone();
         }
+        self.write_unfinished(connection, now)?;
         self.land(connection, now)?;
         self.wake(connection, now)?;
         let touched = self.wait_list.touched();
@@ -222,12 +286,13 @@ impl Hook for Dispatch {
                 self.hand_out(connection, topic, now)?;
             }
         }
-        self.hand_out_sent(connection, now)
+        self.write_sent(connection, now)
     }
 
     fn after_commit(&mut self, committed: bool) {
         self.failed = !committed;
         lock(&self.wait_list.in_flight).settle(committed);
+        lock(&self.wait_list.unwritten).clear();
         if committed {
             self.seen = self.sees;
             lock(&self.wait_list.undelivered).drain(..self.requeued);

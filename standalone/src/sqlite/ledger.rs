@@ -51,8 +51,11 @@ impl SqliteProvider {
         if mode == ProviderMode::Unavailable {
             return Err(ProviderError::Unavailable("503".to_owned()));
         }
-        let done =
-            self.database.write_one(work).await.map_err(|error| ProviderError::Unknown(error.to_string()))?;
+        let done = self
+            .database
+            .write_lightly(work)
+            .await
+            .map_err(|error| ProviderError::Unknown(error.to_string()))?;
         if matches!(mode, ProviderMode::Timeout | ProviderMode::Slow) {
             tokio::time::sleep(DELAY).await;
         }
@@ -70,13 +73,13 @@ impl SqliteProvider {
     ) -> Result<T, ProviderError> {
         let (id, notes) = (row_id(reference)?, self.database.notes());
         self.call(move |connection| {
-            let Json(mut account) = find(connection, id)?;
+            let (order, mut account) = find(connection, id)?;
             let before = account.clone();
             let answer = change(&mut account);
             if account != before {
-                let sql = "UPDATE ledger SET body = ?2 WHERE id = ?1 RETURNING order_id";
-                let order = connection.row(sql, params![id, Json(&account)], |row| row.get(0))?;
-                order.map(OrderId::stored).into_iter().for_each(|order| notes.changed(order));
+                connection
+                    .change("UPDATE ledger SET body = ?2 WHERE id = ?1", params![id, Json(&account)])?;
+                notes.changed(order);
             }
             Ok(answer)
         })
@@ -116,8 +119,11 @@ impl SimulatedProvider for SqliteProvider {
     }
 }
 
-fn find(connection: &Connection, id: i64) -> rusqlite::Result<Json<Account>> {
-    let found = connection.row("SELECT body FROM ledger WHERE id = ?1", [id], |row| row.get(0))?;
+fn find(connection: &Connection, id: i64) -> rusqlite::Result<(OrderId, Account)> {
+    let found = connection.row("SELECT order_id, body FROM ledger WHERE id = ?1", [id], |row| {
+        let Json(account) = row.get(1)?;
+        Ok((OrderId::stored(row.get(0)?), account))
+    })?;
     found.ok_or(rusqlite::Error::QueryReturnedNoRows)
 }
 
@@ -138,20 +144,15 @@ impl PaymentProvider for SqliteProvider {
         let notes = self.database.notes();
         self.call(move |connection| {
             // The order is the idempotency key, and this provider never forgets one.
-            let sql =
-                "INSERT INTO ledger (order_id, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING RETURNING id";
-            let opened: Option<i64> =
-                connection.row(sql, params![order.as_bytes(), Json(&account)], |row| row.get(0))?;
-            notes.changed(order);
-            let id = match opened {
-                Some(id) => Some(id),
-                None => connection.row(
-                    "SELECT id FROM ledger WHERE order_id = ?1",
-                    [order.as_bytes()],
-                    |row| row.get(0),
-                )?,
+            let sql = "INSERT INTO ledger (order_id, body) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            let id = if connection.change(sql, params![order.as_bytes(), Json(&account)])? == 1 {
+                notes.changed(order);
+                connection.last_insert_rowid()
+            } else {
+                let known = "SELECT id FROM ledger WHERE order_id = ?1";
+                let known = connection.row(known, [order.as_bytes()], |row| row.get(0))?;
+                known.ok_or(rusqlite::Error::QueryReturnedNoRows)?
             };
-            let id = id.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             let open = Opened::Open(PaymentRef(format!("{SIMULATED}{id}")));
             Ok(if account.pays { open } else { Opened::Declined })
         })
@@ -172,7 +173,7 @@ impl PaymentProvider for SqliteProvider {
         }
         let id = row_id(reference)?;
         let found = self.database.read_committed(move |connection| find(connection, id)).await;
-        found.map(|Json(account)| account.status()).map_err(|error| ProviderError::Unknown(error.to_string()))
+        found.map(|(_, account)| account.status()).map_err(|error| ProviderError::Unknown(error.to_string()))
     }
 
     async fn void(&self, reference: &PaymentRef) -> Result<Voided, ProviderError> {

@@ -52,7 +52,7 @@ impl MailStore for SqliteStores {
             notes.changed(order);
             Ok(())
         };
-        self.0.join_one(write).await
+        self.0.join(write).await
     }
 
     async fn delivery(&self, order: OrderId) -> Result<Option<Delivery>, StoreError> {

@@ -191,6 +191,10 @@ impl<H> NoteTaker<H> {
 }
 
 impl<H: Hook> Hook for NoteTaker<H> {
+    fn between(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        self.next.between(connection)
+    }
+
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         self.next.before_commit(connection)?;
         let counts = lock(&self.notes.group).counts;

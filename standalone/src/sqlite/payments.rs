@@ -25,9 +25,9 @@ async fn write<T: Send + 'static>(
     write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
 ) -> Result<T, StoreError> {
     match stands {
-        Payment::Charging(_) | Payment::Reversing(_) => database.write_one(write).await,
+        Payment::Charging(_) | Payment::Reversing(_) => database.write_lightly(write).await,
         Payment::Captured(_) | Payment::Declined { .. } | Payment::Reversed { .. } => {
-            database.join_one(write).await
+            database.join(write).await
         }
     }
 }
@@ -75,7 +75,7 @@ impl PaymentStore for SqliteStores {
             notes.changed(order);
             Ok(())
         };
-        self.0.join_one(write).await
+        self.0.join(write).await
     }
 
     async fn refusal(&self, order: OrderId) -> Result<Option<String>, StoreError> {

@@ -1,6 +1,7 @@
 //! The Ticket Service's flights and reservations.
 
 use async_trait::async_trait;
+use group_commit::store_error;
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
@@ -57,13 +58,25 @@ impl TicketStore for SqliteStores {
     async fn hold_run(&self, run: &Run, now: Timestamp) -> Vec<Result<Held, StoreError>> {
         let (orders, length, notes) = (run.orders().to_vec(), run.len(), self.0.notes());
         let write = move |connection: &Connection| {
-            let hold = |(order, wanted): &(OrderId, Wanted)| hold(connection, *order, wanted, now);
-            let held = orders.iter().map(hold).collect::<rusqlite::Result<Vec<_>>>()?;
+            let mut held = Vec::with_capacity(orders.len());
+            for (order, wanted) in &orders {
+                let before = connection.total_changes();
+                let found = hold(connection, *order, wanted, now);
+                // A record that cannot be read is its own order's.
+                if connection.total_changes() == before {
+                    held.push(found.map_err(|error| store_error(&error)));
+                } else {
+                    held.push(Ok(found?));
+                }
+            }
             orders.iter().for_each(|(order, _)| notes.changed(*order));
             Ok(held)
         };
         match self.0.join(write).await {
-            Ok(held) => held.into_iter().map(|held| held.ok_or_else(Flight::unbounded)).collect(),
+            Ok(held) => held
+                .into_iter()
+                .map(|held| held.and_then(|held| held.ok_or_else(Flight::unbounded)))
+                .collect(),
             Err(error) => vec![Err(error); length],
         }
     }
@@ -77,7 +90,7 @@ impl TicketStore for SqliteStores {
             }
             find(connection, order)?.ok_or(rusqlite::Error::QueryReturnedNoRows)
         };
-        self.0.join_one(write).await
+        self.0.join(write).await
     }
 
     async fn release(&self, order: OrderId) -> Result<Option<Reservation>, StoreError> {

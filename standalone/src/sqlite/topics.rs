@@ -1,8 +1,8 @@
 //! The topics on SQLite. Like SQS standard queues: at least once, unordered, with a visibility timeout, a
 //! receive count, delays and a dead-letter queue.
 //!
-//! Receivers do not poll: the group that sends a message hands it to a waiting receiver before the commit
-//! (`dispatch.rs`), so a hop costs one fsync.
+//! Receivers do not poll: the group that sends a message hands it to a waiting receiver (`dispatch.rs`), so a hop costs one
+//! fsync at most.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use messaging::topics::{Outgoing, SendError, Topics};
 use protocol::event::LARGEST;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
-use rusqlite::Connection;
-use system::journal::{Entry, Message, Phase};
+use rusqlite::{Connection, params};
+use system::journal::{Message, Phase};
 use system::view::TopicState;
 use tokio::sync::oneshot;
 
@@ -25,7 +25,13 @@ use super::in_flight::Receive;
 use super::messages::Row;
 use super::notes::{self, Notes};
 use super::wait_list::{Receiver, WaitList};
-use super::{MAX_RECEIVE_COUNT, letters, lock, messages};
+use super::{MAX_RECEIVE_COUNT, Statements, letters, lock, messages};
+
+/// Stands in the settings while a process uses the topics.
+const IN_USE: &str = "topics-in-use";
+
+/// How long after a crash messages are committed before they are handed out.
+pub const CAREFUL: Duration = Duration::from_secs(600);
 
 /// The topics in a database.
 #[derive(Clone)]
@@ -40,36 +46,47 @@ impl SqliteTopics {
         Self { database, wait_list, clock }
     }
 
-    /// Makes every in-flight message visible again. Called at start-up: the process that received it no longer exists.
+    /// Begins to use the topics, before a service runs: makes every in-flight message visible again, since the process that
+    /// received it no longer exists.
     ///
-    /// **Crash contract:** a process that is stopped leaves no message in flight. If it dies, those in flight were received
-    /// once more, since one of them may be what it died of. A message that ends the process whenever it is handled is
-    /// dead-lettered after [`super::MAX_RECEIVE_COUNT`] receives, and no other with it: after the second crash, those that were
-    /// in flight are handled one at a time.
-    pub fn requeue_in_flight(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+    /// **Crash contract:** a process that is stopped ([`SqliteTopics::end`]) leaves no message in flight. If it dies, those in
+    /// flight were received once more, since one of them may be what it died of. A message that ends the process whenever it is
+    /// handled is dead-lettered after [`super::MAX_RECEIVE_COUNT`] receives, and no other with it: after the second crash, those
+    /// that were in flight are handled one at a time. It may have died of a message that was handled in the group that sent it,
+    /// which is undone: so for [`CAREFUL`] each is committed before it is handed out.
+    pub fn begin(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let now = self.clock.now();
         let wait_list = self.wait_list.clone();
         self.database.write(move |connection| {
             messages::bring_back(connection, now)?;
             wait_list.suspect(messages::requeue_in_flight(connection, now)?);
+            let sql = "INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+            if connection.change(sql, params![IN_USE, b"true"])? == 0 {
+                wait_list.be_careful_until(now + CAREFUL);
+            }
             wait_list.touch_all();
             Ok(())
         })
     }
 
-    /// Requeues what was handed to receivers that had just stopped waiting; those receives do not count. Called when no
-    /// receiver is left, before the database is closed.
-    pub fn requeue_undelivered(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
-        // Every group does that.
-        self.database.write(|_| Ok(()))
+    /// Ends their use, when no receiver is left and before the database is closed: what was handed to receivers that had just
+    /// stopped waiting is requeued, and those receives do not count.
+    pub fn end(&self) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
+        // Every group requeues.
+        self.database
+            .write(|connection| connection.change("DELETE FROM settings WHERE name = ?1", [IN_USE]).map(drop))
     }
 
     /// Waits until there are messages, and receives up to `most` of them. They are invisible to other receivers for
     /// `visibility`. Cancel-safe: a dropped receive leaves its messages in the topic.
     pub async fn receive(&self, topic: Topic, most: usize, visibility: Duration) -> Vec<Delivery> {
         let (reply, delivered) = oneshot::channel();
-        self.wait_list.wait(topic, Receiver { most, visibility, reply });
-        self.database.wake();
+        let is_within = self.database.is_within();
+        self.wait_list.wait(topic, Receiver { most, visibility, is_within, reply });
+        // The group in progress looks at the waiting receivers before its commit.
+        if !is_within {
+            self.database.wake();
+        }
         let mut waiting = Waiting { topics: self, delivered };
         // The sender is dropped only when the database is closed.
         match (&mut waiting.delivered).await {
@@ -78,9 +95,9 @@ impl SqliteTopics {
         }
     }
 
-    /// Records in the journal that these messages were received.
-    pub fn record(&self, received: &[Message]) {
-        self.database.notes().record(received.iter().cloned().map(Entry::Message));
+    /// Notes for the journal that these messages were received.
+    pub fn received(&self, messages: &[Message]) {
+        self.database.notes().message(messages.iter().cloned());
     }
 
     /// Does `work` on the writing thread: see [`group_commit::Database::within`].
@@ -91,28 +108,22 @@ impl SqliteTopics {
         self.database.within(work)
     }
 
-    /// Begins the handling of a batch.
-    pub fn attempt(&self) -> Attempt {
-        Attempt { failures: self.database.failures() }
+    /// Does `work` as long as every group is committed: see [`group_commit::Database::attempt`].
+    pub fn attempt<T, W: Future<Output = T> + Send>(
+        &self,
+        work: W,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + use<T, W> {
+        self.database.attempt(work)
     }
 
     /// Finishes a batch in one write: for each message, deletes it and sends what its consumer answers, or has it redelivered
     /// after a pause.
     ///
-    /// A message that was redelivered in the meantime is left alone: it belongs to its new receiver. If a group was not
-    /// committed since the `attempt` began, nothing is finished: what was written for the batch may be lost.
+    /// A message that was redelivered in the meantime is left alone: it belongs to its new receiver.
     ///
     /// # Errors
     /// Nothing is finished: every message is redelivered after its visibility timeout.
-    pub async fn finish(
-        &self,
-        topic: Topic,
-        batch: Vec<Finished>,
-        attempt: Attempt,
-    ) -> Result<(), StoreError> {
-        if self.database.failures() != attempt.failures {
-            return Err(StoreError::unavailable("a group was not committed"));
-        }
+    pub async fn finish(&self, topic: Topic, batch: Vec<Finished>) -> Result<(), StoreError> {
         let now = self.clock.now();
         let (wait_list, notes) = (self.wait_list.clone(), self.database.notes());
         let write = move |connection: &Connection| {
@@ -129,6 +140,7 @@ impl SqliteTopics {
             // Noted at the end, since a write that fails is undone.
             for Finished { receipt, .. } in &batch {
                 lock(&wait_list.in_flight).end(receipt.id, receipt.receive_count);
+                lock(&wait_list.unwritten).remove(&receipt.id);
                 wait_list.landed(receipt.id);
             }
             lock(&wait_list.sent).extend(rows);
@@ -194,13 +206,6 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// When the handling of a batch began.
-#[derive(Clone, Copy, Debug)]
-pub struct Attempt {
-    /// How many groups could not be committed before.
-    failures: u64,
-}
-
 /// What a consumer decided about a message that it received.
 #[derive(Debug)]
 pub struct Finished {
@@ -254,12 +259,8 @@ impl Topics for SqliteTopics {
         let now = self.clock.now();
         let (wait_list, notes) = (self.wait_list.clone(), self.database.notes());
         let topics: Vec<_> = messages.iter().map(|message| (message.topic, message.body.len())).collect();
-        let is_one = messages.len() == 1;
         let write = move |connection: &Connection| send(connection, &wait_list, &notes, &messages, now);
-        let sent = match is_one {
-            true => self.database.join_one(write).await,
-            false => self.database.join(write).await,
-        };
+        let sent = self.database.join(write).await;
         let answer = |(topic, length)| match &sent {
             _ if length > LARGEST => Err(SendError { topic, reason: too_large(length) }),
             Ok(()) => Ok(()),
@@ -316,6 +317,7 @@ fn finish_one(
     let receive = lock(&wait_list.in_flight).of(*id, *receive_count);
     if *redeliver {
         let Some(Receive { topic, count, letter, .. }) = receive else { return Ok(End::OfAnother) };
+        wait_list.write(connection, *id, now)?;
         if count >= MAX_RECEIVE_COUNT {
             let (_, failure) = messages::give_up(connection, *id, (topic, count, letter), now)?;
             return Ok(End::GivenUp(failure));
@@ -325,7 +327,7 @@ fn finish_one(
         wait_list.touch(topic);
         return Ok(End::Redelivered(due));
     }
-    if receive.is_some() {
+    if receive.is_some() && !lock(&wait_list.unwritten).contains_key(id) {
         messages::delete(connection, *id)?;
     }
     let letter = receive.and_then(|receive| receive.letter);

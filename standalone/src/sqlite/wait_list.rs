@@ -1,6 +1,6 @@
 //! The waiting receivers, and what there is for them.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -26,12 +26,16 @@ pub(super) struct WaitList {
     pub(super) undelivered: Mutex<Vec<Delivery>>,
     /// The topics to be looked at.
     touched: Mutex<BTreeSet<Topic>>,
-    /// What the group in progress sends, to be received at once. Their rows say that they are in flight.
+    /// What the group in progress has sent, to be received at once. It is not written yet.
     pub(super) sent: Mutex<Vec<Row>>,
+    /// What of it was handed out and is not finished. It is written before the commit.
+    pub(super) unwritten: Mutex<BTreeMap<i64, Row>>,
     pub(super) in_flight: Mutex<InFlight>,
     /// How each topic's consumer fares, in the order of [`Topic::ALL`].
     pub(super) recovery: Mutex<[Recovery; Topic::COUNT]>,
     last_id: AtomicI64,
+    /// In Unix milliseconds: until then, messages are handed out after their commit alone.
+    careful_until: AtomicI64,
     /// The messages that were in flight when a process died, for the second time or more.
     pub(super) suspects: Mutex<HashSet<i64>>,
     /// The one of them that is handled, and until when it is in flight.
@@ -44,6 +48,8 @@ pub(super) struct Receiver {
     pub(super) most: usize,
     /// The visibility timeout of the messages.
     pub(super) visibility: Duration,
+    /// Whether it takes part in the groups: what it does with a message is undone with the group that sent it.
+    pub(super) is_within: bool,
     /// Gets the messages.
     pub(super) reply: oneshot::Sender<Vec<Delivery>>,
 }
@@ -55,7 +61,8 @@ impl WaitList {
         self.last_id.store(last_id, Ordering::Relaxed);
     }
 
-    /// Sends a message within a group. A dead letter, or a copy, of a message that was redriven is still that `letter`.
+    /// Sends a message within a group; answers it if it is to be received at once, and then it is not written yet. A dead
+    /// letter, or a copy, of a message that was redriven is still that `letter`.
     pub(super) fn send(
         &self,
         connection: &Connection,
@@ -73,7 +80,6 @@ impl WaitList {
         };
         let row = self.row(message.topic, message.body.clone(), since.unwrap_or(now), letter);
         if message.delay.is_zero() {
-            messages::insert(connection, &row, None, now)?;
             return Ok(Some(row));
         }
         messages::insert(connection, &row, Some(now + message.delay), now)?;
@@ -151,9 +157,39 @@ impl WaitList {
 
     /// The receiver that waits longest for a topic.
     pub(super) fn next(&self, topic: Topic) -> Option<Receiver> {
+        self.next_if(topic, |_| true)
+    }
+
+    /// The same, if it takes part in the groups.
+    pub(super) fn next_within(&self, topic: Topic) -> Option<Receiver> {
+        self.next_if(topic, |receiver| receiver.is_within)
+    }
+
+    fn next_if(&self, topic: Topic, fits: impl Fn(&Receiver) -> bool) -> Option<Receiver> {
         let mut waiting = lock(&self.waiting);
         let queue = waiting.get_mut(&topic)?;
-        std::iter::from_fn(|| queue.pop_front()).find(|receiver| !receiver.reply.is_closed())
+        while queue.front().is_some_and(|receiver| receiver.reply.is_closed()) {
+            queue.pop_front();
+        }
+        queue.pop_front_if(|receiver| fits(receiver))
+    }
+
+    /// Until then, messages are handed out after their commit alone.
+    pub(super) fn be_careful_until(&self, until: Timestamp) {
+        self.careful_until.store(until.as_millis(), Ordering::Relaxed);
+    }
+
+    /// Whether messages are handed out after their commit alone.
+    pub(super) fn is_careful(&self, now: Timestamp) -> bool {
+        now.as_millis() < self.careful_until.load(Ordering::Relaxed)
+    }
+
+    /// Writes a message that was handed out in the group that sent it, and is to be redelivered.
+    pub(super) fn write(&self, connection: &Connection, id: i64, now: Timestamp) -> rusqlite::Result<()> {
+        match lock(&self.unwritten).get(&id) {
+            Some(row) => messages::insert(connection, row, None, now),
+            None => Ok(()),
+        }
     }
 
     /// Whether a receiver waits for a topic.
