@@ -1,19 +1,19 @@
 //! Forgets a passenger: in the order, the copies of its mails and its dead letters, in one transaction.
 
 use booking_gateway::erasure::Erasure;
-use booking_gateway::order::Order;
-use email_service::mail::Mail;
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
+use protocol::messages::Notice;
 use protocol::passenger::Passenger;
 use protocol::time::Timestamp;
 use rusqlite::{Connection, params};
 use system::view::Erased;
 
 use super::database::Database;
-use super::{Json, Statements};
+use super::mailbox::Kept;
+use super::{Json, Statements, orders};
 
-/// What stands for the text of a mail.
+/// What stands for the text of a mail that is kept as text.
 const TEXT: &str = "This mail was erased.\n";
 
 /// Erases the passenger of that order, if it may be.
@@ -28,8 +28,7 @@ pub(crate) async fn erase(database: &Database, id: OrderId, now: Timestamp) -> R
 }
 
 fn erase_in(connection: &Connection, id: OrderId, now: Timestamp) -> rusqlite::Result<Erased> {
-    let found = connection.row("SELECT body FROM orders WHERE id = ?1", [id.as_bytes()], |row| row.get(0))?;
-    let Some(Json::<Order>(order)) = found else { return Ok(Erased::Unknown) };
+    let Some(order) = orders::find(connection, id)? else { return Ok(Erased::Unknown) };
     let erased = match order.erase(now) {
         Erasure::Unsettled => return Ok(Erased::Refused("the booking is not settled yet")),
         Erasure::NotDeparted => {
@@ -48,16 +47,23 @@ fn erase_in(connection: &Connection, id: OrderId, now: Timestamp) -> rusqlite::R
         let address = order.request.passenger.email.as_str().to_lowercase();
         connection.change("DELETE FROM undeliverable WHERE address = ?1", [address])?;
         let sql = "UPDATE orders SET version = ?2, body = ?3 WHERE id = ?1";
-        connection.change(sql, params![id.as_bytes(), next.version, Json(&*next)])?;
+        connection.change(sql, params![id.as_bytes(), next.version, orders::body(&next)?])?;
     }
     let mails =
         connection.rows("SELECT id, body FROM mailbox WHERE order_id = ?1", [id.as_bytes()], |row| {
-            let Json(mail) = row.get::<_, Json<Mail>>(1)?;
-            Ok((row.get::<_, i64>(0)?, mail))
+            let Json(kept) = row.get::<_, Json<Kept>>(1)?;
+            Ok((row.get::<_, i64>(0)?, kept))
         })?;
-    for (row, mail) in mails {
-        let mail = Mail { to: Passenger::erased().email, body: TEXT.to_owned(), ..mail };
-        connection.change("UPDATE mailbox SET body = ?2 WHERE id = ?1", params![row, Json(&mail)])?;
+    for (row, kept) in mails {
+        let erased = match kept {
+            Kept::Facts { notice, at } => {
+                Kept::Facts { notice: Notice { passenger: Passenger::erased(), ..notice }, at }
+            }
+            Kept::Text { subject, .. } => {
+                Kept::Text { to: Passenger::erased().email, subject, body: TEXT.to_owned() }
+            }
+        };
+        connection.change("UPDATE mailbox SET body = ?2 WHERE id = ?1", params![row, Json(&erased)])?;
     }
     // Only a command to mail has a passenger.
     let sql = "UPDATE dead_letters SET body = json_set(body, '$.data.passenger', json(?2))

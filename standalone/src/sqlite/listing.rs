@@ -22,12 +22,12 @@ pub(crate) async fn orders(
     let limit = page.limit;
     let (after, before) = (paging::after(page)?, paging::before(page)?);
     let read = move |connection: &Connection| {
-        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(4)?, orders::order(row)?));
+        let read = |row: &Row<'_>| Ok((row.get::<_, i64>(5)?, orders::order(row)?));
         let most = limit + 1;
         if filter == Filter::UNSETTLED {
             // Accepted first has waited longest, but for the few that were cancelled later.
             return connection.rows(
-                "SELECT body, next_check, checks, digest, seq FROM orders WHERE seq IN (
+                "SELECT id, body, next_check, checks, digest, seq FROM orders WHERE seq IN (
                      SELECT seq FROM orders INDEXED BY unsettled
                      WHERE next_check IS NOT NULL AND seq > ?1 ORDER BY seq LIMIT ?2
                  ) ORDER BY seq",
@@ -36,7 +36,7 @@ pub(crate) async fn orders(
             );
         }
         connection.rows(
-            "SELECT body, next_check, checks, digest, seq FROM orders
+            "SELECT id, body, next_check, checks, digest, seq FROM orders
              WHERE seq < ?1 AND (?3 IS NULL OR json_extract(body, '$.history[#-1].status') = ?3)
                  AND (?4 IS NULL OR (next_check IS NULL) = ?4)
              ORDER BY seq DESC LIMIT ?2",

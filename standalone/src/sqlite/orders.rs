@@ -1,5 +1,6 @@
 //! The gateway's orders.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use async_trait::async_trait;
@@ -7,40 +8,60 @@ use booking_gateway::check::NextCheck;
 use booking_gateway::idempotency::RequestDigest;
 use booking_gateway::order::Order;
 use booking_gateway::store::{Check, Created, From, OrderStore, Postponed, Updated, Watch};
+use group_commit::store_error;
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
+use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, Row, params};
 
-use super::{Json, SqliteStores, Statements};
+use super::{SqliteStores, Statements};
 
 /// How an order is read: [`order`] takes these columns.
-const FIND: &str = "SELECT body, next_check, checks, digest FROM orders WHERE id = ?1";
+const FIND: &str = "SELECT id, body, next_check, checks, digest FROM orders WHERE id = ?1";
 
 pub(super) fn order(row: &Row<'_>) -> rusqlite::Result<Order> {
-    let Json(order) = row.get::<_, Json<Order>>(0)?;
-    let at: Option<i64> = row.get(1)?;
-    let count = row.get(2)?;
+    let order = read(OrderId::stored(row.get(0)?), row.get_ref(1)?.as_str()?)?;
+    let at: Option<i64> = row.get(2)?;
+    let count = row.get(3)?;
     let next_check = at.map(|at| NextCheck { at: Timestamp::from_millis(at), count });
-    let digest = row.get::<_, Option<[u8; 16]>>(3)?.map(RequestDigest::from_bytes);
+    let digest = row.get::<_, Option<[u8; 16]>>(4)?.map(RequestDigest::from_bytes);
     Ok(Order { next_check, digest, ..order })
 }
 
 /// How much room an order gets: what one of average names needs in the end, so that it grows where it is and its page is
 /// not split. Five fill a page.
-const ROOM: usize = 764;
+const ROOM: usize = 760;
 
-/// An order as JSON, with the room to grow.
-fn body(order: &Order) -> rusqlite::Result<String> {
+/// How an order begins as JSON. It is stored without, since its id is in a column of its own.
+fn beginning(id: OrderId) -> String {
+    format!("{{\"id\":\"{id}\",")
+}
+
+/// An order as it is stored, with the room to grow.
+pub(super) fn body(order: &Order) -> rusqlite::Result<String> {
     let body = serde_json::to_string(order);
     let mut body = body.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let beginning = beginning(order.id);
+    if body.starts_with(&beginning) {
+        body.replace_range(1..beginning.len(), "");
+    }
     if !order.state.is_settled() {
         body.extend(std::iter::repeat_n(' ', ROOM.saturating_sub(body.len())));
     }
     Ok(body)
 }
 
-fn find(connection: &Connection, id: OrderId) -> rusqlite::Result<Option<Order>> {
+/// The order of that id; of what a version before has stored, too.
+pub(super) fn read(id: OrderId, body: &str) -> rusqlite::Result<Order> {
+    let whole = match body.strip_prefix('{') {
+        Some(rest) if !rest.starts_with("\"id\"") => Cow::Owned(beginning(id) + rest),
+        _ => Cow::Borrowed(body),
+    };
+    serde_json::from_str(&whole).map_err(|error| FromSqlError::Other(error.into()).into())
+}
+
+pub(super) fn find(connection: &Connection, id: OrderId) -> rusqlite::Result<Option<Order>> {
     connection.row(FIND, [id.as_bytes()], order)
 }
 
@@ -66,7 +87,7 @@ impl OrderStore for SqliteStores {
             let existing = find(connection, order.id)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
             Ok(Created::Exists(Box::new(existing)))
         };
-        self.0.join_one(write).await
+        self.0.join(write).await
     }
 
     async fn get(&self, id: OrderId) -> Result<Option<Order>, StoreError> {
@@ -110,7 +131,7 @@ impl OrderStore for SqliteStores {
             notes.order(&next);
             Ok(Updated::Updated)
         };
-        self.0.join_one(write).await
+        self.0.join(write).await
     }
 
     /// One index, read at once.
@@ -152,13 +173,18 @@ impl OrderStore for SqliteStores {
         let (check, notes) = (check.clone(), self.0.notes());
         let write = move |connection: &Connection| {
             let sql = "UPDATE orders SET next_check = ?4, checks = ?5
-                       WHERE id = ?1 AND next_check = ?2 AND checks = ?3 RETURNING body, next_check, checks, digest";
+                       WHERE id = ?1 AND next_check = ?2 AND checks = ?3 RETURNING id, body, next_check, checks, digest";
             let (id, at) = (check.order.as_bytes(), check.at.as_millis());
             let params = params![id, at, check.count, next.at.as_millis(), next.count];
-            let moved = connection.row(sql, params, order)?;
+            // One that cannot be read is moved on too.
+            let moved = connection.row(sql, params, |row| Ok(order(row)))?;
             notes.changed(check.order);
-            Ok(moved.map_or(Postponed::Gone, |order| Postponed::Moved(Box::new(order))))
+            Ok(moved)
         };
-        self.0.write_one(write).await
+        Ok(match self.0.write_lightly(write).await? {
+            None => Postponed::Gone,
+            Some(Ok(order)) => Postponed::Moved(Box::new(order)),
+            Some(Err(error)) => return Err(store_error(&error)),
+        })
     }
 }

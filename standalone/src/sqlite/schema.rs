@@ -13,8 +13,9 @@ const APPLICATION: i64 = 0x544b_5453;
 /// What makes each version of the one before; the first makes the tables of an empty file. A migration that was released is
 /// never changed.
 ///
-/// Rows are stored in the order of arrival (a row id, with a unique index on the order's id): orders that are
-/// handled at the same time share pages, so a group commit writes few.
+/// Orders, payments of the provider and copies of mail are stored in the order of arrival (a row id, with a unique index on
+/// the order's id), the services' small records by the order's id, which grows with time: so orders that are handled at the
+/// same time share pages, and a group commit writes few.
 const MIGRATIONS: &[&str] = &[
     "
 CREATE TABLE settings (
@@ -206,6 +207,35 @@ CREATE INDEX messages_by_visibility ON messages (topic, visible_at, since, recei
     "
 ALTER TABLE mails ADD COLUMN undeliverable INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE payments ADD COLUMN refused TEXT;
+",
+    // Records that are found by their order alone are kept in its order. From here on an order is stored without its id, and
+    // the copy of a mail as facts.
+    "
+CREATE TABLE held (
+    order_id BLOB PRIMARY KEY,
+    body TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO held (order_id, body) SELECT order_id, body FROM reservations ORDER BY order_id;
+DROP TABLE reservations;
+ALTER TABLE held RENAME TO reservations;
+CREATE TABLE paid (
+    order_id BLOB PRIMARY KEY,
+    body TEXT NOT NULL,
+    refused TEXT
+) STRICT, WITHOUT ROWID;
+INSERT INTO paid (order_id, body, refused) SELECT order_id, body, refused FROM payments ORDER BY order_id;
+DROP TABLE payments;
+ALTER TABLE paid RENAME TO payments;
+CREATE TABLE mailed (
+    order_id BLOB PRIMARY KEY,
+    outcome TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    undeliverable INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+INSERT INTO mailed (order_id, outcome, step, undeliverable)
+SELECT order_id, outcome, step, undeliverable FROM mails ORDER BY order_id;
+DROP TABLE mails;
+ALTER TABLE mailed RENAME TO mails;
 ",
 ];
 

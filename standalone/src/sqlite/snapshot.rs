@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use billing_service::provider::ProviderName;
-use booking_gateway::order::Order;
 use protocol::headline::Headline;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
@@ -17,7 +16,7 @@ use ticket_service::flight::Offer;
 
 use super::database::{FILE, reader};
 use super::schema::{self, SchemaError};
-use super::{Json, Statements};
+use super::{Json, Statements, orders};
 use crate::data_dir::{DataDir, DataDirError};
 
 /// The database cannot be read.
@@ -310,8 +309,10 @@ fn known(row: &Row<'_>) -> rusqlite::Result<(OrderId, Case)> {
     fn json<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
         Ok(row.get::<_, Option<Json<T>>>(column)?.map(|Json(value)| value))
     }
+    let id = OrderId::stored(row.get(0)?);
+    let order = row.get_ref(1)?.as_str_or_null()?.map(|body| orders::read(id, body)).transpose()?;
     let case = Case {
-        order: json::<Order>(row, 1)?,
+        order,
         next_check: row.get::<_, Option<i64>>(2)?.map(Timestamp::from_millis),
         reservation: json(row, 3)?,
         payment: json(row, 4)?,
@@ -321,5 +322,5 @@ fn known(row: &Row<'_>) -> rusqlite::Result<(OrderId, Case)> {
         undeliverable: row.get::<_, Option<bool>>(8)?.unwrap_or_default(),
         ..Case::default()
     };
-    Ok((OrderId::stored(row.get(0)?), case))
+    Ok((id, case))
 }
