@@ -235,8 +235,9 @@ impl TraceParent {
         // All-zero ids are not allowed; one bit each rules them out.
         bytes[0] |= 1;
         bytes[16] |= 1;
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        Self(format!("00-{}-{}-01", &hex[..32], &hex[32..]))
+        let (trace, parent) = bytes.split_at(16);
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
+        Self(format!("00-{:032x}-{:016x}-01", number(trace), number(parent)))
     }
 
     /// The 32 hexadecimal digits that a whole order's messages share.

@@ -11,7 +11,8 @@ pub struct Counters {
     pub statements: u64,
     /// Pages of 4 KiB that were appended to the log.
     pub pages_logged: u64,
-    /// Pages that checkpoints copied from the log into the file.
+    /// Pages that checkpoints copied from the log into the file, each once a checkpoint. Where the system does not tell,
+    /// as often as they are in the log.
     pub pages_copied: u64,
     /// Checkpoints: each flushes the log and the file.
     pub checkpoints: u64,

@@ -15,6 +15,9 @@ const CHECKPOINT: u64 = 8000;
 /// Where a reader kept a checkpoint from its end, the next one begins so many pages later.
 const AGAIN: u64 = 1000;
 
+/// In bytes.
+const PAGE: u64 = 4096;
+
 thread_local! {
     /// How many pages the log has after the last commit of this thread.
     static PAGES: Cell<u64> = const { Cell::new(0) };
@@ -52,9 +55,17 @@ impl Log {
             return Ok(());
         }
         let row = |row: &rusqlite::Row<'_>| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?));
+        let before = bytes_written();
         let (length, copied) = connection.row("PRAGMA wal_checkpoint(PASSIVE)", [], row)?.unwrap_or_default();
-        counts.checkpointed(copied.try_into().unwrap_or_default());
+        let pages = before.zip(bytes_written()).map(|(before, after)| (after - before) / PAGE);
+        counts.checkpointed(pages.unwrap_or_else(|| copied.try_into().unwrap_or_default()));
         self.checkpoint_at = if copied >= length { CHECKPOINT } else { self.pages + AGAIN };
         Ok(())
     }
+}
+
+/// How many bytes this thread has written, where the system counts them as Linux does.
+fn bytes_written() -> Option<u64> {
+    let counts = std::fs::read_to_string("/proc/thread-self/io").ok()?;
+    counts.lines().find_map(|line| line.strip_prefix("wchar: "))?.parse().ok()
 }
