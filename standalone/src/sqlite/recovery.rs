@@ -1,6 +1,7 @@
 //! What becomes of delayed copies when the downstream of a consumer answers again: they need not wait for their times.
 //!
-//! While a downstream is away, one of them is tried every five seconds; the first answer after failures wakes the others.
+//! While a downstream is away, each message is tried once, and then one of those that wait every five seconds: so many that
+//! wait cost no more than few. The first answer after failures wakes the others, and so does a start.
 
 use std::time::Duration;
 
@@ -31,6 +32,11 @@ pub(super) struct Recovery {
 }
 
 impl Recovery {
+    /// Of a process that begins: what waited is tried.
+    pub(super) fn begun(now: Timestamp) -> Self {
+        Self { tried_at: Some(now), waking: true, ..Self::default() }
+    }
+
     /// A message of a topic was handled: it is done, or waits as a delayed copy.
     pub(super) fn saw(&mut self, topic: Topic, is_done: bool, now: Timestamp) {
         // An update that is too early waits for its order, which no other update stands for.
@@ -50,7 +56,8 @@ impl Recovery {
         self.failures_in_a_row = 0;
     }
 
-    fn is_outage(&self) -> bool {
+    /// Whether the downstream is taken to be away.
+    pub(super) fn is_outage(&self) -> bool {
         self.failures_in_a_row >= OUTAGE
     }
 
@@ -70,7 +77,8 @@ impl Recovery {
         topic: Topic,
         now: Timestamp,
     ) -> rusqlite::Result<usize> {
-        if self.due().is_none_or(|due| due > now) {
+        if !topic.carries_commands() || self.due().is_none_or(|due| due > now) {
+            self.waking &= topic.carries_commands();
             return Ok(0);
         }
         let most = if self.waking { WOKEN_AT_ONCE } else { 1 };

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use messaging::backoff;
 use messaging::clock::Clock;
 use messaging::consumer::Delivery;
 use messaging::store::StoreError;
@@ -24,6 +25,7 @@ use super::database::Database;
 use super::in_flight::Receive;
 use super::messages::Row;
 use super::notes::{self, Notes};
+use super::recovery::Recovery;
 use super::wait_list::{Receiver, WaitList};
 use super::{MAX_RECEIVE_COUNT, Statements, letters, lock, messages};
 
@@ -47,7 +49,7 @@ impl SqliteTopics {
     }
 
     /// Begins to use the topics, before a service runs: makes every in-flight message visible again, since the process that
-    /// received it no longer exists.
+    /// received it no longer exists, and tries what waited for a downstream.
     ///
     /// **Crash contract:** a process that is stopped ([`SqliteTopics::end`]) leaves no message in flight. If it dies, those in
     /// flight were received once more, since one of them may be what it died of. A message that ends the process whenever it is
@@ -64,6 +66,7 @@ impl SqliteTopics {
             if connection.change(sql, params![IN_USE, b"true"])? == 0 {
                 wait_list.be_careful_until(now + CAREFUL);
             }
+            *lock(&wait_list.recovery) = [Recovery::begun(now); Topic::COUNT];
             wait_list.touch_all();
             Ok(())
         })
@@ -123,9 +126,14 @@ impl SqliteTopics {
     ///
     /// # Errors
     /// Nothing is finished: every message is redelivered after its visibility timeout.
-    pub async fn finish(&self, topic: Topic, batch: Vec<Finished>) -> Result<(), StoreError> {
+    pub async fn finish(&self, topic: Topic, mut batch: Vec<Finished>) -> Result<(), StoreError> {
         let now = self.clock.now();
         let (wait_list, notes) = (self.wait_list.clone(), self.database.notes());
+        if lock(&wait_list.recovery)[topic as usize].is_outage() {
+            // An answer wakes it. Until then one copy is tried for all.
+            let copies = batch.iter_mut().flat_map(|finished| &mut finished.messages);
+            copies.filter(|message| message.is_copy()).for_each(|copy| copy.delay = backoff::LONGEST);
+        }
         let write = move |connection: &Connection| {
             let sent = || batch.iter().flat_map(|finished| &finished.messages);
             if let Some(message) = sent().find(|message| message.body.len() > LARGEST) {
