@@ -62,8 +62,8 @@ async fn a_booking_costs_no_more_statements_pages_and_flushes_than_before() {
     println!("{line}");
     let (bookings, database) = (BOOKINGS as u64, counted.database);
     assert_eq!(counted.hops, 5 * bookings, "{line}");
-    assert!(counted.flushes() <= 10 * bookings, "{line}");
-    assert!(database.statements <= 68 * bookings, "{line}");
-    assert!(database.pages_logged <= 36 * bookings, "{line}");
+    assert!(counted.flushes() <= 6 * bookings, "{line}");
+    assert!(database.statements <= 37 * bookings, "{line}");
+    assert!(database.pages_logged <= 24 * bookings, "{line}");
     server.stop().await;
 }
