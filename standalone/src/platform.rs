@@ -92,6 +92,10 @@ impl Platform {
         let simulated = Arc::new(SqliteProvider::open(database.clone()).await?);
         let PlatformOptions { deadlines, integrations, public_url, limits } = options;
         let (providers, simulated) = integrations.payments.providers(simulated, &clock)?;
+        if simulated.is_none() {
+            // A payment is opened before it is recorded. The books of the simulated provider are in this database.
+            topics.commit_first(Topic::Billing);
+        }
         let secrets = secrets::load(&database, entropy.as_ref()).await?;
         let settings = Settings { id_secret: secrets.id, manage: secrets.manage, public_url, deadlines };
         let mailbox = Mailbox { database: database.clone(), clock: clock.clone(), links: settings.links() };

@@ -44,7 +44,7 @@ pub(crate) fn take(batch: Vec<Delivery>, seen: Vec<Message>) -> (Vec<Finished>, 
     let finished = crashing.into_iter().filter_map(|(delivery, message)| {
         error!("a message of {} fails, as an operator wanted it to", message.topic);
         let (receipt, messages) = (Receipt::of(&delivery)?, Vec::new());
-        Some(Finished { receipt, message, messages, redeliver: true })
+        Some(Finished { receipt, message, messages, redeliver: true, expired: false })
     });
     (finished.collect(), others)
 }

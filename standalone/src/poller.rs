@@ -86,7 +86,7 @@ async fn poll(consumer: Arc<dyn Consume>, topics: SqliteTopics, mut running: wat
                     consume(consumer.as_ref(), &topics, batch).await;
                 };
                 if let Err(error) = topics.attempt(receive).await {
-                    warn!(%error, "what was received of {} will be redelivered", consumer.topic());
+                    warn!(%error, "what was received of {} will be redelivered, if it was sent", consumer.topic());
                     tokio::time::sleep(PAUSE).await;
                 }
             }
@@ -101,15 +101,15 @@ async fn consume(consumer: &dyn Consume, topics: &SqliteTopics, batch: Vec<Deliv
     topics.received(&seen);
     let (mut finished, records) = poison::take(batch, seen);
     let (batch, seen): (Vec<_>, Vec<_>) = records.into_iter().unzip();
-    let Decision { messages, redeliver } = consumer.decide(&batch, TIME).await;
+    let Decision { messages, redeliver, expired } = consumer.decide(&batch, TIME).await;
     let mut answers: Vec<Vec<_>> = batch.iter().map(|_| Vec::new()).collect();
     for (record, message) in messages {
         answers[record].push(message);
     }
     let records = batch.iter().zip(seen).zip(answers).enumerate();
     finished.extend(records.filter_map(|(record, ((delivery, message), messages))| {
-        let (receipt, redeliver) = (Receipt::of(delivery)?, redeliver.contains(&record));
-        Some(Finished { receipt, message, messages, redeliver })
+        let (redeliver, expired) = (redeliver.contains(&record), expired.contains(&record));
+        Some(Finished { receipt: Receipt::of(delivery)?, message, messages, redeliver, expired })
     }));
     // The answers are sent and the messages acknowledged in one commit. If it fails, nothing happened: every
     // message is redelivered after its visibility timeout, and its service answers from its record.

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use billing_service::payment::{Intent, Payment};
 use billing_service::provider::{
     Captured, Opened, PaymentProvider, PaymentRef, PaymentStatus, ProviderError, ProviderName, Providers,
     Voided,
 };
 use billing_service::service::BillingService;
+use billing_service::store::{Begun, PaymentStore};
 use messaging::clock::{Clock, ManualClock};
 use messaging::consumer::{Outcome, Service};
 use protocol::event::Event;
@@ -421,4 +423,26 @@ async fn what_is_intended_is_on_disk_before_money_is_moved_also_within_a_group()
     assert_eq!(answers, (Some(OrderUpdate::PaymentCaptured), Some(reversed(Some(25_900)))));
     assert_eq!(*witness.seen.lock().unwrap(), ["charging", "reversing"]);
     assert_eq!(billing.ledger().await, (25_900, 25_900));
+}
+
+#[tokio::test]
+async fn an_intent_that_stands_is_on_disk_before_it_is_answered_also_within_a_group() {
+    let billing = Billing::new().await;
+    let (order, amount) = (order(), Money { value: 25_900, currency: Currency::parse("EUR").unwrap() });
+    let (provider, reference) = (ProviderName::SIMULATED, PaymentRef("sim_1".to_owned()));
+    let intent = Payment::Charging(Intent { provider, reference, amount });
+    let (store, on_disk) = (billing.store.clone(), billing.store.clone());
+    let recorded = {
+        let (store, intent) = (store.clone(), intent.clone());
+        async move { store.begin(order, &intent).await }
+    };
+    let tombstone = async move {
+        let found = store.begin(order, &Payment::Reversed { refunded: None }).await.unwrap();
+        // What is found here is what is committed.
+        (found, on_disk.find(order).await.unwrap())
+    };
+    let both = async move { tokio::join!(recorded, tombstone) };
+    let (_, (found, committed)) = billing.store.0.within(both).await.unwrap();
+    assert!(matches!(&found, Begun::Exists(payment) if *payment == intent), "{found:?}");
+    assert_eq!(committed, Some(intent));
 }

@@ -80,6 +80,8 @@ pub struct Decision {
     /// The places of the records to redeliver. All others are acknowledged once their messages are
     /// sent.
     pub redeliver: BTreeSet<usize>,
+    /// The places of those that are acknowledged because they have expired: nothing was answered to them.
+    pub expired: BTreeSet<usize>,
 }
 
 /// Events with their places in the batch, to be handled one after another.
@@ -88,6 +90,7 @@ type Lane<'a, M> = Vec<(usize, &'a Event<M>)>;
 /// What to do with a record, before anything was sent.
 enum Verdict {
     Acknowledge(Vec<Outgoing>),
+    Expired,
     Redeliver,
 }
 
@@ -102,6 +105,9 @@ impl Decision {
             match verdict {
                 Verdict::Acknowledge(sends) => {
                     decision.messages.extend(sends.into_iter().map(|message| (record, message)));
+                }
+                Verdict::Expired => {
+                    decision.expired.insert(record);
                 }
                 Verdict::Redeliver => {
                     decision.redeliver.insert(record);
@@ -210,7 +216,7 @@ impl<S: Service> Consumer<S> {
         decision: Decision,
         topics: &dyn Topics,
     ) -> BTreeSet<usize> {
-        let Decision { messages, mut redeliver } = decision;
+        let Decision { messages, mut redeliver, expired: _ } = decision;
         let unsent = send(topics, messages).await;
         let mut copies = Vec::new();
         for (record, error) in unsent {
@@ -412,7 +418,7 @@ fn expire<M: Message>(event: &Event<M>) -> Verdict {
     let (order, name) = (event.order, event.message.name());
     metrics::count(metrics::EXPIRED, 1, Some(("Topic", M::TOPIC.name())));
     debug!(order_id = %order, "order {order}: {name} has expired: its successor is under way");
-    Verdict::Acknowledge(Vec::new())
+    Verdict::Expired
 }
 
 /// Sends a record that no retry can help to the dead-letter queue, with its reason.

@@ -67,7 +67,7 @@ fn cannot_commit(reason: rusqlite::Error) {
 }
 
 /// Whether nothing more is to be written in the group in progress.
-fn is_broken() -> bool {
+pub(crate) fn is_broken() -> bool {
     HERE.with_borrow(|here| here.as_ref().is_some_and(|here| here.broken.is_some()))
 }
 
@@ -113,14 +113,20 @@ fn in_a_transaction<T>(
     connection: &Connection,
     write: impl FnOnce() -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
+    check(connection);
     if is_broken() {
         return Err(error("its group cannot be committed"));
     }
     let wrote = write();
+    check(connection);
+    wrote
+}
+
+/// Notes if the transaction has ended, which a read that fails can do too.
+pub(crate) fn check(connection: &Connection) {
     if connection.is_autocommit() {
         cannot_commit(error("its transaction has ended"));
     }
-    wrote
 }
 
 fn error(reason: &'static str) -> rusqlite::Error {

@@ -172,6 +172,10 @@ impl<H: Hook> Writer<H> {
             }
             for _ in 0..MOST_ROUNDS {
                 self.workers.go_on();
+                here::check(&self.connection);
+                if here::is_broken() {
+                    break;
+                }
                 between = self.hook.between(&self.connection);
                 if between.is_err() || !self.workers.can_go_on() {
                     break;

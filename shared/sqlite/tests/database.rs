@@ -256,6 +256,20 @@ async fn nothing_is_written_after_a_transaction_that_has_ended() {
 }
 
 #[tokio::test]
+async fn nothing_is_written_after_a_read_that_has_ended_the_transaction() {
+    let (database, directory) = database();
+    let within = database.clone();
+    let lost = database.within(async move {
+        within.join(|connection| insert(connection, "undone")).await.unwrap();
+        // As SQLite does by itself where a disk fails.
+        let _ = within.read(|connection| connection.execute("ROLLBACK", [])).await;
+        within.join(|connection| insert(connection, "alone")).await
+    });
+    assert!(lost.await.is_err());
+    assert!(names(&directory).is_empty());
+}
+
+#[tokio::test]
 async fn an_attempt_does_nothing_more_once_a_group_was_not_committed() {
     let (database, directory) = database();
     let within = database.clone();

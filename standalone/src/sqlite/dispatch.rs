@@ -24,6 +24,7 @@ use super::in_flight::Receive;
 use super::lock;
 use super::messages::{self, MAX_RECEIVE_COUNT, Row};
 use super::notes::Notes;
+use super::recovery::Recovery;
 use super::wait_list::{Receiver, WaitList};
 
 /// Takes part in every group.
@@ -38,6 +39,8 @@ pub(super) struct Dispatch {
     /// How many of the undelivered messages this group requeues.
     requeued: usize,
     failed: bool,
+    /// How the consumers fared as of the last group that was committed.
+    recovery: [Recovery; Topic::COUNT],
     /// What the clock showed in the last group that was committed, and when that was.
     seen: Option<(Timestamp, Instant)>,
     /// The same of this group.
@@ -46,6 +49,10 @@ pub(super) struct Dispatch {
 
 /// Clocks are corrected by less than this all the time.
 const SMALL_STEP: Duration = Duration::from_secs(1);
+
+/// How long after a group that was not committed messages are committed before they are handed out: longer than until what
+/// was in it is redelivered.
+const CAREFUL_AFTER_A_FAILURE: Duration = Duration::from_secs(60);
 
 impl Dispatch {
     pub(super) fn new(wait_list: Arc<WaitList>, notes: Arc<Notes>, clock: Arc<dyn Clock>) -> Self {
@@ -57,6 +64,7 @@ impl Dispatch {
             handed_out: Vec::new(),
             requeued: 0,
             failed: false,
+            recovery: Default::default(),
             seen: None,
             sees: None,
         }
@@ -201,7 +209,7 @@ impl Dispatch {
     /// Hands what the group has sent to receivers that handle it in the same group.
     fn hand_out_within(&mut self, now: Timestamp) {
         for (topic, mut rows) in take(&self.wait_list.sent) {
-            while is_handled_within(topic) && self.is_first(topic, now) && !rows.is_empty() {
+            while !self.wait_list.commits_first(topic) && self.is_first(topic, now) && !rows.is_empty() {
                 let Some(receiver) = self.wait_list.next_within(topic) else { break };
                 let deliveries = self.give(&mut rows, &receiver, now);
                 if let Err(deliveries) = receiver.reply.send(deliveries) {
@@ -247,15 +255,6 @@ fn take(messages: &Mutex<Vec<Row>>) -> BTreeMap<Topic, VecDeque<Row>> {
     by_topic
 }
 
-/// Whether a message may be handled before it is committed: its service does nothing outside before a commit. The Billing
-/// Service asks the provider only after its intent is committed; the Email Service sends a mail without one.
-fn is_handled_within(topic: Topic) -> bool {
-    match topic {
-        Topic::Tickets | Topic::OrderUpdates | Topic::Billing => true,
-        Topic::Email => false,
-    }
-}
-
 impl Hook for Dispatch {
     fn between(&mut self, _: &Connection) -> rusqlite::Result<()> {
         if !lock(&self.wait_list.sent).is_empty() {
@@ -274,6 +273,7 @@ impl Hook for Dispatch {
             warn!("the clock was set back by {by:?}");
             messages::set_back(connection, by)?;
             lock(&self.wait_list.in_flight).set_back(by);
+            lock(&self.wait_list.recovery).iter_mut().for_each(|recovery| recovery.set_back(by));
             self.wait_list.none_alone();
         }
         self.write_unfinished(connection, now)?;
@@ -295,10 +295,14 @@ impl Hook for Dispatch {
         lock(&self.wait_list.unwritten).clear();
         if committed {
             self.seen = self.sees;
+            self.recovery = *lock(&self.wait_list.recovery);
             lock(&self.wait_list.undelivered).drain(..self.requeued);
         } else {
+            *lock(&self.wait_list.recovery) = self.recovery;
             lock(&self.wait_list.sent).clear();
             self.wait_list.none_alone();
+            // What broke the group may have been sent in it: then it is to be the one that is redelivered.
+            self.wait_list.be_careful_until(self.clock.now() + CAREFUL_AFTER_A_FAILURE);
         }
         self.requeued = 0;
         for (topic, receiver, deliveries) in self.handed_out.drain(..) {

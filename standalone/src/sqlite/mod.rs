@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use group_commit::{Json, Statements, lock};
 use messaging::clock::Clock;
+use protocol::topic::Topic;
 use rusqlite::Connection;
 
 use self::database::Database;
@@ -55,7 +56,9 @@ pub fn open(directory: &Path, clock: Arc<dyn Clock>) -> Result<(Database, Sqlite
     };
     let file = group_commit::Database::open(&directory.join(database::FILE), prepare, hook)?;
     let database = Database::new(file, notes);
-    Ok((database.clone(), SqliteTopics::new(database, wait_list, clock)))
+    let topics = SqliteTopics::new(database.clone(), wait_list, clock);
+    topics.commit_first(Topic::Email);
+    Ok((database, topics))
 }
 
 /// The stores of all services: each keeps its records in tables of its own, by the file named like it.

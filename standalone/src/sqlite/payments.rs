@@ -17,19 +17,31 @@ fn find(connection: &Connection, order: OrderId) -> rusqlite::Result<Option<Paym
         .map(|found| found.map(|Json(payment)| payment))
 }
 
-/// Writes what `stands` from then on. An intent is on disk before it is answered, since the provider is asked next; what
-/// the provider has done may be committed with the message that tells it.
+/// Whether the provider may be asked next.
+fn is_intent(payment: &Payment) -> bool {
+    match payment {
+        Payment::Charging(_) | Payment::Reversing(_) => true,
+        Payment::Captured(_) | Payment::Declined { .. } | Payment::Reversed { .. } => false,
+    }
+}
+
+/// Writes `to`; `found` says which record the answer has. An intent is on disk before it is answered, whoever has recorded it;
+/// what the provider has done may be committed with the message that tells it.
 async fn write<T: Send + 'static>(
     database: &Database,
-    stands: &Payment,
+    to: &Payment,
     write: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    found: fn(&T) -> Option<&Payment>,
 ) -> Result<T, StoreError> {
-    match stands {
-        Payment::Charging(_) | Payment::Reversing(_) => database.write_lightly(write).await,
-        Payment::Captured(_) | Payment::Declined { .. } | Payment::Reversed { .. } => {
-            database.join(write).await
-        }
+    if is_intent(to) {
+        return database.write_lightly(write).await;
     }
+    let answer = database.join(write).await?;
+    if found(&answer).is_some_and(is_intent) {
+        // It may be in the group in progress.
+        database.write_lightly(|_| Ok(())).await?;
+    }
+    Ok(answer)
 }
 
 #[async_trait]
@@ -49,7 +61,11 @@ impl PaymentStore for SqliteStores {
             }
             find(connection, order)?.map(Begun::Exists).ok_or(rusqlite::Error::QueryReturnedNoRows)
         };
-        write(&self.0, payment, insert).await
+        write(&self.0, payment, insert, |begun| match begun {
+            Begun::Begun => None,
+            Begun::Exists(payment) => Some(payment),
+        })
+        .await
     }
 
     async fn replace(&self, order: OrderId, from: &Payment, to: &Payment) -> Result<Payment, StoreError> {
@@ -64,7 +80,7 @@ impl PaymentStore for SqliteStores {
             notes.changed(order);
             Ok(next)
         };
-        write(&self.0, to, update).await
+        write(&self.0, to, update, |stands| Some(stands)).await
     }
 
     async fn note_refusal(&self, order: OrderId, reason: &str) -> Result<(), StoreError> {

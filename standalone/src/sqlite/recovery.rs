@@ -26,15 +26,16 @@ pub(super) struct Recovery {
     failures_in_a_row: u32,
     /// When it was tried last.
     tried_at: Option<Timestamp>,
+    /// When those that wait were woken last.
     woken_at: Option<Timestamp>,
-    /// Whether some of those that wait are still to be woken.
-    waking: bool,
+    /// From when on those that wait are woken, if there are any.
+    wake_from: Option<Timestamp>,
 }
 
 impl Recovery {
-    /// Of a process that begins: what waited is tried.
-    pub(super) fn begun(now: Timestamp) -> Self {
-        Self { tried_at: Some(now), waking: true, ..Self::default() }
+    /// That of a topic when a process begins: what waited is tried.
+    pub(super) fn begun(topic: Topic, now: Timestamp) -> Self {
+        Self { wake_from: topic.carries_commands().then_some(now), ..Self::default() }
     }
 
     /// A message of a topic was handled: it is done, or waits as a delayed copy.
@@ -44,16 +45,23 @@ impl Recovery {
             return;
         }
         self.tried_at = Some(now);
-        if !is_done {
+        if is_done {
+            if self.is_outage() {
+                self.wake_from = Some(self.woken_at.map_or(now, |woken| now.max(woken + EVERY)));
+            }
+            self.failures_in_a_row = 0;
+        } else {
             self.failures_in_a_row = self.failures_in_a_row.saturating_add(1);
-            self.waking &= !self.is_outage();
-            return;
+            self.wake_from = self.wake_from.filter(|_| !self.is_outage());
         }
-        let rested = self.woken_at.is_none_or(|woken| now.since(woken) >= EVERY);
-        if self.is_outage() && rested {
-            (self.waking, self.woken_at) = (true, Some(now));
+    }
+
+    /// The clock was set back by so much.
+    pub(super) fn set_back(&mut self, by: Duration) {
+        let moved = |at: Timestamp| Timestamp::from_millis(at.as_millis() - by.as_millis() as i64);
+        for at in [&mut self.tried_at, &mut self.woken_at, &mut self.wake_from] {
+            *at = at.map(moved);
         }
-        self.failures_in_a_row = 0;
     }
 
     /// Whether the downstream is taken to be away.
@@ -63,11 +71,8 @@ impl Recovery {
 
     /// When something is to be done.
     pub(super) fn due(&self) -> Option<Timestamp> {
-        match self.waking {
-            true => self.tried_at,
-            false if self.is_outage() => self.tried_at.map(|tried| tried + EVERY),
-            false => None,
-        }
+        let probe = self.tried_at.filter(|_| self.is_outage()).map(|tried| tried + EVERY);
+        self.wake_from.or(probe)
     }
 
     /// Makes delayed copies of the topic visible, if that is due; answers how many.
@@ -77,18 +82,78 @@ impl Recovery {
         topic: Topic,
         now: Timestamp,
     ) -> rusqlite::Result<usize> {
-        if !topic.carries_commands() || self.due().is_none_or(|due| due > now) {
-            self.waking &= topic.carries_commands();
+        if self.due().is_none_or(|due| due > now) {
             return Ok(0);
         }
-        let most = if self.waking { WOKEN_AT_ONCE } else { 1 };
+        let most = if self.wake_from.is_some() { WOKEN_AT_ONCE } else { 1 };
         // Not those that pause since they failed: they are no copies.
         let sql = "UPDATE messages SET visible_at = ?2 WHERE id IN (
                        SELECT id FROM messages WHERE topic = ?1 AND visible_at > ?2 AND receive_count = 0
                        ORDER BY visible_at LIMIT ?3)";
         let woken = connection.change(sql, params![topic.name(), now.as_millis(), most])?;
         self.tried_at = Some(now);
-        self.waking &= woken == most;
+        if self.wake_from.is_some() {
+            self.woken_at = if woken > 0 { Some(now) } else { self.woken_at };
+            self.wake_from = self.wake_from.filter(|_| woken == most);
+        }
         Ok(woken)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    const TOPIC: Topic = Topic::Billing;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    /// A topic with a delayed message.
+    fn with_one() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        let table = "CREATE TABLE messages (id INTEGER PRIMARY KEY, topic TEXT, visible_at INTEGER, receive_count INTEGER)";
+        connection.execute(table, []).unwrap();
+        connection.execute("INSERT INTO messages VALUES (1, 'billing', 900000, 0)", []).unwrap();
+        connection
+    }
+
+    #[test]
+    fn an_answer_in_an_outage_wakes_what_waits_though_it_was_woken_a_moment_ago() {
+        let mut recovery = Recovery::default();
+        for seconds in [0, 1] {
+            recovery.saw(TOPIC, false, at(seconds));
+        }
+        assert_eq!(recovery.due(), Some(at(6)), "a try");
+        recovery.saw(TOPIC, true, at(2));
+        assert_eq!(recovery.due(), Some(at(2)), "all are woken");
+        recovery.wake(&with_one(), TOPIC, at(2)).unwrap();
+        assert_eq!(recovery.due(), None);
+        for seconds in [3, 3] {
+            recovery.saw(TOPIC, false, at(seconds));
+        }
+        recovery.saw(TOPIC, true, at(4));
+        assert_eq!(recovery.due(), Some(at(7)), "five seconds after those before");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_delays_no_try_and_no_wake() {
+        let mut recovery = Recovery::default();
+        for _ in 0..2 {
+            recovery.saw(TOPIC, false, at(3600));
+        }
+        recovery.set_back(Duration::from_secs(3600));
+        assert_eq!(recovery.due(), Some(at(5)));
+    }
+
+    #[test]
+    fn updates_that_are_too_early_are_no_outage() {
+        let mut recovery = Recovery::default();
+        for _ in 0..3 {
+            recovery.saw(Topic::OrderUpdates, false, at(0));
+        }
+        assert_eq!(recovery.due(), None);
     }
 }

@@ -61,13 +61,16 @@ impl TicketStore for SqliteStores {
             let mut held = Vec::with_capacity(orders.len());
             for (order, wanted) in &orders {
                 let before = connection.total_changes();
-                let found = hold(connection, *order, wanted, now);
-                // A record that cannot be read is its own order's.
-                if connection.total_changes() == before {
-                    held.push(found.map_err(|error| store_error(&error)));
-                } else {
-                    held.push(Ok(found?));
-                }
+                held.push(match hold(connection, *order, wanted, now) {
+                    Ok(found) => Ok(found),
+                    Err(error) => match store_error(&error) {
+                        // A record that cannot be read is its own order's.
+                        unreadable @ StoreError::Unreadable(_) if connection.total_changes() == before => {
+                            Err(unreadable)
+                        }
+                        _ => return Err(error),
+                    },
+                });
             }
             orders.iter().for_each(|(order, _)| notes.changed(*order));
             Ok(held)

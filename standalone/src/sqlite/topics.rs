@@ -66,7 +66,7 @@ impl SqliteTopics {
             if connection.change(sql, params![IN_USE, b"true"])? == 0 {
                 wait_list.be_careful_until(now + CAREFUL);
             }
-            *lock(&wait_list.recovery) = [Recovery::begun(now); Topic::COUNT];
+            *lock(&wait_list.recovery) = Topic::ALL.map(|topic| Recovery::begun(topic, now));
             wait_list.touch_all();
             Ok(())
         })
@@ -119,6 +119,12 @@ impl SqliteTopics {
         self.database.attempt(work)
     }
 
+    /// Has the messages of that topic handed out after their commit: its service does something outside before it has recorded
+    /// that it will. The Email Service does; Billing does with a provider whose books are not in this database.
+    pub fn commit_first(&self, topic: Topic) {
+        self.wait_list.commit_first(topic);
+    }
+
     /// Finishes a batch in one write: for each message, deletes it and sends what its consumer answers, or has it redelivered
     /// after a pause.
     ///
@@ -155,7 +161,7 @@ impl SqliteTopics {
             let mut recovery = lock(&wait_list.recovery);
             for finished in &batch {
                 let waits = finished.messages.iter().any(Outgoing::is_copy);
-                if waits || finished.is_answered() {
+                if waits || (finished.is_answered() && !finished.expired) {
                     recovery[topic as usize].saw(topic, !waits, now);
                 }
             }
@@ -225,6 +231,8 @@ pub struct Finished {
     pub messages: Vec<Outgoing>,
     /// Whether it is redelivered. Else it is acknowledged.
     pub redeliver: bool,
+    /// Whether it is acknowledged because it has expired: no downstream has answered.
+    pub expired: bool,
 }
 
 impl Finished {
@@ -232,7 +240,7 @@ impl Finished {
     pub fn of(topic: Topic, delivery: &Delivery) -> Option<Self> {
         let receipt = Receipt::of(delivery)?;
         let message = Message::read(topic, &delivery.body, Phase::Received);
-        Some(Self { receipt, message, messages: Vec::new(), redeliver: false })
+        Some(Self { receipt, message, messages: Vec::new(), redeliver: false, expired: false })
     }
 
     /// Whether it is done: neither copied, nor dead-lettered, nor redelivered.

@@ -33,6 +33,8 @@ pub(super) struct WaitList {
     pub(super) in_flight: Mutex<InFlight>,
     /// How each topic's consumer fares, in the order of [`Topic::ALL`].
     pub(super) recovery: Mutex<[Recovery; Topic::COUNT]>,
+    /// The topics whose messages are handed out after their commit alone.
+    commit_first: Mutex<BTreeSet<Topic>>,
     last_id: AtomicI64,
     /// In Unix milliseconds: until then, messages are handed out after their commit alone.
     careful_until: AtomicI64,
@@ -174,9 +176,19 @@ impl WaitList {
         queue.pop_front_if(|receiver| fits(receiver))
     }
 
+    /// From now on, messages of that topic are handed out after their commit alone.
+    pub(super) fn commit_first(&self, topic: Topic) {
+        lock(&self.commit_first).insert(topic);
+    }
+
+    /// Whether messages of that topic are handed out after their commit alone.
+    pub(super) fn commits_first(&self, topic: Topic) -> bool {
+        lock(&self.commit_first).contains(&topic)
+    }
+
     /// Until then, messages are handed out after their commit alone.
     pub(super) fn be_careful_until(&self, until: Timestamp) {
-        self.careful_until.store(until.as_millis(), Ordering::Relaxed);
+        self.careful_until.fetch_max(until.as_millis(), Ordering::Relaxed);
     }
 
     /// Whether messages are handed out after their commit alone.
