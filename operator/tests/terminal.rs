@@ -3,14 +3,14 @@
 
 use std::process::{Command, Output};
 
-/// Without the settings of whoever runs the tests, and with nothing to reach.
+/// Without the machine's own settings, and with nothing to reach.
 fn operator(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_operator"));
     command.args(arguments).env_clear();
     command.envs([
         ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
         ("AWS_REGION", "us-east-1"),
-        ("AWS_ACCESS_KEY_ID", "nobody"),
+        ("AWS_ACCESS_KEY_ID", "no-key"),
         ("AWS_SECRET_ACCESS_KEY", "nothing"),
     ]);
     command.output().unwrap()

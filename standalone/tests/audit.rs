@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use billing_service::provider::ProviderName;
+use client::ClientError;
 use messaging::clock::{Clock, SystemClock};
 use serde_json::json;
 use standalone::sqlite::snapshot::read;
@@ -82,7 +83,11 @@ async fn a_running_system_raises_no_false_alarm() {
                 let id = http.book("OS-900", 1, method).await;
                 if (customer + number) % 3 == 0 {
                     // Not one whose card was declined in the meantime.
-                    let _ = http.0.cancel(&id).await;
+                    let cancelled = http.0.cancel(&id).await;
+                    assert!(
+                        matches!(cancelled, Ok(_) | Err(ClientError::Refused { status: 409, .. })),
+                        "{cancelled:?}"
+                    );
                 }
                 http.settled(&id).await;
             }

@@ -87,39 +87,38 @@ impl Mail {
         match self.notice.outcome {
             NoticeOutcome::Confirmed => "your seats are booked and paid.".to_owned(),
             NoticeOutcome::Rejected => match reason {
-                    Some(Reason::UnknownFlight) => format!("there is no flight {flight}. Nothing was charged."),
-                    Some(Reason::Departed) => format!("flight {flight} has departed. Nothing was charged."),
-                    Some(Reason::PriceChanged) => format!(
-                        "the price of flight {flight} has changed since you chose it. Nothing was charged. \
-                         You are welcome to book again at the new price."
-                    ),
-                    None
-                    | Some(
-                        Reason::SoldOut
-                        | Reason::CardDeclined
-                        | Reason::CancelledByCustomer
-                        | Reason::Expired,
-                    ) => format!("flight {flight} has too few seats left. Nothing was charged."),
-                },
-            NoticeOutcome::PaymentDeclined => "your card was declined. Nothing was charged, and your seats were released. \
+                Some(Reason::UnknownFlight) => format!("there is no flight {flight}. Nothing was charged."),
+                Some(Reason::Departed) => format!("flight {flight} has departed. Nothing was charged."),
+                Some(Reason::PriceChanged) => format!(
+                    "the price of flight {flight} has changed since you chose it. Nothing was charged. \
+                     You are welcome to book again at the new price."
+                ),
+                None
+                | Some(
+                    Reason::SoldOut | Reason::CardDeclined | Reason::CancelledByCustomer | Reason::Expired,
+                ) => format!("flight {flight} has too few seats left. Nothing was charged."),
+            },
+            NoticeOutcome::PaymentDeclined => {
+                "your card was declined. Nothing was charged, and your seats were released. \
                  You are welcome to book again with another card."
-                    .to_owned(),
+                    .to_owned()
+            }
             NoticeOutcome::Cancelled => match reason {
-                    Some(Reason::Expired) => "we could not finish your booking in time and have cancelled it. \
-                        No seats are held, and nothing is charged: a payment that was made is refunded in full."
-                        .to_owned(),
-                    None
-                    | Some(
-                        Reason::CancelledByCustomer
-                        | Reason::SoldOut
-                        | Reason::UnknownFlight
-                        | Reason::Departed
-                        | Reason::PriceChanged
-                        | Reason::CardDeclined,
-                    ) => "your booking is cancelled, as you asked. No seats are held, and nothing is charged: \
-                        a payment that was made is refunded in full."
-                        .to_owned(),
-                },
+                Some(Reason::Expired) => "we could not finish your booking in time and have cancelled it. \
+                    No seats are held, and nothing is charged: a payment that was made is refunded in full."
+                    .to_owned(),
+                None
+                | Some(
+                    Reason::CancelledByCustomer
+                    | Reason::SoldOut
+                    | Reason::UnknownFlight
+                    | Reason::Departed
+                    | Reason::PriceChanged
+                    | Reason::CardDeclined,
+                ) => "your booking is cancelled, as you asked. No seats are held, and nothing is charged: \
+                    a payment that was made is refunded in full."
+                    .to_owned(),
+            },
         }
     }
 }

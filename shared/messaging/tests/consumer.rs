@@ -235,6 +235,15 @@ async fn what_has_expired_and_was_never_tried_is_acknowledged_unhandled() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_decision_names_what_has_expired_since_no_downstream_has_answered_it() {
+    let consumer = Consumer::new(Scripted::default(), clock(), Arc::new(SeededEntropy::new(1)));
+    let waits_in_vain = expired("waits", 1);
+    let batch = batch(&[&expired("fine", 0), &waits_in_vain, &expired("fine", 1), &command("well", 0)]);
+    let decision = consumer.decide(&batch, Duration::from_secs(5)).await;
+    assert_eq!(decision.expired.into_iter().collect::<Vec<_>>(), [0, 1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_has_expired_but_was_tried_is_handled() {
     let received_before = Delivery { receive_count: 2, ..batch(&[&expired("fine", 0)]).remove(0) };
     for delivery in [received_before, batch(&[&expired("fine", 1)]).remove(0)] {

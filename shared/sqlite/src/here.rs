@@ -66,8 +66,12 @@ fn cannot_commit(reason: rusqlite::Error) {
     });
 }
 
-/// Whether nothing more is to be written in the group in progress.
-pub(crate) fn is_broken() -> bool {
+/// Whether the group in progress cannot be committed, so that nothing more is to be written in it. A read that fails can end
+/// its transaction too.
+pub(crate) fn is_lost(connection: &Connection) -> bool {
+    if connection.is_autocommit() {
+        cannot_commit(error("its transaction has ended"));
+    }
     HERE.with_borrow(|here| here.as_ref().is_some_and(|here| here.broken.is_some()))
 }
 
@@ -113,20 +117,10 @@ fn in_a_transaction<T>(
     connection: &Connection,
     write: impl FnOnce() -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    check(connection);
-    if is_broken() {
+    if is_lost(connection) {
         return Err(error("its group cannot be committed"));
     }
-    let wrote = write();
-    check(connection);
-    wrote
-}
-
-/// Notes if the transaction has ended, which a read that fails can do too.
-pub(crate) fn check(connection: &Connection) {
-    if connection.is_autocommit() {
-        cannot_commit(error("its transaction has ended"));
-    }
+    write()
 }
 
 fn error(reason: &'static str) -> rusqlite::Error {

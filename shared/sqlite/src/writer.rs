@@ -45,7 +45,7 @@ pub trait Hook: Send + 'static {
     /// same group.
     ///
     /// **Crash contract:** nothing is committed yet. What a task was given here is undone with the group.
-    fn between(&mut self, connection: &Connection) -> rusqlite::Result<()>;
+    fn between(&mut self);
 
     /// Runs in the group's transaction, before its commit.
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()>;
@@ -62,9 +62,7 @@ pub trait Hook: Send + 'static {
 pub struct NoHook;
 
 impl Hook for NoHook {
-    fn between(&mut self, _: &Connection) -> rusqlite::Result<()> {
-        Ok(())
-    }
+    fn between(&mut self) {}
 
     fn before_commit(&mut self, _: &Connection) -> rusqlite::Result<()> {
         Ok(())
@@ -164,7 +162,6 @@ impl<H: Hook> Writer<H> {
         if let Err(error) = self.connection.change("BEGIN IMMEDIATE", []) {
             return (group, Err(error));
         }
-        let mut between = Ok(());
         let (later, ran) = here::within(self.database, &self.connection, || {
             for job in &mut group {
                 // A write that panics is undone and never answered; its caller sees that as an error.
@@ -172,19 +169,17 @@ impl<H: Hook> Writer<H> {
             }
             for _ in 0..MOST_ROUNDS {
                 self.workers.go_on();
-                here::check(&self.connection);
-                if here::is_broken() {
+                if here::is_lost(&self.connection) {
                     break;
                 }
-                between = self.hook.between(&self.connection);
-                if between.is_err() || !self.workers.can_go_on() {
+                self.hook.between();
+                if !self.workers.can_go_on() {
                     break;
                 }
             }
         });
         group.extend(later);
         let committed = ran
-            .and(between)
             .and_then(|()| self.hook.before_commit(&self.connection))
             .and_then(|()| self.connection.change("COMMIT", []).map(drop));
         (group, committed)

@@ -256,14 +256,14 @@ fn take(messages: &Mutex<Vec<Row>>) -> BTreeMap<Topic, VecDeque<Row>> {
 }
 
 impl Hook for Dispatch {
-    fn between(&mut self, _: &Connection) -> rusqlite::Result<()> {
-        if !lock(&self.wait_list.sent).is_empty() {
-            let now = self.clock.now();
-            if !self.wait_list.is_careful(now) {
-                self.hand_out_within(now);
-            }
+    fn between(&mut self) {
+        if lock(&self.wait_list.sent).is_empty() {
+            return;
         }
-        Ok(())
+        let now = self.clock.now();
+        if !self.wait_list.is_careful(now) {
+            self.hand_out_within(now);
+        }
     }
 
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {

@@ -191,8 +191,8 @@ impl<H> NoteTaker<H> {
 }
 
 impl<H: Hook> Hook for NoteTaker<H> {
-    fn between(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        self.next.between(connection)
+    fn between(&mut self) {
+        self.next.between();
     }
 
     fn before_commit(&mut self, connection: &Connection) -> rusqlite::Result<()> {

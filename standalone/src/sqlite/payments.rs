@@ -25,7 +25,7 @@ fn is_intent(payment: &Payment) -> bool {
     }
 }
 
-/// Writes `to`; `found` says which record the answer has. An intent is on disk before it is answered, whoever has recorded it;
+/// Writes `to`; `found` says which record the answer has. An intent is on disk before it is answered, whether this call or another has recorded it;
 /// what the provider has done may be committed with the message that tells it.
 async fn write<T: Send + 'static>(
     database: &Database,

@@ -60,16 +60,12 @@ impl TicketStore for SqliteStores {
         let write = move |connection: &Connection| {
             let mut held = Vec::with_capacity(orders.len());
             for (order, wanted) in &orders {
-                let before = connection.total_changes();
-                held.push(match hold(connection, *order, wanted, now) {
+                let found = hold(connection, *order, wanted, now);
+                held.push(match found.map_err(|error| (store_error(&error), error)) {
                     Ok(found) => Ok(found),
-                    Err(error) => match store_error(&error) {
-                        // A record that cannot be read is its own order's.
-                        unreadable @ StoreError::Unreadable(_) if connection.total_changes() == before => {
-                            Err(unreadable)
-                        }
-                        _ => return Err(error),
-                    },
+                    // A record that cannot be read is its own order's; it is read before anything is changed.
+                    Err((unreadable @ StoreError::Unreadable(_), _)) => Err(unreadable),
+                    Err((_, error)) => return Err(error),
                 });
             }
             orders.iter().for_each(|(order, _)| notes.changed(*order));
