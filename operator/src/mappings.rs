@@ -48,19 +48,25 @@ impl Mappings {
         futures_util::future::try_join_all(Topic::ALL.map(|topic| self.find(topic))).await.map(drop)
     }
 
-    /// Enables the mapping of a topic, or disables it; returns once Lambda has done so. Lambda takes a minute. A call that
-    /// is dropped meanwhile leaves the mapping on its way to the new state.
+    /// Enables the mapping of a topic, or disables it; returns once Lambda has done so, which takes a minute. A mapping that
+    /// is so already is not told again: Lambda would take another minute. A call that is dropped meanwhile leaves the
+    /// mapping on its way to the new state.
     pub async fn switch(&self, topic: Topic, running: bool) -> Result<(), StoreError> {
-        let Mapping { id, .. } = self.find(topic).await?;
-        let update = self.client.update_event_source_mapping().uuid(id).enabled(running);
-        update.send().await.map_err(|error| StoreError::unavailable(error_chain(&error)))?;
         let wanted = if running { "Enabled" } else { "Disabled" };
+        let mut told = false;
         for _ in 0..LOOKS {
-            let Mapping { state, .. } = self.find(topic).await?;
+            let Mapping { id, state } = self.find(topic).await?;
             if state == wanted {
                 return Ok(());
             }
-            sleep(PAUSE).await;
+            // Lambda refuses to change a mapping that is being changed.
+            if !told && matches!(state.as_str(), "Enabled" | "Disabled") {
+                let update = self.client.update_event_source_mapping().uuid(id).enabled(running);
+                update.send().await.map_err(|error| StoreError::unavailable(error_chain(&error)))?;
+                told = true;
+            } else {
+                sleep(PAUSE).await;
+            }
         }
         Err(StoreError::unavailable(format!(
             "the mapping of {topic} was told to be {wanted}, and is not yet"

@@ -78,6 +78,13 @@ async fn a_stopped_service_is_a_disabled_mapping() {
     assert!(!stage.view.is_running(Topic::Billing) && stage.view.is_running(Topic::Tickets));
     stage.view.switch(Topic::Billing, true).await.unwrap();
     assert!(lock(&stage.stack.cloud.stopped).is_empty() && stage.view.is_running(Topic::Billing));
+    let told = || {
+        let calls = lock(&stage.stack.cloud.calls);
+        calls.iter().filter(|call| call.operation == "UpdateEventSourceMapping").count()
+    };
+    assert_eq!(told(), 2);
+    stage.view.switch(Topic::Billing, true).await.unwrap();
+    assert_eq!(told(), 2, "a mapping that is enabled is not told again");
 }
 
 #[tokio::test]
