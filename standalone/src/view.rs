@@ -138,12 +138,12 @@ impl View for SqliteView {
 
 #[async_trait]
 impl Watched for SqliteView {
-    async fn audit_all(&self, tally: Tally) -> Result<Tally, StoreError> {
+    async fn audit_all(&self) -> Result<Tally, StoreError> {
         let (now, switches) = (self.mailbox.clock.now(), self.switches.clone());
         let read = move |connection: &Connection| {
             let one_moment = connection.unchecked_transaction()?;
             let stops = || switches.iter().any(|switch| *switch.borrow() == Running::Ending);
-            snapshot::tally_all(&one_moment, tally, now, stops)
+            snapshot::tally_all(&one_moment, now, stops)
         };
         self.database.scan(read).await
     }

@@ -229,14 +229,13 @@ impl Inner {
 
     /// A full audit, while looks go on. What changes meanwhile is audited again by the next look.
     async fn audit_all(&self, watched: &dyn Watched) -> Result<(), StoreError> {
-        let orders = {
+        {
             let mut kept = self.kept.lock().await;
             // From here on: what a look before this took is in what the full audit reads.
             (kept.since_full, kept.lost) = (Some(BTreeSet::new()), false);
-            kept.tally.as_ref().map_or(0, |tally| tally.orders())
-        };
+        }
         let (at, begun) = (self.clock.now(), Instant::now());
-        let audited = watched.audit_all(Tally::new(self.view.books(), orders)).await;
+        let audited = watched.audit_all().await;
         let mut kept = self.kept.lock().await;
         let changed = kept.since_full.take().unwrap_or_default();
         let lost = kept.lost;

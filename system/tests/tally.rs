@@ -10,7 +10,7 @@ use messaging::entropy::{Entropy, SeededEntropy};
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
-use support::{FLIGHTS, at, confirmed, id, offers, pending};
+use support::{FLIGHTS, at, confirmed, id, offers, pending, tally};
 use system::audit::{Case, Snapshot, Tally, audit};
 use ticket_service::flight::Offer;
 
@@ -41,7 +41,7 @@ fn look(tally: &mut Tally, ids: &BTreeSet<OrderId>, cases: &BTreeMap<OrderId, Ca
         let case = cases.get(id).cloned().unwrap_or_default();
         let uncounted = Case { messages: 0, ..case.clone() };
         let seen = if tally.is_suspect(*id, &uncounted) { case } else { uncounted };
-        tally.case(*id, &seen);
+        tally.case(*id, &seen).unwrap();
     }
 }
 
@@ -60,7 +60,7 @@ fn full(cases: &BTreeMap<OrderId, Case>, flights: &[Offer], now: Timestamp) -> (
 fn it_is_exact_whatever_changes() {
     for seed in 0..20 {
         let entropy = SeededEntropy::new(seed);
-        let (mut tally, mut cases) = (Tally::new(books(), 0), BTreeMap::new());
+        let (mut tally, mut cases) = (tally(), BTreeMap::new());
         let mut seen = BTreeSet::new();
         for second in (0..4_000).step_by(20) {
             let now = at(i64::try_from(second).unwrap());
@@ -87,16 +87,16 @@ fn it_is_exact_whatever_changes() {
 
 #[test]
 fn an_order_that_waits_is_due_once_when_it_would_be_overlooked() {
-    let mut tally = Tally::new(books(), 0);
+    let mut tally = tally();
     tally.begin(at(0));
-    tally.case(id(1), &pending(1, 0, 1));
+    tally.case(id(1), &pending(1, 0, 1)).unwrap();
     assert_eq!(tally.due(at(179)), BTreeSet::new());
     assert_eq!(tally.due(at(180)), BTreeSet::from([id(1)]));
     tally.begin(at(180));
-    tally.case(id(1), &pending(1, 0, 1));
+    tally.case(id(1), &pending(1, 0, 1)).unwrap();
     assert_eq!(tally.due(at(100_000)), BTreeSet::new(), "its message is there, until it changes");
     assert_eq!(tally.differences(), 0);
-    tally.case(id(1), &pending(1, 0, 0));
+    tally.case(id(1), &pending(1, 0, 0)).unwrap();
     assert_eq!(tally.differences(), 1);
     assert_eq!(tally.due(at(180)), BTreeSet::from([id(1)]), "a difference may be mended");
 }

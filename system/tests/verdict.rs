@@ -14,7 +14,7 @@ use messaging::clock::{Clock, ManualClock};
 use messaging::store::StoreError;
 use protocol::ids::OrderId;
 use protocol::topic::Topic;
-use support::{FLIGHTS, at, confirmed, id, offers, pending};
+use support::{FLIGHTS, at, confirmed, id, offers, pending, tally};
 use system::audit::{Audit, Case, Snapshot, Tally, audit};
 use system::journal::Journal;
 use system::verdict::{Verdict, Verdicts};
@@ -56,12 +56,12 @@ impl Memory {
 
 #[async_trait]
 impl Watched for Memory {
-    async fn audit_all(&self, mut tally: Tally) -> Result<Tally, StoreError> {
-        let mut state = self.state();
+    async fn audit_all(&self) -> Result<Tally, StoreError> {
+        let (mut tally, mut state) = (tally(), self.state());
         state.full += 1;
         tally.begin(self.clock.now());
         for (id, case) in &state.cases {
-            tally.case(*id, case);
+            tally.case(*id, case)?;
         }
         tally.flights(&offers(state.cases.values()));
         Ok(tally)
@@ -80,7 +80,7 @@ impl Watched for Memory {
         state.read += all.len();
         tally.begin(now);
         for id in all {
-            tally.case(id, &state.cases.get(&id).cloned().unwrap_or_default());
+            tally.case(id, &state.cases.get(&id).cloned().unwrap_or_default())?;
         }
         tally.flights(&offers(state.cases.values()));
         Ok(Changed::These(Box::new(tally), changed))

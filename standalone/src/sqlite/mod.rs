@@ -14,6 +14,7 @@ mod messages;
 pub(crate) mod notes;
 mod orders;
 mod paging;
+mod parts;
 mod payments;
 mod recovery;
 pub mod schema;

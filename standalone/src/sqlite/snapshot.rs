@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use billing_service::provider::ProviderName;
+use messaging::store::StoreError;
 use protocol::headline::Headline;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
@@ -15,6 +16,7 @@ use thiserror::Error;
 use ticket_service::flight::Offer;
 
 use super::database::{FILE, reader};
+use super::parts::TemporaryParts;
 use super::schema::{self, SchemaError};
 use super::{Json, Statements, orders};
 use crate::data_dir::{DataDir, DataDirError};
@@ -127,17 +129,17 @@ pub(crate) fn audit_all(connection: &Connection, now: Timestamp) -> rusqlite::Re
     Ok(auditor.finish(&flights(connection)?))
 }
 
-/// Audits everything into an empty tally, unless the server stops: it would wait for this. In a transaction.
+/// Audits everything into a new tally, unless the server stops: it would wait for this. In a transaction.
 pub(crate) fn tally_all(
     connection: &Connection,
-    mut tally: Tally,
     now: Timestamp,
     stops: impl Fn() -> bool,
 ) -> rusqlite::Result<Tally> {
+    let mut tally = Tally::new(books(), Box::new(TemporaryParts::create()?));
     tally.begin(now);
     let mut others = Others::read(connection)?;
     each_case(connection, &mut others, |id, case| {
-        tally.case(id, &case);
+        tally.case(id, &case).map_err(unkept)?;
         if stops() { Err(interrupted()) } else { Ok(()) }
     })?;
     finish(connection, &mut tally, &others)?;
@@ -165,7 +167,7 @@ pub(crate) fn tally_changed(
         if tally.is_suspect(id, &case) {
             suspects.push(id);
         } else {
-            tally.case(id, &case);
+            tally.case(id, &case).map_err(unkept)?;
         }
     }
     if !suspects.is_empty() {
@@ -173,7 +175,7 @@ pub(crate) fn tally_changed(
     }
     for id in suspects {
         let case = others.about(id, records(connection, id)?);
-        tally.case(id, &case);
+        tally.case(id, &case).map_err(unkept)?;
     }
     finish(connection, &mut tally, &others)?;
     Ok(Some((tally, changed)))
@@ -186,6 +188,11 @@ fn finish(connection: &Connection, tally: &mut Tally, others: &Others) -> rusqli
     }
     tally.flights(&flights(connection)?);
     Ok(())
+}
+
+/// As SQLite says it of a value that it cannot store.
+fn unkept(error: StoreError) -> rusqlite::Error {
+    rusqlite::Error::ToSqlConversionFailure(error.into())
 }
 
 /// As SQLite says it of a statement that was ended.

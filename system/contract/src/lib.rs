@@ -178,7 +178,7 @@ pub async fn what_changed_is_told_once_where_it_is_told(stage: impl Stage) {
         return assert!(!stage.view().reads_freely(), "what is read freely is watched");
     };
     let first = stage.book().await;
-    let tally = watched.audit_all(Tally::new(stage.view().books(), 0)).await.unwrap();
+    let tally = watched.audit_all().await.unwrap();
     assert_eq!((tally.orders(), tally.differences()), (1, 0));
     // What changed before the full audit is told all the same.
     let (tally, told) = changed(watched, tally).await;

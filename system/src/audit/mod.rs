@@ -5,6 +5,7 @@
 //! into, a settled order that differs while a message about it may wait is neither: it is undecided.
 
 mod case;
+mod parts;
 mod refunds;
 mod row;
 mod rule;
@@ -27,6 +28,7 @@ use ticket_service::flight::Offer;
 use ticket_service::reservation::Reservation;
 
 pub use self::case::{Case, Snapshot};
+pub use self::parts::{Part, Parts};
 pub use self::refunds::RefundAudit;
 pub use self::row::Row;
 use self::rule::Rule;

@@ -3,26 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use billing_service::provider::ProviderName;
+use messaging::store::StoreError;
 use protocol::flight::FlightId;
 use protocol::ids::OrderId;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use ticket_service::flight::Offer;
 
-use super::{Auditor, Case, Discrepancy, OVERLOOKED, row};
+use super::{Auditor, Case, Discrepancy, OVERLOOKED, Part, Parts, row};
 
 /// At most of so many of the orders that differ it is kept how, and so many are looked at again each time.
 const DIFFERING: usize = 1_000;
 
-/// What an audit found so far, order by order. An order takes about 50 bytes.
+/// What an audit found so far, order by order. Of an order that is settled and as expected it keeps its [`Part`] alone.
 ///
 /// It is exact: after a look it is what a full audit of the same moment would find, if since the look before every order
 /// that changed, and every order that is [due](Tally::due), was given again.
 #[derive(Debug)]
 pub struct Tally {
     auditor: Auditor,
-    /// Every order that is known to a service or the provider.
-    parts: HashMap<OrderId, Part>,
+    /// Of every order that is known to the gateway or holds seats.
+    parts: Box<dyn Parts>,
     orders: usize,
     flights: HashMap<FlightId, u32>,
     /// The seats held on each flight.
@@ -38,22 +39,12 @@ pub struct Tally {
     elsewhere: Vec<Discrepancy>,
 }
 
-/// What one order adds.
-#[derive(Clone, Copy, Debug)]
-struct Part {
-    /// Whether the gateway knows it.
-    is_order: bool,
-    /// The seats that it holds, on the flight of that number.
-    seats: u8,
-    flight: u32,
-}
-
 impl Tally {
-    /// An empty one, for orders that are audited against the ledgers of these providers. `orders` says how many to expect.
-    pub fn new(books: BTreeSet<ProviderName>, orders: usize) -> Self {
+    /// An empty one, for orders that are audited against the ledgers of these providers. `parts` is empty too.
+    pub fn new(books: BTreeSet<ProviderName>, parts: Box<dyn Parts>) -> Self {
         Self {
             auditor: Auditor::new(books, Timestamp::from_millis(0)),
-            parts: HashMap::with_capacity(orders),
+            parts,
             orders: 0,
             flights: HashMap::new(),
             held: Vec::new(),
@@ -85,7 +76,10 @@ impl Tally {
     }
 
     /// Replaces what is known of an order.
-    pub fn case(&mut self, id: OrderId, case: &Case) {
+    ///
+    /// # Errors
+    /// Its part cannot be kept. The tally is of no use any more.
+    pub fn case(&mut self, id: OrderId, case: &Case) -> Result<(), StoreError> {
         self.forget(id);
         let found = self.judge(id, case);
         if !found.is_empty() {
@@ -103,13 +97,18 @@ impl Tally {
         }
         let (is_order, held) = (case.order.is_some(), row::held(case));
         let (flight, seats) = held.map_or((0, 0), |(flight, seats)| (self.number(flight), seats.get()));
+        let part = (is_order || seats > 0).then_some(Part { is_order, seats, flight });
+        if let Some(before) = self.parts.replace(id, part)? {
+            self.orders -= usize::from(before.is_order);
+            if let Some(held) = self.held.get_mut(before.flight as usize) {
+                *held -= u64::from(before.seats);
+            }
+        }
+        self.orders += usize::from(is_order);
         if let Some(held) = self.held.get_mut(flight as usize) {
             *held += u64::from(seats);
         }
-        self.orders += usize::from(is_order);
-        if is_order || seats > 0 {
-            self.parts.insert(id, Part { is_order, seats, flight });
-        }
+        Ok(())
     }
 
     /// A dead letter that names no order.
@@ -145,18 +144,12 @@ impl Tally {
         self.elsewhere.iter().chain(self.described.values().flatten())
     }
 
-    /// Takes away what an order added.
+    /// Takes away what was found about an order.
     fn forget(&mut self, id: OrderId) {
         self.differing.remove(&id);
         self.described.remove(&id);
         if let Some(at) = self.overlooked_at.remove(&id) {
             self.waiting.remove(&(at, id));
-        }
-        if let Some(Part { is_order, seats, flight }) = self.parts.remove(&id) {
-            self.orders -= usize::from(is_order);
-            if let Some(held) = self.held.get_mut(flight as usize) {
-                *held -= u64::from(seats);
-            }
         }
     }
 

@@ -18,11 +18,11 @@ use crate::audit::Tally;
 /// once. **Crash contract:** what changed is in memory alone. A process begins with a full audit.
 #[async_trait]
 pub trait Watched: Send + Sync {
-    /// Audits every order and flight into an empty tally. It tells no changes, and takes none from `audit_changed`.
+    /// Audits every order and flight into a new tally. It tells no changes, and takes none from `audit_changed`.
     ///
     /// # Errors
     /// Something cannot be read, or the platform stops.
-    async fn audit_all(&self, tally: Tally) -> Result<Tally, StoreError>;
+    async fn audit_all(&self) -> Result<Tally, StoreError>;
 
     /// Audits the orders that changed since the call before, those that are due, and `also`, into a tally of an earlier
     /// moment; and every flight.

@@ -1,17 +1,20 @@
 //! Orders as the services know them.
 #![allow(dead_code, clippy::unwrap_used, clippy::allow_attributes, reason = "each test file uses its part")]
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use billing_service::payment::{Intent, Payment};
 use billing_service::provider::{PaymentRef, ProviderName};
 use billing_service::simulated::{Account, Stage};
 use booking_gateway::order::{Order, State};
 use booking_gateway_contract::order;
+use messaging::store::StoreError;
 use protocol::flight::{FlightId, SeatCount, TimeZoneName};
 use protocol::ids::OrderId;
 use protocol::messages::NoticeOutcome;
 use protocol::money::{Currency, Money};
 use protocol::time::Timestamp;
-use system::audit::Case;
+use system::audit::{Case, Part, Parts, Tally};
 use ticket_service::flight::{Flight, Offer};
 use ticket_service::reservation::{Hold, Reservation};
 
@@ -20,6 +23,24 @@ pub(crate) const FLIGHTS: [&str; 2] = ["OS-101", "OS-512"];
 
 /// How many seats each has.
 pub(crate) const CAPACITY: u32 = 100_000;
+
+/// An empty tally, its parts in memory.
+pub(crate) fn tally() -> Tally {
+    Tally::new(BTreeSet::from([ProviderName::SIMULATED]), Box::<InMemory>::default())
+}
+
+#[derive(Debug, Default)]
+struct InMemory(BTreeMap<OrderId, i64>);
+
+impl Parts for InMemory {
+    fn replace(&mut self, order: OrderId, part: Option<Part>) -> Result<Option<Part>, StoreError> {
+        let before = match part {
+            Some(part) => self.0.insert(order, part.to_bits()),
+            None => self.0.remove(&order),
+        };
+        Ok(before.map(Part::from_bits))
+    }
+}
 
 /// A moment, in seconds after the first order was accepted.
 pub(crate) fn at(second: i64) -> Timestamp {
