@@ -136,7 +136,7 @@ test("the journey of an order that was retried shows each attempt with its delay
   const badges = () => system.texts("#journey-steps .badge");
   await within(10, async () => assert.ok((await badges()).length >= 3));
   await setMode(server, "up");
-  (await badges()).slice(0, 3).forEach((badge, index) => assert.match(badge, new RegExp(`^try ${index + 2}, in [\\d.]+ (s|min)$`)));
+  (await badges()).slice(0, 3).forEach((badge, index) => assert.match(badge, new RegExp(`^try ${index + 2}, within [\\d.]+ (s|min)$`)));
   assert.ok((await system.text("#journey-steps [data-tone=delayed] .reason")).length > 5, "why it is tried again");
 
   await within(10, async () => assert.match(await system.text("#journey-state"), /^confirmed$/));

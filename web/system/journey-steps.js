@@ -63,9 +63,9 @@ function line({ seq, topic, type, phase, attempt, at, due, reason }) {
   }
 }
 
-/** `try 2, in 1 s`: how many copies there were before is the number of tries so far. */
+/** `try 2, within 1 s`: how many copies there were before is the number of tries so far. An answer of what is away may wake it. */
 function again(attempt, at, due) {
-  const delay = due ? `, in ${span((Date.parse(due) - Date.parse(at)) / 1000).replace(".0 ", " ")}` : "";
+  const delay = due ? `, within ${span((Date.parse(due) - Date.parse(at)) / 1000).replace(".0 ", " ")}` : "";
   return `try ${attempt + 1}${delay}`;
 }
 

@@ -44,7 +44,7 @@ test("a change of the order stands after the update that led to it, in the same 
 
 test("a retry says which try it is, when it is due, and why", () => {
   const delayed = steps({ order, messages: retried }).filter(({ tone }) => tone === "delayed");
-  assert.deepEqual(delayed.map(({ badge, reason }) => [badge, reason]), [["try 2, in 1 s", "the provider does not answer"], ["try 3, in 2 s", ""]]);
+  assert.deepEqual(delayed.map(({ badge, reason }) => [badge, reason]), [["try 2, within 1 s", "the provider does not answer"], ["try 3, within 2 s", ""]]);
 });
 
 test("every step shows what was received and handled too", () => {
