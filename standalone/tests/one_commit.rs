@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use messaging::clock::ManualClock;
 use messaging::consumer::Delivery;
-use messaging::topics::{Outgoing, Topics};
+use messaging::topics::{About, Outgoing, Topics};
+use protocol::ids::OrderId;
 use protocol::time::Timestamp;
 use protocol::topic::Topic;
 use standalone::sqlite;
@@ -38,6 +39,8 @@ struct Seen {
 enum Does {
     Acknowledge,
     Redeliver,
+    /// Sends a delayed copy: its downstream is away.
+    Wait,
     /// Ends the transaction under the group, so that it is not committed.
     BreakTheGroup,
 }
@@ -61,7 +64,12 @@ impl Ground {
                     let committed = messages(&database).await;
                     see.send(Seen { receive_count: batch[0].receive_count, committed }).unwrap();
                     let redeliver = does == Does::Redeliver;
-                    let finished = |one| Finished { redeliver, ..Finished::of(topic, one).unwrap() };
+                    let messages = if does == Does::Wait { vec![copy(topic)] } else { Vec::new() };
+                    let finished = |one| Finished {
+                        redeliver,
+                        messages: messages.clone(),
+                        ..Finished::of(topic, one).unwrap()
+                    };
                     let finished = batch.iter().map(finished).collect();
                     topics.finish(topic, finished).await.unwrap();
                     if does == Does::BreakTheGroup {
@@ -113,6 +121,13 @@ fn clock() -> Arc<ManualClock> {
 
 fn message(topic: Topic) -> Outgoing {
     Outgoing { topic, body: "a message".to_owned(), delay: Duration::ZERO, dead_letter: None, about: None }
+}
+
+/// A copy of it that waits for a minute.
+fn copy(topic: Topic) -> Outgoing {
+    let (order, time) = (OrderId::from_bytes([7; 16]), Timestamp::from_millis(1_800_000_000_000));
+    let about = About { order, name: "charge", time, attempt: 1, reason: None };
+    Outgoing { delay: Duration::from_secs(60), about: Some(about), ..message(topic) }
 }
 
 async fn messages(database: &Database) -> i64 {
@@ -193,6 +208,34 @@ async fn a_message_whose_group_is_not_committed_was_never_sent() {
         ground.idle().await;
     }
     assert_eq!(ground.sent_and_finished(Topic::Tickets).await, (3, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_whose_group_is_not_committed_wakes_none_of_the_messages_that_wait_for_one() {
+    let ground = Ground::new().await;
+    let does = vec![
+        Does::Wait,
+        Does::Wait,
+        Does::BreakTheGroup,
+        Does::Acknowledge,
+        Does::Acknowledge,
+        Does::Acknowledge,
+    ];
+    let mut seen = ground.serve(Topic::Billing, does);
+    for _ in 0..3 {
+        ground.idle().await;
+        ground.send(Topic::Billing).await;
+        next(&mut seen).await;
+    }
+    ground.idle().await;
+    assert!(seen.try_recv().is_err(), "the two copies wait on");
+    assert_eq!(messages(&ground.database).await, 2);
+    // This answer is committed.
+    ground.send(Topic::Billing).await;
+    for _ in 0..2 {
+        next(&mut seen).await;
+    }
+    assert_eq!(ground.sent_and_finished(Topic::Billing).await, (5, 5), "the copies came as one batch");
 }
 
 #[tokio::test(flavor = "multi_thread")]
