@@ -59,8 +59,8 @@ mod mailer {
 
     #[async_trait]
     impl Mailer for Seen {
-        async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
-            self.0.send(order, outcome, mail).await
+        async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+            self.0.send(mail).await
         }
     }
 
@@ -90,7 +90,7 @@ mod mailer {
         let mail = a_mail("ada@example.com");
         let link = mailbox.links.as_ref().unwrap().link(mail.order);
         let mail = Mail { link: Some(link.clone()), ..mail };
-        mailbox.send(mail.order, NoticeOutcome::Confirmed, &mail).await.unwrap();
+        mailbox.send(&mail).await.unwrap();
         let file = rusqlite::Connection::open(directory.path().join(FILE)).unwrap();
         let body: String = file.query_row("SELECT body FROM mailbox", [], |row| row.get(0)).unwrap();
         assert!(!body.contains("tickets.example.com") && !body.contains(link.rsplit('/').next().unwrap()));

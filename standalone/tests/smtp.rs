@@ -64,7 +64,7 @@ impl Post {
     }
 
     async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
-        self.mailer.send(order(), NoticeOutcome::Confirmed, mail).await
+        self.mailer.send(mail).await
     }
 
     async fn copies(&self) -> usize {
@@ -87,13 +87,28 @@ fn order() -> OrderId {
 }
 
 fn plain() -> Mail {
-    Mail { order: order(), ..a_mail("ada@example.com") }
+    about(order(), NoticeOutcome::Confirmed, "ada@example.com")
+}
+
+/// Another mail of the same order.
+fn cancelled() -> Mail {
+    about(order(), NoticeOutcome::Cancelled, "ada@example.com")
+}
+
+/// The same mail of another order.
+fn numbered(order: u8) -> Mail {
+    Mail { order: OrderId::from_bytes([order; 16]), ..plain() }
+}
+
+fn about(order: OrderId, outcome: NoticeOutcome, to: &str) -> Mail {
+    let mail = a_mail(to);
+    Mail { order, notice: Notice { outcome, ..mail.notice }, ..mail }
 }
 
 #[async_trait]
 impl Mailer for Post {
-    async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
-        self.mailer.send(order, outcome, mail).await
+    async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+        self.mailer.send(mail).await
     }
 }
 
@@ -188,7 +203,7 @@ async fn a_mail_waits_until_a_server_answers() {
     let away = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     assert_ne!(away, port);
     let unreachable = mailer(away, None, post.mailbox.clone());
-    let error = unreachable.send(order(), NoticeOutcome::Cancelled, &plain()).await.unwrap_err();
+    let error = unreachable.send(&cancelled()).await.unwrap_err();
     assert!(matches!(error, MailerError::Unavailable(_)), "{error}");
     assert_eq!(post.copies().await, 1, "what was not sent is not shown as sent");
 }
@@ -273,12 +288,12 @@ async fn an_address_that_does_not_exist_gets_no_other_mail_until_it_is_lifted() 
     let asked = post.server.commands().len();
     let other = OrderId::from_bytes([8; 16]);
     for address in ["ada@example.com", "Ada@Example.com"] {
-        let error = post.mailer.send(other, NoticeOutcome::Rejected, &a_mail(address)).await.unwrap_err();
+        let error = post.mailer.send(&about(other, NoticeOutcome::Rejected, address)).await.unwrap_err();
         assert!(matches!(error, MailerError::Undeliverable(_)), "{error}");
         assert!(error.to_string().contains("2027-01-15") && !error.to_string().contains('@'), "{error}");
     }
     assert_eq!(post.server.commands().len(), asked, "the server is not asked");
-    post.mailer.send(other, NoticeOutcome::Rejected, &a_mail("bob@example.com")).await.unwrap();
+    post.mailer.send(&about(other, NoticeOutcome::Rejected, "bob@example.com")).await.unwrap();
 
     // As docs/SECURITY.md says, on a server that does not run.
     post.mailbox.database.close();
@@ -290,7 +305,7 @@ async fn an_address_that_does_not_exist_gets_no_other_mail_until_it_is_lifted() 
     let database = sqlite::open(post._kept.path(), clock()).unwrap().0;
     let mailbox = Arc::new(Mailbox { database, clock: clock(), links: None });
     let started_again = mailer(post.server.port, None, mailbox);
-    started_again.send(other, NoticeOutcome::Cancelled, &plain()).await.unwrap();
+    started_again.send(&about(other, NoticeOutcome::Cancelled, "ada@example.com")).await.unwrap();
 }
 
 #[tokio::test]
@@ -298,7 +313,7 @@ async fn a_full_mailbox_loses_one_mail_and_gets_the_next() {
     let post = Post::start().await;
     post.server.script("RCPT", "552 5.2.2 mailbox full");
     assert!(matches!(post.send(&plain()).await, Err(MailerError::Undeliverable(_))));
-    post.mailer.send(order(), NoticeOutcome::Cancelled, &plain()).await.unwrap();
+    post.mailer.send(&cancelled()).await.unwrap();
 }
 
 /// RFC 5321, 4.5.3.2.6: ten minutes for the answer to the text. A message has less.
@@ -347,14 +362,13 @@ async fn a_late_answer_is_found_by_the_next_delivery() {
 async fn a_mail_waits_for_a_free_connection_and_the_slow_ones_do_not_block_it_for_ever() {
     let post = Post::with_patience(Duration::from_millis(100)).await;
     post.server.hold(true);
-    let number = |number| OrderId::from_bytes([number; 16]);
     for order in 1..=9 {
-        assert!(post.mailer.send(number(order), NoticeOutcome::Confirmed, &plain()).await.is_err());
+        assert!(post.mailer.send(&numbered(order)).await.is_err());
     }
     assert_eq!(post.server.commands().iter().filter(|line| *line == "DATA").count(), 8, "at the same time");
     post.server.hold(false);
     for order in 1..=9 {
-        post.mailer.send(number(order), NoticeOutcome::Confirmed, &plain()).await.unwrap();
+        post.mailer.send(&numbered(order)).await.unwrap();
     }
     assert_eq!(post.server.taken().len(), 9);
 }
@@ -367,16 +381,15 @@ async fn an_address_gets_no_more_mails_in_an_hour_than_it_may_and_the_others_lat
     let smtp = Smtp::parse(&url(post.server.port), "tickets@example.com", None, None).unwrap();
     let smtp = smtp.with_mails_per_hour(3);
     let mailer = SmtpMailer::new(smtp, post.mailbox.clone(), clock.clone(), Patience::default());
-    let number = |number| OrderId::from_bytes([number; 16]);
     for order in 1..=5 {
-        let sent = mailer.send(number(order), NoticeOutcome::Confirmed, &plain()).await;
+        let sent = mailer.send(&numbered(order)).await;
         assert_eq!(matches!(sent, Err(MailerError::Limited(_))), order > 3, "{order}: {sent:?}");
     }
     // What was sent before is no other mail.
-    mailer.send(number(1), NoticeOutcome::Confirmed, &plain()).await.unwrap();
+    mailer.send(&numbered(1)).await.unwrap();
     clock.advance(Duration::from_secs(60 * 60));
     for order in 4..=5 {
-        mailer.send(number(order), NoticeOutcome::Confirmed, &plain()).await.unwrap();
+        mailer.send(&numbered(order)).await.unwrap();
     }
     assert_eq!(post.server.taken().len(), 5);
 }
@@ -390,7 +403,7 @@ async fn a_server_whose_tls_will_never_fit_is_an_error_that_says_what_to_do() {
         let smtp = Smtp::parse(&url, "tickets@example.com", None, None).unwrap();
         let mailer = SmtpMailer::new(smtp, post.mailbox.clone(), clock(), Patience::default());
         let (log, _logging) = Log::start();
-        let error = mailer.send(order(), NoticeOutcome::Confirmed, &plain()).await.unwrap_err();
+        let error = mailer.send(&plain()).await.unwrap_err();
         assert!(matches!(error, MailerError::Unavailable(_)), "{error}");
         let errors = log.errors();
         assert!(matches!(&errors[..], [error] if error.contains(says)), "{errors:?}");
@@ -417,7 +430,7 @@ async fn a_duplicate_command_even_at_the_same_time_sends_one_mail() {
     assert_eq!((one, other), (Ok(()), Ok(())), "they wait for one exchange");
     post.send(&mail).await.unwrap();
     assert_eq!(post.server.taken().len(), 1);
-    post.mailer.send(order(), NoticeOutcome::Cancelled, &mail).await.unwrap();
+    post.mailer.send(&cancelled()).await.unwrap();
     assert_eq!(post.server.taken().len(), 2, "another mail of the same order is another mail");
 }
 
@@ -426,10 +439,10 @@ async fn a_login_is_used_and_after_a_wrong_one_mail_waits_and_no_password_is_sho
     let post = Post::start().await;
     let mailer = mailer(post.server.port, Some("verySecret"), post.mailbox.clone());
     post.server.script("AUTH", "535 5.7.8 wrong: verySecret");
-    let error = mailer.send(order(), NoticeOutcome::Confirmed, &plain()).await.unwrap_err();
+    let error = mailer.send(&plain()).await.unwrap_err();
     assert!(matches!(error, MailerError::Unavailable(_)), "{error}");
     assert!(!format!("{error} {error:?}").contains("verySecret"));
-    mailer.send(order(), NoticeOutcome::Confirmed, &plain()).await.unwrap();
+    mailer.send(&plain()).await.unwrap();
     // \0tickets\0verySecret
     assert!(post.server.commands().contains(&"AUTH PLAIN AHRpY2tldHMAdmVyeVNlY3JldA==".to_owned()));
 }

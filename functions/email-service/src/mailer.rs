@@ -3,8 +3,6 @@
 use std::num::NonZeroU32;
 
 use async_trait::async_trait;
-use protocol::ids::OrderId;
-use protocol::messages::NoticeOutcome;
 use thiserror::Error;
 
 use crate::mail::Mail;
@@ -12,12 +10,12 @@ use crate::mail::Mail;
 /// Delivers mail.
 ///
 /// **Crash contract:** during the call the mail may or may not have gone out. A mailer that recognizes,
-/// by `order` and `outcome`, a mail that it sent before does not send it again; with one that cannot
+/// by its order and outcome, a mail that it sent before does not send it again; with one that cannot
 /// (SES, SMTP) mail is at least once.
 #[async_trait]
 pub trait Mailer: Send + Sync {
     /// Sends one mail.
-    async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError>;
+    async fn send(&self, mail: &Mail) -> Result<(), MailerError>;
 }
 
 /// The mail was not sent.

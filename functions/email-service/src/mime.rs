@@ -30,17 +30,11 @@ impl Mail {
     ///
     /// # Errors
     /// An address that RFC 5321 does not know.
-    pub fn message(
-        &self,
-        order: OrderId,
-        outcome: NoticeOutcome,
-        from: &EmailAddress,
-        date: Timestamp,
-    ) -> Result<Vec<u8>, Unwritable> {
+    pub fn message(&self, from: &EmailAddress, date: Timestamp) -> Result<Vec<u8>, Unwritable> {
         let millis = u64::try_from(date.as_millis()).unwrap_or_default();
         let from: lettre::Address = from.as_str().parse().map_err(Unwritable::because)?;
         let to: lettre::Address = self.to().as_str().parse().map_err(Unwritable::because)?;
-        let step = outcome.step();
+        let (order, step) = (self.order, self.notice.outcome.step());
         let head = Message::builder()
             .message_id(Some(format!("<{order}.{step}@{}>", from.domain())))
             .date(SystemTime::UNIX_EPOCH + Duration::from_millis(millis))

@@ -82,7 +82,7 @@ impl Service for EmailService {
             return Ok(Outcome::Done(Vec::new()));
         }
         let mail = Mail::compose(order, notice, self.links.as_ref(), event.time);
-        let undeliverable = match self.mailer.send(order, notice.outcome, &mail).await {
+        let undeliverable = match self.mailer.send(&mail).await {
             Ok(()) => None,
             Err(error @ MailerError::Limited(_)) => return Ok(Outcome::Wait(error.to_string())),
             Err(error @ MailerError::Unavailable(_)) => {

@@ -29,9 +29,9 @@ impl RecordingMailer {
 
 #[async_trait]
 impl Mailer for RecordingMailer {
-    async fn send(&self, order: OrderId, outcome: NoticeOutcome, _: &Mail) -> Result<(), MailerError> {
+    async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
         intercept(PortCall::MAILER_SEND, async {
-            self.mails().push((order, outcome));
+            self.mails().push((mail.order, mail.notice.outcome));
             Ok(())
         })
         .await

@@ -101,7 +101,8 @@ impl MailStore for Memory {
 
 #[async_trait]
 impl Mailer for Memory {
-    async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+    async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+        let (order, outcome) = (mail.order, mail.notice.outcome);
         self.write(PortCall::MAILER_SEND, |contents| {
             let same = |mail: &DeliveredMail| (mail.order, mail.outcome) == (order, outcome);
             if !contents.mails.mailbox.iter().any(same) {

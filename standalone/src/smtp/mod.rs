@@ -150,7 +150,8 @@ impl Sending {
     }
 
     /// The mail's outcome; makes its exchange unless one is under way.
-    async fn outcome(self: &Arc<Self>, name: MailName, mail: &Mail) -> Result<(), MailerError> {
+    async fn outcome(self: &Arc<Self>, mail: &Mail) -> Result<(), MailerError> {
+        let name = (mail.order, mail.notice.outcome);
         let (claim, mut outcome) = self.claim(name);
         if let Some(claim) = claim
             && self.begin(claim, mail).await? == Begun::SentBefore
@@ -177,7 +178,7 @@ impl Sending {
             let reason = format!("since {since} its address is known as undeliverable");
             return Err(MailerError::Undeliverable(reason));
         }
-        let parcel = self.parcel(order, outcome, mail)?;
+        let parcel = self.parcel(mail)?;
         let turns = self.turns.clone();
         let turn =
             turns.acquire_owned().await.map_err(|error| MailerError::Unavailable(error.to_string()))?;
@@ -199,7 +200,7 @@ impl Sending {
             Ok(()) => {
                 info!(order_id = %order, "order {order}: the mail server has taken the mail {outcome:?}");
                 // The mail is sent: a copy that cannot be kept must not cause a second send.
-                let kept = self.kept.send(order, outcome, mail).await;
+                let kept = self.kept.send(mail).await;
                 if let Err(error) = &kept {
                     warn!(order_id = %order, %error, "order {order}: the mail was sent, but no copy was kept");
                 }
@@ -216,9 +217,9 @@ impl Sending {
         }
     }
 
-    fn parcel(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<Parcel, MailerError> {
+    fn parcel(&self, mail: &Mail) -> Result<Parcel, MailerError> {
         let undeliverable = |reason: String| MailerError::Undeliverable(reason);
-        let message = mail.message(order, outcome, &self.smtp.from, self.clock.now());
+        let message = mail.message(&self.smtp.from, self.clock.now());
         let message = message.map_err(|error| undeliverable(error.to_string()))?;
         let to = mail
             .to()
@@ -244,9 +245,9 @@ fn away(error: StoreError) -> MailerError {
 
 #[async_trait]
 impl Mailer for SmtpMailer {
-    async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+    async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
         let patience = self.0.patience.delivery;
-        let sent = tokio::time::timeout(patience, self.0.outcome((order, outcome), mail)).await;
+        let sent = tokio::time::timeout(patience, self.0.outcome(mail)).await;
         sent.unwrap_or_else(|_| {
             Err(MailerError::Unavailable(format!("no answer within {patience:?}; the exchange may go on")))
         })

@@ -113,8 +113,9 @@ impl Mailbox {
 #[async_trait]
 impl Mailer for Mailbox {
     /// Unlike SES it knows which mails it has sent, so mail is exactly once here.
-    async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
-        let (kept, now) = (Kept::Facts { notice: mail.notice.clone(), at: mail.at }, self.clock.now());
+    async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
+        let (order, outcome, now) = (mail.order, mail.notice.outcome, self.clock.now());
+        let kept = Kept::Facts { notice: mail.notice.clone(), at: mail.at };
         let sql = "INSERT INTO mailbox (order_id, outcome, sent_at, body) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
         let write = move |connection: &Connection| {
             connection

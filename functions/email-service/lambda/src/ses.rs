@@ -81,9 +81,9 @@ impl SesMailer {
 
 #[async_trait]
 impl Mailer for SesMailer {
-    async fn send(&self, order: OrderId, outcome: NoticeOutcome, mail: &Mail) -> Result<(), MailerError> {
+    async fn send(&self, mail: &Mail) -> Result<(), MailerError> {
         let message = mail
-            .message(order, outcome, &self.options.sender, self.options.clock.now())
+            .message(&self.options.sender, self.options.clock.now())
             .map_err(|error| MailerError::Undeliverable(error.to_string()))?;
         if let Some(limit) = &self.options.limit
             && !mail.to().as_str().to_ascii_lowercase().ends_with(SIMULATOR)
@@ -146,7 +146,7 @@ mod tests {
             ("ada@evilsimulator.amazonses.com", true),
         ] {
             let mail = a_mail(address);
-            let sent = mailer.send(OrderId::from_bytes([7; 16]), NoticeOutcome::Confirmed, &mail).await;
+            let sent = mailer.send(&mail).await;
             assert_eq!(matches!(sent, Err(MailerError::Limited(_))), limited, "{address}: {sent:?}");
         }
     }
@@ -159,7 +159,7 @@ mod tests {
         let options = options(None);
         let mailer = SesMailer { client: mock_client!(aws_sdk_ses, [&rule]), options };
         let mail = a_mail("ada@example.com");
-        mailer.send(OrderId::from_bytes([7; 16]), NoticeOutcome::Confirmed, &mail).await.unwrap_err()
+        mailer.send(&mail).await.unwrap_err()
     }
 
     #[tokio::test]
