@@ -5,8 +5,6 @@ use std::time::{Duration, SystemTime};
 use lettre::Message;
 use lettre::message::header::ContentType;
 use lettre::message::{Attachment, MultiPart, SinglePart};
-use protocol::ids::OrderId;
-use protocol::messages::NoticeOutcome;
 use protocol::passenger::EmailAddress;
 use protocol::time::Timestamp;
 use thiserror::Error;

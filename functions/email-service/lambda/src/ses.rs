@@ -17,8 +17,6 @@ use email_service::mail::Mail;
 use email_service::mailer::{Mailer, MailerError};
 use messaging::clock::Clock;
 use messaging::error_chain::error_chain;
-use protocol::ids::OrderId;
-use protocol::messages::NoticeOutcome;
 use protocol::passenger::EmailAddress;
 use tracing::warn;
 
