@@ -15,7 +15,7 @@ use proofs::simulation::store_pool::{Backend, StorePool, for_each};
 use proofs::simulation::with_paused_time;
 
 /// How many run by default, on SQLite and on DynamoDB.
-const SCHEDULES: (u64, u64) = (10_000, 150);
+const SCHEDULES: (u64, u64) = (5_000, 150);
 
 fn number(variable: &str) -> Option<u64> {
     let text = std::env::var(variable).ok()?;
