@@ -8,6 +8,7 @@
 # --flights FILE     puts these flights on offer: as `cargo run -- serve --flights` takes them
 # AWS_ENDPOINT_URL   where LocalStack is; http://localhost:4566 by default
 # STACK              the stack's name; bookings by default
+# PUT_FLIGHTS        the program put-flights, where it is built already
 #
 # Its last line is `API http://HOST:PORT/_aws/execute-api/ID/STAGE`, the base of all paths.
 set -euo pipefail
@@ -31,12 +32,9 @@ for tool in sam aws cargo-lambda; do
     command -v "$tool" >/dev/null || { echo "$tool is missing: see localstack/README.md" >&2; exit 1; }
 done
 
-# Optimised for build time; for AWS use a plain `sam build`.
-export CARGO_PROFILE_RELEASE_LTO=${CARGO_PROFILE_RELEASE_LTO:-off}
-export CARGO_PROFILE_RELEASE_CODEGEN_UNITS=${CARGO_PROFILE_RELEASE_CODEGEN_UNITS:-16}
-export CARGO_PROFILE_RELEASE_OPT_LEVEL=${CARGO_PROFILE_RELEASE_OPT_LEVEL:-1}
-
-[ $build = no ] || sam build --parameter-overrides "Architecture=$architecture"
+# Built for build time; for AWS use a plain `sam build`. Symbols would make the zips five times as large.
+[ $build = no ] || SAM_BUILD_MODE=debug CARGO_PROFILE_DEV_DEBUG=none CARGO_PROFILE_DEV_STRIP=symbols \
+    sam build --parameter-overrides "Architecture=$architecture"
 
 # LocalStack sends no mail to verify an address with, and its CloudFormation knows neither identities nor configuration
 # sets. The tests mail one address as often as they like.
@@ -48,5 +46,7 @@ sam deploy --stack-name "$stack" --s3-bucket "$stack-artifacts" --capabilities C
     "Architecture=$architecture" "EmailSender=$sender" VerifyEmailSender=no SuppressBounces=no MailsPerHour=0 \
     PaymentProvider=simulated BookingsPerClient=0 BookingsPerClientAndEmail=0 DeletionProtection=no
 
-TABLE=$(output TicketsTable) cargo run --quiet --package ticket-service-lambda --bin put-flights -- "${flights[@]}"
+put_flights=("${PUT_FLIGHTS:-}")
+[ -n "${PUT_FLIGHTS:-}" ] || put_flights=(cargo run --quiet --package ticket-service-lambda --bin put-flights --)
+TABLE=$(output TicketsTable) "${put_flights[@]}" "${flights[@]}"
 echo "API $AWS_ENDPOINT_URL/_aws/execute-api/$(output ApiId)/$(output Stage)"
